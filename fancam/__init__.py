@@ -1,0 +1,1 @@
+"""Concert videos and group photos in, print-ready photocards out."""

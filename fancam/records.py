@@ -1,0 +1,397 @@
+"""What travels between the stages: frozen values with their units in their names, and the arithmetic of boxes.
+
+Pictures are ``numpy.uint8`` HWC RGB, upright, square pixels, sRGB, unless a record says otherwise. Boxes are
+``x0, y0, x1, y1`` in pixels of the upright full frame, half open. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+"""(height, width, 3) uint8 RGB."""
+
+Point = tuple[float, float]
+"""(x, y) in pixels; the centre of the top left pixel is (0.5, 0.5)."""
+
+Progress = Callable[[str, int, int | None], None]
+"""Called as ``progress(stage, done, total)``; total is None while it is unknown."""
+
+
+def no_progress(stage: str, done: int, total: int | None) -> None:
+    """Ignore progress; the default of every stage that reports it."""
+
+
+# --- geometry -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A half-open rectangle in pixels of the upright full frame."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def width(self) -> float:
+        """Width in pixels."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        """Height in pixels."""
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels; 0 for an empty box."""
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+    @property
+    def centre(self) -> Point:
+        """(x, y) of the middle."""
+        return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
+
+    def scaled(self, scale_x: float, scale_y: float | None = None) -> Box:
+        """Return the box in a picture that is larger by these factors."""
+        scale_y = scale_x if scale_y is None else scale_y
+        return Box(self.x0 * scale_x, self.y0 * scale_y, self.x1 * scale_x, self.y1 * scale_y)
+
+    def grown(self, share: float) -> Box:
+        """Return the box grown on each side by this share of its size; a negative share shrinks it."""
+        dx, dy = self.width * share, self.height * share
+        return Box(self.x0 - dx, self.y0 - dy, self.x1 + dx, self.y1 + dy)
+
+    def clipped(self, width: float, height: float) -> Box:
+        """Return the part of the box inside a picture of this size; it may be empty, never inverted."""
+        x0, y0 = min(max(self.x0, 0.0), width), min(max(self.y0, 0.0), height)
+        return Box(x0, y0, max(min(self.x1, width), x0), max(min(self.y1, height), y0))
+
+    def intersection(self, other: Box) -> Box:
+        """Return the common part, empty where there is none."""
+        x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
+        return Box(x0, y0, max(min(self.x1, other.x1), x0), max(min(self.y1, other.y1), y0))
+
+    def iou(self, other: Box) -> float:
+        """Return intersection over union in [0, 1]."""
+        common = self.intersection(other).area
+        union = self.area + other.area - common
+        return common / union if union > 0 else 0.0
+
+    def contains(self, other: Box) -> bool:
+        """Whether the other box lies wholly inside this one."""
+        return self.x0 <= other.x0 and self.y0 <= other.y0 and self.x1 >= other.x1 and self.y1 >= other.y1
+
+    def as_slices(self) -> tuple[slice, slice]:
+        """Return (rows, columns) of the whole pixels the box covers, rounded outward; clip the box first."""
+        rows = slice(max(math.floor(self.y0), 0), max(math.ceil(self.y1), 0))
+        return rows, slice(max(math.floor(self.x0), 0), max(math.ceil(self.x1), 0))
+
+    def as_list(self, digits: int = 2) -> list[float]:
+        """Return [x0, y0, x1, y1] rounded for the manifest."""
+        return [round(v, digits) for v in (self.x0, self.y0, self.x1, self.y1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How a stored picture must be turned to stand upright: first mirrored, then turned clockwise."""
+
+    quarter_turns_clockwise: int = 0
+    """0 to 3."""
+    mirrored: bool = False
+    """Whether the stored picture is mirrored left to right before it is turned."""
+
+    @property
+    def rotation_deg(self) -> int:
+        """The clockwise turn in degrees: 0, 90, 180 or 270."""
+        return 90 * self.quarter_turns_clockwise
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether width and height change places."""
+        return self.quarter_turns_clockwise % 2 == 1
+
+    def upright(self, pixels: npt.NDArray) -> npt.NDArray:
+        """Return the array turned upright: a view, of shape (H, W) or (H, W, C)."""
+        turned = pixels[:, ::-1] if self.mirrored else pixels
+        return np.rot90(turned, k=-self.quarter_turns_clockwise)
+
+
+# --- video --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ColourTags:
+    """How the samples of a video are to be read, after the rules for missing tags were applied."""
+
+    matrix: str
+    """``bt601``, ``bt709``, ``bt2020`` or ``rgb``."""
+    full_range: bool
+    transfer: str
+    """``sdr``, ``pq`` or ``hlg``."""
+    primaries: str
+    """``bt601``, ``bt709`` or ``bt2020``."""
+    assumed: bool = False
+    """Whether the matrix was not tagged and had to be assumed from the size of the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a video before it is decoded."""
+
+    path: Path
+    container: str
+    codec: str
+    stream: int
+    """Index of the chosen stream in the container."""
+    streams: int
+    """How many moving-picture streams the container holds (cover art is not counted)."""
+    width: int
+    """Width of the upright picture with square pixels."""
+    height: int
+    """Height of the upright picture with square pixels."""
+    coded_width: int
+    coded_height: int
+    orientation: Orientation
+    sample_aspect_ratio: Fraction
+    pixel_format: str
+    bit_depth: int
+    colour: ColourTags
+    interlaced: bool
+    average_rate: float | None
+    """Frames per second as the header states it; unreliable in some containers."""
+    duration_s: float | None
+    time_base: Fraction
+    start_pts: int | None
+    warnings: tuple[str, ...] = ()
+
+    def time_s(self, pts: int) -> float:
+        """Return the presentation time of a pts in seconds from the start of the stream."""
+        return float((pts - (self.start_pts or 0)) * self.time_base)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LumaFrame:
+    """One decoded frame of the scan: its luma plane only.
+
+    ``luma`` is a view of the decoder's buffer: valid until the next frame is taken; copy what must live longer.
+    """
+
+    pts: int
+    time_s: float
+    luma: npt.NDArray
+    """(rows, columns) uint8, or uint16 with ``bit_depth`` significant low bits; not turned upright. One field only
+    where the frame is interlaced, so that combing is not taken for sharpness."""
+    bit_depth: int
+    full_range: bool
+    orientation: Orientation
+    width: int
+    """Width of the upright picture with square pixels."""
+    height: int
+    """Height of the upright picture with square pixels."""
+    key_frame: bool
+
+    def __repr__(self) -> str:
+        return f"LumaFrame(pts={self.pts}, time_s={self.time_s:.3f}, luma={self.luma.shape} {self.luma.dtype})"
+
+
+@dataclass(slots=True)
+class ScanReport:
+    """Counts of one scan, filled while it runs."""
+
+    frames_scanned: int = 0
+    """Clean frames handed out."""
+    frames_rejected: dict[str, int] = field(default_factory=dict)
+    """Reason to count: ``corrupt``, ``after_corrupt``, ``no_pts`` …"""
+    end_time_s: float = 0.0
+    """End of the last frame that was decoded."""
+    warnings: list[str] = field(default_factory=list)
+
+    def reject(self, reason: str, count: int = 1) -> None:
+        """Count frames that were decoded or lost, and are not handed out."""
+        self.frames_rejected[reason] = self.frames_rejected.get(reason, 0) + count
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A picture in true colour, from a video or a photo."""
+
+    pixels: Picture
+    """(height, width, 3) uint8 RGB, upright, square pixels, sRGB."""
+    source: Path
+    pts: int | None = None
+    """Address in the video; None for a photo."""
+    time_s: float | None = None
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.pixels.shape[0])
+
+    def __repr__(self) -> str:
+        return f"Frame({self.width}x{self.height}, source={self.source.name}, pts={self.pts}, time_s={self.time_s})"
+
+
+# --- faces --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A detected face in the upright full frame."""
+
+    box: Box
+    landmarks: tuple[Point, Point, Point, Point, Point]
+    """Left eye, right eye, nose, left mouth corner, right mouth corner, from the viewer's side."""
+    confidence: float
+    """In [0, 1]; comparable within one detector only."""
+    track: int | None = None
+    """Number of the track the face belongs to, within one input; None while it is not tracked."""
+
+    @property
+    def landmark_array(self) -> npt.NDArray[np.float32]:
+        """(5, 2) float32."""
+        return np.asarray(self.landmarks, np.float32)
+
+    @property
+    def eye_centre(self) -> Point:
+        """Middle between the eyes."""
+        (ax, ay), (bx, by) = self.landmarks[0], self.landmarks[1]
+        return (ax + bx) / 2, (ay + by) / 2
+
+    @property
+    def eye_distance_px(self) -> float:
+        """Distance between the eyes."""
+        (ax, ay), (bx, by) = self.landmarks[0], self.landmarks[1]
+        return math.hypot(bx - ax, by - ay)
+
+    @property
+    def roll_deg(self) -> float:
+        """Tilt of the eye line; positive when the right eye is lower, as the viewer sees it."""
+        (ax, ay), (bx, by) = self.landmarks[0], self.landmarks[1]
+        return math.degrees(math.atan2(by - ay, bx - ax))
+
+    @property
+    def yaw_proxy(self) -> float:
+        """Signed sideways offset of the nose from the eyes' middle, in eye distances: 0 is frontal, ±0.5 a profile."""
+        (ax, ay), (bx, by), (nx, ny) = self.landmarks[0], self.landmarks[1], self.landmarks[2]
+        ex, ey = bx - ax, by - ay
+        squared = ex * ex + ey * ey
+        if squared == 0:
+            return math.copysign(1.0, nx - ax)
+        return ((nx - (ax + bx) / 2) * ex + (ny - (ay + by) / 2) * ey) / squared
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A moment the scan found worth an exact look."""
+
+    pts: int
+    time_s: float
+    scan_score: float
+    """Relative within one video; larger is better."""
+    shot: int
+    """Number of the shot (run of frames without a cut) the moment belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How good a face is for print, with the reasons."""
+
+    value: float
+    """In [0, 1]; 0 when a gate rejected it."""
+    why: Mapping[str, float | None]
+    """Term to its value in [0, 1]; None where the term could not be measured."""
+    rejected: str | None = None
+    """The gate that rejected it (``too_dark``, ``blown_out``, ``face_too_small`` …), None where none did."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredFace:
+    """A face at a moment, scored; the selection chooses among these."""
+
+    candidate: Candidate
+    face: Face
+    score: Score
+
+
+# --- cards --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """What part of the frame a card shows."""
+
+    box: Box
+    """The outer box (trim and bleed) in the upright full frame; has the exact aspect of the outer card."""
+    trim: Box
+    """The box that remains after the card is cut."""
+    effective_ppi: float
+    """Source pixels per printed inch, before any upscaling."""
+    framing: str
+    """The framing that was used: ``face``, ``bust`` or ``half``."""
+    bleed_share: float = 1.0
+    """Share of the asked-for bleed that lies inside the frame, hence is made of real pixels."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CardGeometry:
+    """Size of a card on paper and in pixels."""
+
+    width_mm: float
+    """Trim width."""
+    height_mm: float
+    """Trim height."""
+    bleed_mm: float
+    dpi: float
+
+    @property
+    def outer_width_mm(self) -> float:
+        """Trim and both bleeds."""
+        return self.width_mm + 2 * self.bleed_mm
+
+    @property
+    def outer_height_mm(self) -> float:
+        """Trim and both bleeds."""
+        return self.height_mm + 2 * self.bleed_mm
+
+    @property
+    def width_px(self) -> int:
+        """Pixels of the outer width: round(mm / 25.4 × dpi), on the outer size and not on a sum of rounded parts."""
+        return round(self.outer_width_mm / 25.4 * self.dpi)
+
+    @property
+    def height_px(self) -> int:
+        """Pixels of the outer height."""
+        return round(self.outer_height_mm / 25.4 * self.dpi)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enhanced:
+    """A crop at print size, and what was done to it."""
+
+    pixels: Picture
+    upscaler: str
+    """Name of the network, or of the plain filter when none was needed."""
+    upscaler_sha256: str | None
+    """Of the weights; None for a plain filter."""
+    scale: float
+    """Print pixels per source pixel."""
+    invented: bool
+    """Whether a network added detail that the camera did not deliver."""
+    notes: tuple[str, ...] = ()
+    """Fallbacks that were taken: a tile redone in fp32, a halved batch …"""

@@ -1,0 +1,254 @@
+"""One options object per stage; every default is written here and nowhere else.
+
+The same name serves as field, TOML key and, with dashes, as command-line flag. A preset is a TOML file in
+``configs/`` with a table per stage; ``--config`` reads the same layout from anywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fancam.errors import InputNotFoundError, InputUnreadableError, UsageError, unknown_choice
+
+DETECTORS = ("auto", "centerface", "retinaface-resnet50", "retinaface-mobilenet")
+FRAMINGS = ("face", "bust", "half")
+UPSCALERS = ("realesrgan-x4plus", "realesr-animevideov3", "bicubic", "lanczos")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+CARD_FORMATS = ("png", "jpg", "tif")
+
+
+def _require(condition: bool, setting: str, value: object, rule: str) -> None:
+    if not condition:
+        raise UsageError(f"{setting} is {value!r}", remedy=f"it must be {rule}")
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSettings:
+    """The first pass over a video: every frame, luma only."""
+
+    probe_interval_s: float = 1.0
+    """How often the scan looks where the faces are; between two looks their place is interpolated."""
+    probe_long_edge_px: int = 480
+    """Size of the picture that is searched for faces during the scan."""
+    candidates_per_pick: int = 12
+    """How many moments per requested card are looked at exactly."""
+
+    def __post_init__(self) -> None:
+        _require(self.probe_interval_s > 0, "probe_interval_s", self.probe_interval_s, "above 0")
+        _require(self.probe_long_edge_px >= 160, "probe_long_edge_px", self.probe_long_edge_px, "at least 160")
+        _require(self.candidates_per_pick >= 1, "candidates_per_pick", self.candidates_per_pick, "at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSettings:
+    """Detection."""
+
+    detector: str = "auto"
+    """``auto`` is the offline default (CenterFace)."""
+    min_confidence: float = 0.5
+    detect_long_edge_px: int = 960
+    """Long edge of the picture the detector sees for video frames; photos are searched at up to 2048 px as well."""
+    min_face_px: int = 24
+    """Faces lower than this are not reported; smaller ones cannot carry a card."""
+
+    def __post_init__(self) -> None:
+        if self.detector not in DETECTORS:
+            raise unknown_choice("detector", self.detector, DETECTORS)
+        _require(0 < self.min_confidence < 1, "min_confidence", self.min_confidence, "between 0 and 1")
+        _require(self.detect_long_edge_px >= 160, "detect_long_edge_px", self.detect_long_edge_px, "at least 160")
+        _require(self.min_face_px >= 1, "min_face_px", self.min_face_px, "at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class PickSettings:
+    """Which moments become cards."""
+
+    top: int = 8
+    """How many different moments to keep."""
+    min_gap_s: float = 0.8
+    """Two picks of the same shot are at least this far apart."""
+    min_face_px: int = 48
+    """A face lower than this does not become a card."""
+    min_sharpness: float = 0.15
+    """A face softer than this (0 to 1, see ``picking.sharpness``) does not become a card."""
+
+    def __post_init__(self) -> None:
+        _require(self.top >= 1, "top", self.top, "at least 1")
+        _require(self.min_gap_s >= 0, "min_gap_s", self.min_gap_s, "0 or more")
+        _require(self.min_face_px >= 1, "min_face_px", self.min_face_px, "at least 1")
+        _require(0 <= self.min_sharpness <= 1, "min_sharpness", self.min_sharpness, "between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class CropSettings:
+    """Composition."""
+
+    framing: str = "bust"
+    min_ppi: float = 75.0
+    """Below this many source pixels per printed inch the framing is widened; if that is not enough, a warning is
+    written."""
+
+    def __post_init__(self) -> None:
+        if self.framing not in FRAMINGS:
+            raise unknown_choice("framing", self.framing, FRAMINGS)
+        _require(self.min_ppi >= 0, "min_ppi", self.min_ppi, "0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class EnhanceSettings:
+    """Super-resolution."""
+
+    upscaler: str = "realesrgan-x4plus"
+    """A name from the registry, ``bicubic``, ``lanczos``, or the path of a weight file that spandrel knows."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    precision: str = "auto"
+    tile_px: int = 192
+    """Side of a tile in source pixels, its overlap not counted."""
+    tile_overlap_px: int = 32
+    batch_tiles: int = 0
+    """Tiles per forward pass; 0 chooses by device."""
+
+    def __post_init__(self) -> None:
+        if self.upscaler not in UPSCALERS and not Path(self.upscaler).suffix:
+            raise unknown_choice("upscaler", self.upscaler, (*UPSCALERS, "FILE.pth", "FILE.safetensors"))
+        if self.precision not in PRECISIONS:
+            raise unknown_choice("precision", self.precision, PRECISIONS)
+        _require(self.tile_px >= 32, "tile_px", self.tile_px, "at least 32")
+        _require(self.tile_overlap_px >= 32, "tile_overlap_px", self.tile_overlap_px, "at least 32")
+        _require(self.batch_tiles >= 0, "batch_tiles", self.batch_tiles, "0 (automatic) or more")
+
+
+@dataclass(frozen=True, slots=True)
+class CardSettings:
+    """The printed card."""
+
+    size: str = "kpop"
+    """A name from ``printing/sizes.toml`` or a free size such as ``55x85mm``."""
+    bleed_mm: float = 3.0
+    dpi: float = 300.0
+    long_edge_px: int | None = None
+    """When set, the long edge of the file in pixels (bleed counted); the paper size stays and the dpi follows."""
+    format: str = "png"
+    jpeg_quality: int = 95
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.bleed_mm <= 50, "bleed_mm", self.bleed_mm, "between 0 and 50")
+        _require(36 <= self.dpi <= 4800, "dpi", self.dpi, "between 36 and 4800")
+        _require(
+            self.long_edge_px is None or 64 <= self.long_edge_px <= 30000,
+            "long_edge_px", self.long_edge_px, "between 64 and 30000",
+        )  # fmt: skip
+        if self.format not in CARD_FORMATS:
+            raise unknown_choice("format", self.format, CARD_FORMATS)
+        _require(1 <= self.jpeg_quality <= 100, "jpeg_quality", self.jpeg_quality, "between 1 and 100")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All stages of a run."""
+
+    scan: ScanSettings = field(default_factory=ScanSettings)
+    faces: FaceSettings = field(default_factory=FaceSettings)
+    pick: PickSettings = field(default_factory=PickSettings)
+    crop: CropSettings = field(default_factory=CropSettings)
+    enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
+    card: CardSettings = field(default_factory=CardSettings)
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """Return the settings as plain values, for the manifest."""
+        return dataclasses.asdict(self)
+
+
+def preset_folder() -> Path:
+    """Return the folder that holds the presets: inside the installed package, or beside it in a checkout."""
+    packaged = Path(__file__).parent / "configs"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "configs"
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that are there, sorted."""
+    return sorted(path.stem for path in preset_folder().glob("*.toml"))
+
+
+def load_settings(
+    preset: str | None = None,
+    config: Path | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
+    """Return the settings: the defaults, then the preset, then the config file, then the overrides.
+
+    Args:
+        preset: Name of a file in ``configs/``, without its ending.
+        config: A TOML file with the same tables.
+        overrides: Stage to key to value, as from the command line; a value of None means "not given".
+
+    Raises:
+        UsageError: A preset, table or key is unknown (the nearest right one is named), or a value is out of range.
+        InputNotFoundError: The config file is not there.
+    """
+    settings = Settings()
+    if preset is not None:
+        if preset not in preset_names():
+            raise unknown_choice("preset", preset, preset_names())
+        path = preset_folder() / f"{preset}.toml"
+        settings = _merge(settings, _read_toml(path), source=path.name)
+    if config is not None:
+        settings = _merge(settings, _read_toml(config), source=str(config))
+    if overrides:
+        given = {
+            stage: {key: value for key, value in keys.items() if value is not None}
+            for stage, keys in overrides.items()
+        }  # fmt: skip
+        settings = _merge(settings, given, source=None)
+    return settings
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputNotFoundError("no such config file", item=path, remedy="check the path") from None
+    except (PermissionError, IsADirectoryError) as error:
+        raise InputUnreadableError("the config file cannot be read", item=path, remedy="check its rights") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"not valid TOML: {error}", item=path, remedy="mend the line it names") from error
+
+
+def _merge(settings: Settings, tables: Mapping[str, Any], *, source: str | None) -> Settings:
+    """Return the settings with the tables laid over them; every key is checked."""
+    stages = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+    for name, table in tables.items():
+        if name not in stages:
+            raise _unknown("table", name, stages, source)
+        if not isinstance(table, Mapping):
+            raise UsageError(f"{name!r} is not a table", item=source, remedy=f"write it as [{name}]")
+        known = {f.name: str(f.type) for f in dataclasses.fields(stages[name])}
+        values: dict[str, Any] = {}
+        for key, value in table.items():
+            if key not in known:
+                raise _unknown(f"key in [{name}]", key, known, source)
+            values[key] = _checked(value, known[key], f"{name}.{key}", source)
+        stages[name] = dataclasses.replace(stages[name], **values)
+    return Settings(**stages)
+
+
+def _unknown(what: str, value: str, valid: Mapping[str, Any], source: str | None) -> UsageError:
+    error = unknown_choice(what, value, valid)
+    return UsageError(error.cause, item=source, remedy=error.remedy)
+
+
+def _checked(value: Any, type_name: str, where: str, source: str | None) -> Any:
+    """Return the value in the field's type; TOML writes 3 where a float is meant."""
+    expected = type_name.split(" | ")[0]
+    if expected == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    types = {"float": float, "int": int, "str": str, "bool": bool}
+    if isinstance(value, bool) != (expected == "bool") or not isinstance(value, types[expected]):
+        raise UsageError(f"{where} is {value!r}", item=source, remedy=f"it must be of type {expected}")
+    return value

@@ -1,0 +1,46 @@
+"""Shared fixtures: real media beside the project, made clips, and the rule for GPU tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+SHARED = Path(os.environ.get("FANCAM_TEST_MEDIA", Path(__file__).parents[2] / "shared"))
+
+
+def shared_path(relative: str) -> Path:
+    """The file or folder under the shared media; skips the test with the reason where it is absent."""
+    path = SHARED / relative
+    if not path.exists():
+        pytest.skip(f"real media not here: {relative} (set FANCAM_TEST_MEDIA to the folder that holds data/ and models/)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """Call it with a relative path: shared("data/video/dance.mp4")."""
+    return shared_path
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    return Path(__file__).parents[1] / "samples"
+
+
+@pytest.fixture(autouse=True)
+def _gpu_tests_do_not_pass_by_skipping(request):
+    if request.node.get_closest_marker("gpu") and not torch.cuda.is_available():
+        if os.environ.get("FANCAM_REQUIRE_GPU"):
+            pytest.fail("this machine was said to have a GPU (FANCAM_REQUIRE_GPU), and torch sees none")
+        pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    """Tests neither read nor fill the user's model cache; the cache is shared by the tests of one process."""
+    base = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(base))
+    monkeypatch.delenv("FANCAM_MODELS", raising=False)
