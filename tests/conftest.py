@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
 
 SHARED = Path(os.environ.get("FANCAM_TEST_MEDIA", Path(__file__).parents[2] / "shared"))
 
@@ -15,7 +14,9 @@ def shared_path(relative: str) -> Path:
     """The file or folder under the shared media; skips the test with the reason where it is absent."""
     path = SHARED / relative
     if not path.exists():
-        pytest.skip(f"real media not here: {relative} (set FANCAM_TEST_MEDIA to the folder that holds data/ and models/)")
+        pytest.skip(
+            f"real media not here: {relative}; set FANCAM_TEST_MEDIA to the folder that holds data/ and models/"
+        )
     return path
 
 
@@ -32,10 +33,15 @@ def samples() -> Path:
 
 @pytest.fixture(autouse=True)
 def _gpu_tests_do_not_pass_by_skipping(request):
-    if request.node.get_closest_marker("gpu") and not torch.cuda.is_available():
-        if os.environ.get("FANCAM_REQUIRE_GPU"):
-            pytest.fail("this machine was said to have a GPU (FANCAM_REQUIRE_GPU), and torch sees none")
-        pytest.skip("needs a CUDA device")
+    if request.node.get_closest_marker("gpu") is None:
+        return
+    import torch  # three seconds that only GPU tests have to spend
+
+    if torch.cuda.is_available():
+        return
+    if os.environ.get("FANCAM_REQUIRE_GPU"):
+        pytest.fail("this machine was said to have a GPU (FANCAM_REQUIRE_GPU), and torch sees none")
+    pytest.skip("needs a CUDA device")
 
 
 @pytest.fixture(autouse=True)

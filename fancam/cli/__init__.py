@@ -1,1 +1,1 @@
-"""TODO"""
+"""The command line. The only room that knows Typer."""

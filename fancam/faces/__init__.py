@@ -1,1 +1,1 @@
-"""TODO"""
+"""Detection, tracking and composition."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Which moments are worth a card: sharpness, quality, selection."""

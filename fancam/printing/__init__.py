@@ -1,1 +1,1 @@
-"""TODO"""
+"""Card sizes, cards and contact sheets."""
