@@ -1,1 +1,9 @@
-"""The registry of weight files, the store that finds and verifies them, and the loaders."""
+"""Weight files: a registry with licences and hashes, a store that finds and verifies them, one loader per file format.
+
+``fancam.models.torchfile`` is imported where it is needed, so that looking for files does not load torch.
+"""
+
+from fancam.models.registry import ModelEntry, Variant, WeightFile
+from fancam.models.store import ModelStatus, ModelStore, file_sha256
+
+__all__ = ["ModelEntry", "ModelStatus", "ModelStore", "Variant", "WeightFile", "file_sha256"]
