@@ -1,1 +1,15 @@
-"""Which moments are worth a card: sharpness, quality, selection."""
+"""Which moments are worth a card: a shortlist while the video is scanned, then scores with reasons, then the choice.
+
+``Shortlist`` sees the luma of every frame once and names the moments worth an exact look. ``score_face`` judges a face
+in true colour, ``select`` chooses different moments among the scored faces, ``explain`` and ``reject_reasons`` say why.
+Nothing here knows how a video is decoded or how a face is found: the scan's face search is a callable it is given.
+"""
+
+from __future__ import annotations
+
+from fancam.picking.quality import score_face
+from fancam.picking.selection import explain, reject_reasons, select
+from fancam.picking.sharpness import Sharpness, face_sharpness
+from fancam.picking.shortlist import Shortlist
+
+__all__ = ["Sharpness", "Shortlist", "explain", "face_sharpness", "reject_reasons", "score_face", "select"]

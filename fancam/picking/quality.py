@@ -1,0 +1,157 @@
+"""How good a face is for print: gates that reject it, and terms that weigh it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+
+from fancam.picking.sharpness import face_sharpness, luma_of
+from fancam.records import Face, Picture, Score
+from fancam.settings import PickSettings
+
+WEIGHTS = MappingProxyType(
+    {"sharpness": 0.40, "face_size": 0.20, "pose": 0.12, "exposure": 0.13, "eyes": 0.10, "confidence": 0.05}
+)
+"""Exponents of the weighted geometric mean; a term that could not be measured drops out with its weight."""
+
+FULL_FACE_PX = 480
+"""A face this high needs no upscaling on a card of 85 mm at 300 dpi, where it is about 40 mm high in a bust framing."""
+TERM_FLOOR = 0.02
+"""No term can take the whole score to 0: that is what the gates are for."""
+
+DARK_LEVEL, CLIPPED_LEVEL = 20, 248
+"""Luma below and above which skin has no drawing left."""
+MAX_CLIPPED_SHARE = 0.40
+MIN_MEDIAN_LEVEL = 24
+"""A face whose median luma is below this prints as a dark blotch."""
+MIN_VISIBLE_SHARE = 0.90
+EDGE_TOLERANCE_PX = 1.0
+"""Detectors clip their boxes to the frame: a box that ends at the border belongs to a face that goes on behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkinLight:
+    """Exposure of a face."""
+
+    median: float
+    """Median luma, 0 to 255."""
+    clipped_share: float
+    """Share of pixels whose luma is at or above CLIPPED_LEVEL."""
+    dark_share: float
+    """Share of pixels whose luma is at or below DARK_LEVEL."""
+
+
+def skin_light(pixels: Picture, face: Face) -> SkinLight:
+    """Measure the light on the middle of a face, an ellipse that leaves hair and background out.
+
+    Args:
+        pixels: (height, width, 3) uint8 RGB, the upright full frame.
+        face: The face in it.
+
+    Returns:
+        The exposure; a black face where the box has no pixels in the frame.
+    """
+    height, width = pixels.shape[:2]
+    rows, columns = face.box.grown(-0.12).clipped(width, height).as_slices()
+    part = pixels[rows, columns]
+    if part.size == 0:
+        return SkinLight(0.0, 0.0, 1.0)
+    luma = luma_of(part)
+    high, wide = luma.shape
+    mask = np.zeros_like(luma)
+    centre = (wide // 2, high // 2)
+    cv2.ellipse(mask, centre, (max(wide // 2, 1), max(high // 2, 1)), 0, 0, 360, 255, -1)
+    skin = luma[mask > 0]
+    return SkinLight(float(np.median(skin)), float(np.mean(skin >= CLIPPED_LEVEL)), float(np.mean(skin <= DARK_LEVEL)))
+
+
+def exposure_term(light: SkinLight) -> float:
+    """Return 1 for well-lit skin, falling with clipped and drowned pixels and with a median outside 70 to 200."""
+    level = min(light.median / 70.0, 1.0) if light.median < 200 else max(1.0 - (light.median - 200) / 70.0, 0.0)
+    return level * (1.0 - min(light.clipped_share / MAX_CLIPPED_SHARE, 1.0) * 0.7) * (1.0 - 0.6 * light.dark_share)
+
+
+def pose_term(face: Face) -> float:
+    """Return 1 for a face turned to the camera; a three-quarter view has about 0.7, a profile about 0.2.
+
+    A tilt of the head up to 15° costs nothing: it is a pose; beyond that the face is hard to frame.
+    """
+    turned = math.exp(-((face.yaw_proxy / 0.4) ** 2))
+    tilt = max(abs(face.roll_deg) - 15.0, 0.0)
+    return turned * math.exp(-((tilt / 40.0) ** 2))
+
+
+def turned_deg(face: Face) -> float:
+    """Return about how far the head is turned sideways.
+
+    The tip of the nose stands about 0.6 eye distances before the plane of the eyes (adult means: 38 mm to 63 mm), so
+    that its sideways offset is that times the tangent of the angle.
+    """
+    return math.degrees(math.atan(abs(face.yaw_proxy) / 0.6))
+
+
+def size_term(face_height_px: float) -> float:
+    """Return 1 for a face that needs no upscaling, falling with the square root of its height."""
+    return min(math.sqrt(max(face_height_px, 0.0) / FULL_FACE_PX), 1.0)
+
+
+def cut_by_frame(face: Face, width: int, height: int) -> bool:
+    """Whether part of the face lies outside the frame."""
+    box = face.box
+    if box.area <= 0 or box.clipped(width, height).area < MIN_VISIBLE_SHARE * box.area:
+        return True
+    near = EDGE_TOLERANCE_PX
+    return box.x0 <= near or box.y0 <= near or box.x1 >= width - near or box.y1 >= height - near
+
+
+def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
+    """Score a face for print.
+
+    The value is the weighted geometric mean of the terms in ``why`` (weights in ``WEIGHTS``), so that one bad term
+    cannot be outweighed by many mediocre ones; it is 0 where a gate rejects the face. Gates, in this order:
+    ``cut_by_frame``, ``face_too_small``, ``too_dark``, ``blown_out``, ``too_soft``.
+
+    Args:
+        pixels: (height, width, 3) uint8 RGB, the upright full frame.
+        face: The face in it.
+        settings: The limits of the gates.
+
+    Returns:
+        The score. All terms are measured even where a gate rejects. ``eyes`` is None: five landmarks do not tell
+        whether they are open.
+    """
+    height, width = pixels.shape[:2]
+    light = skin_light(pixels, face)
+    sharp = face_sharpness(pixels, face)
+    why: dict[str, float | None] = {
+        "sharpness": sharp.value,
+        "face_size": size_term(face.box.height),
+        "eyes": None,
+        "pose": pose_term(face),
+        "exposure": exposure_term(light),
+        "confidence": min(max(face.confidence, 0.0), 1.0),
+    }
+    why = {name: None if term is None else round(term, 4) for name, term in why.items()}
+    rejected = None
+    if cut_by_frame(face, width, height):
+        rejected = "cut_by_frame"
+    elif face.box.height < settings.min_face_px:
+        rejected = "face_too_small"
+    elif light.median < MIN_MEDIAN_LEVEL:
+        rejected = "too_dark"
+    elif light.clipped_share > MAX_CLIPPED_SHARE:
+        rejected = "blown_out"
+    elif sharp.value < settings.min_sharpness:
+        rejected = "too_soft"
+    return Score(0.0 if rejected else _combined(why), MappingProxyType(why), rejected)
+
+
+def _combined(why: dict[str, float | None]) -> float:
+    measured = {name: term for name, term in why.items() if term is not None}
+    weight = sum(WEIGHTS[name] for name in measured)
+    log = sum(WEIGHTS[name] * math.log(max(term, TERM_FLOOR)) for name, term in measured.items())
+    return round(math.exp(log / weight), 6)

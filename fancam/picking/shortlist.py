@@ -1,0 +1,176 @@
+"""The scan's side of picking: every frame is seen once, a bounded list of moments comes out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from fancam.picking.cuts import CutDetector
+from fancam.picking.places import FacesAt, Place, places_between
+from fancam.picking.quality import size_term
+from fancam.picking.reduction import Grey, Reduced, Reducer
+from fancam.picking.reservoir import Moment, Reservoir
+from fancam.picking.sharpness import QUICK_SIDE_PX, quick_sharpness
+from fancam.records import Box, Candidate, Face, LumaFrame
+from fancam.settings import ScanSettings
+
+FaceProbe = Callable[[npt.NDArray[np.uint8]], list[Face]]
+"""Finds the faces of a (height, width) uint8 grey picture, in pixels of that picture."""
+
+MAX_WAITING_FRAMES = 96
+"""The scan looks for faces at the latest after so many frames, whatever the interval: this many wait in memory."""
+MAX_FACES = 6
+"""The largest faces of a frame; more would cost time and change nothing, as one good face makes a moment."""
+NO_FACE_SHARE = 0.05
+"""Weight of a frame in which no face is known, against one with a face: kept when there is room."""
+KEY_FRAME_BONUS = 1.02
+"""Key frames are coded 0.8 to 1.5 dB better than their neighbours at usual rates; it decides between equals."""
+MIN_CANDIDATES, MAX_CANDIDATES = 16, 2048
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A frame whose faces are not known yet."""
+
+    pts: int
+    time_s: float
+    key_frame: bool
+    reduced: Reduced
+
+
+@dataclass(slots=True)
+class _Segment:
+    """The frames between two looks for faces, all of one shot."""
+
+    shot: int
+    before: Future[FacesAt] | None
+    after: Future[FacesAt] | None = None
+    frames: list[_Waiting] = field(default_factory=list)
+
+
+class Shortlist:
+    """Finds the moments worth an exact look, in one pass, with bounded memory, whatever the length of the video.
+
+    Faces are searched for about every ``probe_interval_s`` and after each cut, in a worker thread; the frames in
+    between wait as small grey copies. When the faces on both sides are known, their places are interpolated and the
+    sharpness of the faces alone is measured. The result depends on the frames only, never on the timing of threads.
+
+    Args:
+        settings: How often faces are searched for, how large the picture is, and how many moments are wanted.
+        top: How many cards are wanted.
+        probe: Finds faces in an upright grey thumbnail; called in one worker thread, one call at a time. None where
+            there is no detector: then the middle of the frame stands in for a face.
+        duration_s: Length of the video where it is known.
+    """
+
+    def __init__(self, settings: ScanSettings, top: int, probe: FaceProbe | None, duration_s: float | None) -> None:
+        self._settings = settings
+        self._limit = min(max(top * settings.candidates_per_pick, MIN_CANDIDATES), MAX_CANDIDATES)
+        self._probe = probe
+        self._worker = ThreadPoolExecutor(1, "fancam-scan-faces") if probe is not None else None
+        self._reducer = Reducer()
+        self._cuts = CutDetector()
+        self._reservoir = Reservoir(duration_s)
+        self._segment = _Segment(0, None)
+        self._complete: deque[_Segment] = deque()
+        self._probed_at_s: float | None = None
+
+    def add(self, frame: LumaFrame) -> None:
+        """Look at the next frame; its luma is copied as far as it is needed.
+
+        Raises:
+            Exception: Whatever ``probe`` raised for an earlier frame.
+        """
+        reduced = self._reducer.reduce(frame)
+        self._segment.frames.append(_Waiting(frame.pts, frame.time_s, frame.key_frame, reduced))
+        new = self._cuts.add(reduced.pixels)
+        if new:
+            self._split(new)
+        if self._due(frame.time_s):
+            self._look(frame.time_s, reduced)
+        while len(self._complete) > 1:
+            self._measure(self._complete.popleft())
+
+    def finish(self) -> list[Candidate]:
+        """Return the shortlist in ascending order of time: at most ``top × candidates_per_pick``, but at least 16.
+
+        Empty where no frame was added. The object is of no use afterwards.
+        """
+        last = self._segment.frames[-1] if self._segment.frames else None
+        if last is not None and self._worker is not None and last.time_s != self._probed_at_s:
+            self._look(last.time_s, last.reduced)
+        self._complete.append(self._segment)
+        while self._complete:
+            self._measure(self._complete.popleft())
+        if self._worker is not None:
+            self._worker.shutdown()
+        return self._reservoir.best(self._limit)
+
+    def _due(self, time_s: float) -> bool:
+        if self._cuts.undecided and len(self._segment.frames) < MAX_WAITING_FRAMES:
+            return False
+        if self._probed_at_s is None or len(self._segment.frames) >= MAX_WAITING_FRAMES:
+            return True
+        return abs(time_s - self._probed_at_s) >= self._settings.probe_interval_s - 1e-6
+
+    def _split(self, new: int) -> None:
+        """Begin a new shot with the latest ``new`` frames, as far as they are still waiting."""
+        old = self._segment
+        at = max(len(old.frames) - new, 0)
+        self._segment = _Segment(old.shot + 1, None, frames=old.frames[at:])
+        del old.frames[at:]
+        self._complete.append(old)
+        self._probed_at_s = None
+
+    def _look(self, time_s: float, reduced: Reduced) -> None:
+        """Search the latest frame for faces and begin a new segment."""
+        found: Future[FacesAt] | None = None
+        if self._worker is not None:
+            thumbnail = reduced.thumbnail(self._settings.probe_long_edge_px)
+            found = self._worker.submit(self._faces_at, time_s, thumbnail, reduced.width, reduced.height)
+        if self._probed_at_s is None:  # first look in a shot: it serves the frames before it as well
+            self._segment.before = found
+        self._segment.after = found
+        self._complete.append(self._segment)
+        self._segment = _Segment(self._segment.shot, found)
+        self._probed_at_s = time_s
+
+    def _faces_at(self, time_s: float, thumbnail: Grey, width: int, height: int) -> FacesAt:
+        assert self._probe is not None
+        scale_x, scale_y = width / thumbnail.shape[1], height / thumbnail.shape[0]
+        boxes = [face.box.scaled(scale_x, scale_y) for face in self._probe(thumbnail)]
+        boxes.sort(key=lambda box: (-box.area, box.x0, box.y0))
+        return FacesAt(time_s, tuple(boxes[:MAX_FACES]))
+
+    def _measure(self, segment: _Segment) -> None:
+        before = segment.before.result() if segment.before is not None else None
+        after = segment.after.result() if segment.after is not None else None
+        places = places_between(before, after)
+        for waiting in segment.frames:
+            value = _value(waiting, places)
+            self._reservoir.add(Moment(waiting.pts, waiting.time_s, segment.shot, value))
+            self._reducer.recycle(waiting.reduced)
+        segment.frames.clear()
+
+
+def _value(waiting: _Waiting, places: list[Place]) -> float:
+    """Return 0 to 1: the sharpness of the best face of a frame, weighed by its size."""
+    best = 0.0
+    for place in places:
+        box = place.at(waiting.time_s)
+        if box is None:
+            continue
+        patch = waiting.reduced.cut(box, QUICK_SIDE_PX)
+        if patch is not None:
+            best = max(best, quick_sharpness(patch) * size_term(box.height))
+    if best == 0.0:
+        width, height = waiting.reduced.width, waiting.reduced.height
+        middle = Box(width * 0.3, height * 0.15, width * 0.7, height * 0.75)
+        patch = waiting.reduced.cut(middle, QUICK_SIDE_PX)
+        best = NO_FACE_SHARE * (quick_sharpness(patch) if patch is not None else 0.0)
+    return min(best * (KEY_FRAME_BONUS if waiting.key_frame else 1.0), 1.0)
