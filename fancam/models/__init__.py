@@ -3,7 +3,8 @@
 ``fancam.models.torchfile`` is imported where it is needed, so that looking for files does not load torch.
 """
 
+from fancam.models.ncnn import load_ncnn
 from fancam.models.registry import ModelEntry, Variant, WeightFile
 from fancam.models.store import ModelStatus, ModelStore, file_sha256
 
-__all__ = ["ModelEntry", "ModelStatus", "ModelStore", "Variant", "WeightFile", "file_sha256"]
+__all__ = ["ModelEntry", "ModelStatus", "ModelStore", "Variant", "WeightFile", "file_sha256", "load_ncnn"]
