@@ -231,6 +231,8 @@ class Frame:
     pts: int | None = None
     """Address in the video; None for a photo."""
     time_s: float | None = None
+    warnings: tuple[str, ...] = ()
+    """What had to be assumed or left out while it was read: a missing profile, transparency laid on white …"""
 
     @property
     def width(self) -> int:
@@ -395,3 +397,20 @@ class Enhanced:
     """Whether a network added detail that the camera did not deliver."""
     notes: tuple[str, ...] = ()
     """Fallbacks that were taken: a tile redone in fp32, a halved batch …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A face at a moment that becomes a card."""
+
+    id: str
+    """Name of the card's file without its ending; unique in an output folder."""
+    pts: int | None
+    """None for a photo."""
+    time_s: float | None
+    face: Face
+    score: Score
+    crop: Crop
+    reason: str
+    """Why it was picked, in one plain line."""
+    warnings: tuple[str, ...] = ()

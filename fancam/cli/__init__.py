@@ -1,1 +1,7 @@
-"""The command line. The only room that knows Typer."""
+"""The command line: the only room that knows Typer and rich, prints, reads the environment and exits."""
+
+from __future__ import annotations
+
+from fancam.cli.app import app, main
+
+__all__ = ["app", "main"]

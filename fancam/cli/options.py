@@ -1,0 +1,58 @@
+"""The options that several verbs share, each named once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import typer
+
+from fancam.models import ModelStore
+from fancam.settings import Settings
+
+_DEFAULTS = Settings()
+
+InputsArg = Annotated[
+    list[Path], typer.Argument(metavar="INPUT...", help="Videos, photos, or folders of them.", show_default=False)
+]
+OutOpt = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Output folder.", show_default=False)]
+PresetOpt = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Settings for a kind of material: fancam, close-up, wide-stage.")
+]
+ConfigOpt = Annotated[
+    Path | None, typer.Option(metavar="FILE.toml", help="Settings file, laid over the preset.", show_default=False)
+]
+DeviceOpt = Annotated[
+    str | None,
+    typer.Option(metavar="DEVICE", help=f"auto, cpu, cuda, cuda:N or mps. [default: {_DEFAULTS.enhance.device}]"),
+]
+StreamOpt = Annotated[
+    int | None, typer.Option(metavar="N", help="Video stream to use. [default: the largest]", show_default=False)
+]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+DryRunOpt = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table; errors only.")]
+VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
+ModelsDirOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--models-dir",
+        metavar="DIR",
+        envvar="FANCAM_MODELS",
+        help="Folder of weight files, looked at first.",
+        show_default=False,
+    ),
+]
+
+
+def cache_folder() -> Path:
+    """Return fancam's folder in the user's cache; ``XDG_CACHE_HOME`` is honoured on every system."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base) / "fancam" if base else Path(platformdirs.user_cache_dir("fancam", appauthor=False))
+
+
+def open_store(models_dir: Path | None) -> ModelStore:
+    """Return the store over the user's folders and the installed packages."""
+    return ModelStore(models_dir=models_dir, cache_dir=cache_folder() / "models")

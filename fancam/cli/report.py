@@ -1,0 +1,99 @@
+"""What a run looks like in a terminal: bars while it works, a table when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from fancam.records import Progress as ProgressCallback
+from fancam.records import no_progress
+
+STAGE_TITLES = {
+    "scan": "scanning frames",
+    "faces": "looking for faces",
+    "cards": "making cards",
+}
+
+
+@contextmanager
+def progress_bars(*, quiet: bool) -> Iterator[ProgressCallback]:
+    """Yield a progress callback that draws one bar per stage on stderr; draws nothing where it is no terminal."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield no_progress
+        return
+    columns = (
+        TextColumn("{task.description:<18}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int | None) -> None:
+            if stage in tasks and bars.tasks[tasks[stage]].finished and done < (total or 0):
+                del tasks[stage]  # the next input starts
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(STAGE_TITLES.get(stage, stage), total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+def ppi_style(effective_ppi: float) -> str:
+    """Return the colour a resolution is shown in: from 300 it prints sharp, below 75 it does not print well."""
+    if effective_ppi >= 300:
+        return "green"
+    if effective_ppi >= 150:
+        return "default"
+    return "yellow" if effective_ppi >= 75 else "red"
+
+
+def summary_table(document: Mapping[str, Any]) -> Table:
+    """Return one row per pick: where, how good, how many real pixels, and the file."""
+    table = Table(title=None, header_style="bold")
+    for heading, justify in (("card", "left"), ("time", "right"), ("score", "right"), ("sharp", "right"),
+                             ("face px", "right"), ("source ppi", "right"), ("why", "left")):  # fmt: skip
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # rich wants the literals one by one
+    for pick in document["picks"]:
+        box = pick["face"]["box"]
+        sharpness = pick["why"].get("sharpness")
+        ppi = pick["effective_ppi"]
+        table.add_row(
+            pick["card"]["path"] if pick["card"] else f"{pick['id']} (failed)",
+            clock(pick["time_s"]),
+            f"{pick['score']:.2f}",
+            "–" if sharpness is None else f"{sharpness:.2f}",
+            f"{box[3] - box[1]:.0f}",
+            f"[{ppi_style(ppi)}]{ppi:.0f}[/]",
+            pick["reason"],
+        )
+    return table
+
+
+def clock(time_s: float | None) -> str:
+    """Return a time as m:ss.mmm; a dash for a photo."""
+    if time_s is None:
+        return "–"
+    minutes, seconds = divmod(time_s, 60)
+    return f"{int(minutes)}:{seconds:06.3f}"
+
+
+def warning_lines(document: Mapping[str, Any]) -> list[str]:
+    """Return every warning of a manifest once, with the item it belongs to and how often it came."""
+    lines = [f"{row['path']}: {text}" for row in document["inputs"] for text in row["warnings"]]
+    counts: dict[str, list[str]] = {}
+    for pick in document["picks"]:
+        notes = pick["enhance"]["notes"] if pick["enhance"] else []
+        for text in [*pick["warnings"], *notes]:
+            counts.setdefault(text, []).append(pick["id"])
+    for text, ids in counts.items():
+        more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
+        lines.append(f"{ids[0]}{more}: {text}")
+    return lines + list(document.get("warnings", []))

@@ -1,0 +1,136 @@
+"""``fancam run``: the whole way from videos and photos to cards."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from fancam import pipeline, printing
+from fancam.cli import options, report
+from fancam.cli.edge import complain, edge, print_json
+from fancam.errors import UsageError
+from fancam.settings import DETECTORS, FRAMINGS, PRECISIONS, UPSCALERS, Settings, load_settings
+
+_DEFAULTS = Settings()
+
+
+def run(
+    inputs: options.InputsArg,
+    out: options.OutOpt = Path("cards"),
+    top: Annotated[
+        int | None, typer.Option(metavar="N", help=f"Moments per video. [default: {_DEFAULTS.pick.top}]")
+    ] = None,
+    preset: options.PresetOpt = None,
+    config: options.ConfigOpt = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help=f"Card: a name or WxHmm. [default: {_DEFAULTS.card.size}]")
+    ] = None,
+    bleed: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help=f"Per side. [default: {_DEFAULTS.card.bleed_mm:g}mm]")
+    ] = None,
+    dpi: Annotated[float | None, typer.Option(help=f"[default: {_DEFAULTS.card.dpi:g}]", show_default=False)] = None,
+    long_edge: Annotated[
+        str | None, typer.Option(metavar="PX", help="Long edge of the files, instead of --dpi.")
+    ] = None,
+    card_format: Annotated[
+        str | None, typer.Option("--format", metavar="FMT", help=f"png, jpg or tif. [default: {_DEFAULTS.card.format}]")
+    ] = None,
+    framing: Annotated[
+        str | None, typer.Option(help=f"{', '.join(FRAMINGS)}. [default: {_DEFAULTS.crop.framing}]", show_default=False)
+    ] = None,
+    min_ppi: Annotated[
+        float | None,
+        typer.Option(help=f"Widen the framing below this. [default: {_DEFAULTS.crop.min_ppi:g}]", show_default=False),
+    ] = None,
+    min_gap: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help=f"Between two picks. [default: {_DEFAULTS.pick.min_gap_s:g}]"),
+    ] = None,
+    upscaler: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help=f"{', '.join(UPSCALERS)}, or a weight file.")
+    ] = None,
+    detector: Annotated[str | None, typer.Option(metavar="NAME", help=f"{', '.join(DETECTORS)}.")] = None,
+    precision: Annotated[str | None, typer.Option(metavar="NAME", help=f"{', '.join(PRECISIONS)}.")] = None,
+    device: options.DeviceOpt = None,
+    stream: options.StreamOpt = None,
+    models_dir: options.ModelsDirOpt = None,
+    as_json: options.JsonOpt = False,
+    dry_run: options.DryRunOpt = False,
+    quiet: options.QuietOpt = False,
+    verbose: options.VerboseOpt = False,
+) -> None:
+    """Make cards: the best different moments of each video, one card per face of each photo.
+
+    Writes DIR/cards/*, DIR/contact.jpg and DIR/manifest.json. Run the same command again to go on after a stop.
+    """
+    with edge("run", as_json=as_json, verbose=verbose):
+        settings = load_settings(preset, config, {
+            "faces": {"detector": detector},
+            "pick": {"top": top, "min_gap_s": min_gap},
+            "crop": {"framing": framing, "min_ppi": min_ppi},
+            "enhance": {"upscaler": upscaler, "device": device, "precision": precision},
+            "card": {"size": size, "bleed_mm": _millimetres(bleed, "--bleed"), "dpi": dpi,
+                     "long_edge_px": _pixels(long_edge, "--long-edge"), "format": card_format},
+        })  # fmt: skip
+        if dry_run:
+            _show_plan(pipeline.plan(inputs, settings, stream=stream), as_json=as_json)
+            return
+        with report.progress_bars(quiet=quiet or as_json) as progress:
+            job = pipeline.Run(out, settings, options.open_store(models_dir), stream=stream, progress=progress)
+            result = job(inputs)
+        if as_json:
+            print_json(result.document)
+        elif not quiet:
+            _show_result(result.document, out)
+        for line in report.warning_lines(result.document):
+            print(f"fancam: warning: {line}", file=sys.stderr)
+        for error in result.errors:
+            complain(error)
+        raise typer.Exit(result.exit_code)
+
+
+def _show_result(document: dict[str, Any], out: Path) -> None:
+    if not document["picks"]:
+        return
+    console = Console()
+    console.print(report.summary_table(document))
+    cards = sum(1 for pick in document["picks"] if pick["card"])
+    card = document["card"]
+    console.print(
+        f"{cards} {'card' if cards == 1 else 'cards'} of {card['width_mm']:g}×{card['height_mm']:g} mm + "
+        f"{card['bleed_mm']:g} mm bleed ({card['width_px']}×{card['height_px']} px at {card['dpi']:g} dpi) in {out}",
+        highlight=False,
+    )
+
+
+def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(plan)
+        return
+    for row in plan["inputs"]:
+        most = "one card per face" if row["cards_at_most"] is None else f"at most {row['cards_at_most']} cards"
+        frames = f", about {row['frames_expected']} frames" if row.get("frames_expected") else ""
+        print(f"{row['path']}: {row['kind']} {row['width']}x{row['height']}{frames}; {most}")
+    print(f"each card {plan['card']['width_px']}x{plan['card']['height_px']} px at {plan['card']['dpi']:g} dpi")
+
+
+def _millimetres(text: str | None, option: str) -> float | None:
+    if text is None:
+        return None
+    length = printing.parse_length(text)
+    if length.unit == "px":
+        raise UsageError(f"{option} is {text!r}", remedy="give it in mm, cm or in")
+    return length.millimetres
+
+
+def _pixels(text: str | None, option: str) -> int | None:
+    if text is None:
+        return None
+    digits = text.removesuffix("px").strip()
+    if not digits.isdigit():
+        raise UsageError(f"{option} is {text!r}", remedy="give whole pixels, such as 3000 or 3000px")
+    return int(digits)

@@ -1,0 +1,99 @@
+"""The manifest's rows, to JSON and back; pure, so that the contract is tested without a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fancam.records import Box, CardGeometry, Crop, Face, Pick, Score
+
+Json = dict[str, Any]
+
+
+def pick_row(pick: Pick, input_index: int, card: Mapping[str, Any] | None) -> Json:
+    """Return the manifest's row of a pick.
+
+    Args:
+        pick: What was picked.
+        input_index: Index into the manifest's ``inputs``.
+        card: What was written for it, as ``card_values`` gave it; None when the card failed or was not asked for.
+    """
+    row = pick_values(pick)
+    row["input"] = input_index
+    row["member"] = None
+    row["enhance"] = dict(card["enhance"]) if card else None
+    row["scale"] = card["enhance"]["scale"] if card else None
+    row["card"] = {key: value for key, value in card.items() if key != "enhance"} if card else None
+    return row
+
+
+def pick_values(pick: Pick) -> Json:
+    """Return a pick as JSON values."""
+    return {
+        "id": pick.id,
+        "pts": pick.pts,
+        "time_s": None if pick.time_s is None else round(pick.time_s, 6),
+        "score": round(pick.score.value, 4),
+        "why": {term: None if value is None else round(value, 4) for term, value in pick.score.why.items()},
+        "rejected": pick.score.rejected,
+        "reason": pick.reason,
+        "face": {
+            "box": pick.face.box.as_list(),
+            "landmarks": [[round(x, 2), round(y, 2)] for x, y in pick.face.landmarks],
+            "confidence": round(pick.face.confidence, 4),
+            "track": pick.face.track,
+        },
+        "crop": pick.crop.box.as_list(digits=4),
+        "trim": pick.crop.trim.as_list(digits=4),
+        "framing": pick.crop.framing,
+        "bleed_share": round(pick.crop.bleed_share, 4),
+        "effective_ppi": round(pick.crop.effective_ppi, 1),
+        "crop_warnings": list(pick.crop.warnings),
+        "warnings": list(pick.warnings),
+    }
+
+
+def pick_from_values(values: Mapping[str, Any], geometry: CardGeometry) -> Pick:
+    """Return the pick that ``pick_values`` wrote.
+
+    The values are rounded, so a run that is continued would differ from one that was not; therefore every run, also an
+    uninterrupted one, renders from this function's result.
+    """
+    face = values["face"]
+    landmarks = tuple((float(x), float(y)) for x, y in face["landmarks"])
+    assert len(landmarks) == 5
+    trim = Box(*values["trim"])
+    return Pick(
+        id=values["id"],
+        pts=values["pts"],
+        time_s=values["time_s"],
+        face=Face(Box(*face["box"]), landmarks, face["confidence"], face["track"]),
+        score=Score(values["score"], values["why"], values["rejected"]),
+        crop=Crop(
+            box=Box(*values["crop"]),
+            trim=trim,
+            effective_ppi=trim.width / (geometry.width_mm / 25.4),
+            framing=values["framing"],
+            bleed_share=values["bleed_share"],
+            warnings=tuple(values["crop_warnings"]),
+        ),
+        reason=values["reason"],
+        warnings=tuple(values["warnings"]),
+    )
+
+
+def document(
+    *, version: str, verb: str, settings: Mapping[str, Any], inputs: Sequence[Json], picks: Sequence[Json],
+    failures: Sequence[Json], timings_s: Mapping[str, float], **more: Any,
+) -> Json:  # fmt: skip
+    """Return the whole manifest, keys in the contract's order; ``more`` is added at the end."""
+    return {
+        "fancam": version,
+        "verb": verb,
+        "settings": settings,
+        "inputs": list(inputs),
+        "picks": list(picks),
+        "failures": list(failures),
+        "timings_s": {stage: round(seconds, 3) for stage, seconds in timings_s.items()},
+        **more,
+    }

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from fancam import settings as s
+from fancam.errors import ExitCode, InputNotFoundError, UsageError
+
+
+def test_every_preset_loads_and_changes_something_or_is_the_default():
+    names = s.preset_names()
+    assert {"fancam", "close-up", "wide-stage"} <= set(names)
+    loaded = {name: s.load_settings(name) for name in names}
+    assert loaded["fancam"] == s.Settings()
+    assert all(loaded[name] != s.Settings() for name in names if name != "fancam")
+
+
+def test_unknown_preset_names_the_nearest_and_all_valid_ones():
+    with pytest.raises(UsageError) as caught:
+        s.load_settings("closeup")
+    assert "did you mean 'close-up'?" in str(caught.value)
+    assert "wide-stage" in str(caught.value)
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        ("[pick]\ntopp = 3", "did you mean 'top'?"),
+        ("[pikc]\ntop = 3", "did you mean 'pick'?"),
+        ("pick = 3", "write it as [pick]"),
+        ("[pick]\ntop = 0", "top is 0"),
+        ("[pick]\ntop = 2.5", "must be of type int"),
+        ("[pick]\ntop = true", "must be of type int"),
+        ("[card]\nsize = 55", "must be of type str"),
+        ("[crop]\nframing = 'bsut'", "did you mean 'bust'?"),
+        ("[pick\ntop = 3", "not valid TOML"),
+    ],
+)
+def test_a_wrong_config_is_refused_with_what_is_right(tmp_path, toml, expected):
+    config = tmp_path / "mine.toml"
+    config.write_text(toml)
+    with pytest.raises(UsageError) as caught:
+        s.load_settings(config=config)
+    assert expected in str(caught.value)
+
+
+def test_config_lies_over_preset_and_flags_over_config(tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text("[crop]\nframing = 'half'\nmin_ppi = 90\n")
+    merged = s.load_settings("close-up", config, {"crop": {"framing": "bust", "min_ppi": None}})
+    assert merged.crop.framing == "bust"  # the flag
+    assert merged.crop.min_ppi == 90.0  # the file; a flag that was not given changes nothing
+    assert isinstance(merged.crop.min_ppi, float)
+    assert merged.pick.min_face_px == s.load_settings("close-up").pick.min_face_px  # the preset
+
+
+def test_missing_config_is_an_input_error(tmp_path):
+    with pytest.raises(InputNotFoundError):
+        s.load_settings(config=tmp_path / "no.toml")
+
+
+def test_an_upscaler_may_be_a_file_but_not_a_misspelt_name():
+    assert s.EnhanceSettings(upscaler="my/net.safetensors").upscaler.endswith(".safetensors")
+    with pytest.raises(UsageError, match="did you mean 'lanczos'"):
+        s.EnhanceSettings(upscaler="lancos")
+
+
+def test_settings_are_plain_values_for_the_manifest():
+    values = s.Settings().as_dict()
+    assert values["card"]["size"] == "kpop"
+    assert set(values) == {field.name for field in dataclasses.fields(s.Settings)}

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from fancam.errors import OutputError
+from fancam.workspace import Workspace, distinct_stems, safe_stem, sha256_of_values
+
+
+def test_a_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"precious")
+    with pytest.raises(OutputError, match="already holds something else"):
+        Workspace(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_a_file_is_not_an_output_folder(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="is a file"):
+        Workspace(tmp_path / "file")
+
+
+def test_an_empty_a_new_and_an_own_folder_are_accepted(tmp_path):
+    Workspace(tmp_path)
+    workspace = Workspace(tmp_path / "new")
+    assert not (tmp_path / "new").exists()  # nothing is made before something is written
+    workspace.write_manifest({"fancam": "0"})
+    Workspace(tmp_path / "new")
+
+
+def test_recorded_steps_come_back_under_their_key_only(tmp_path):
+    workspace = Workspace(tmp_path / "out")
+    workspace.record("a", "picks", {"n": 1})
+    workspace.record("a", "picks", {"n": 2})
+    workspace.record("b", "picks", {"n": 3})
+    assert workspace.recorded("a") == {"picks": {"n": 2}}
+    assert workspace.recorded("c") == {}
+
+
+def test_a_journal_line_cut_off_by_a_crash_is_passed_over(tmp_path):
+    workspace = Workspace(tmp_path / "out")
+    workspace.record("a", "one", {"n": 1})
+    with workspace.journal_path.open("a") as journal:
+        journal.write('{"key": "a", "step": "two", "val')
+    assert workspace.recorded("a") == {"one": {"n": 1}}
+
+
+def write_card(workspace: Workspace, name: str, content: bytes) -> str:
+    import hashlib
+
+    path = workspace.card_path(name, "png")
+    workspace.make_parent(path)
+    path.write_bytes(content)
+    relative = workspace.relative(path)
+    workspace.record("k", f"card {name}", {"path": relative, "sha256": hashlib.sha256(content).hexdigest()})
+    return relative
+
+
+def test_stale_cards_go_but_changed_and_foreign_files_stay(tmp_path):
+    workspace = Workspace(tmp_path / "out")
+    kept, _, changed = (write_card(workspace, name, name.encode()) for name in ("kept", "stale", "changed"))
+    (workspace.folder / changed).write_bytes(b"retouched by hand")
+    foreign = workspace.folder / "cards" / "mine.png"
+    foreign.write_bytes(b"not from fancam")
+    assert workspace.remove_stale_cards({kept}) == [changed]
+    left = {p.name for p in (workspace.folder / "cards").iterdir()}
+    assert left == {"kept.png", "changed.png", "mine.png"}
+
+
+def test_a_journal_cannot_make_fancam_remove_files_elsewhere(tmp_path):
+    victim = tmp_path / "victim.png"
+    victim.write_bytes(b"v")
+    workspace = Workspace(tmp_path / "out")
+    import hashlib
+
+    values = {"path": "cards/../../victim.png", "sha256": hashlib.sha256(b"v").hexdigest()}
+    workspace.record("k", "card evil", values)
+    workspace.remove_stale_cards(set())
+    assert victim.exists()
+
+
+def test_a_full_disk_leaves_the_old_manifest_and_no_half_one(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path / "out")
+    workspace.write_manifest({"n": 1})
+
+    def full(self, *args, **kwargs):
+        Path.open(self, "w").write("{")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OutputError, match="no space left on device; free some space"):
+        workspace.write_manifest({"n": 2})
+    assert json.loads(workspace.manifest_path.read_bytes()) == {"n": 1}
+    assert [p.name for p in workspace.folder.iterdir()] == ["manifest.json"]
+
+
+def test_inputs_of_the_same_name_get_different_stems():
+    paths = [Path("a/clip.mp4"), Path("b/clip.mkv"), Path("c/CLIP.mov"), Path("d/other clip?.mp4")]
+    assert distinct_stems(paths) == ["clip", "clip-2", "CLIP-3", "other-clip"]
+
+
+def test_a_stem_never_leaves_the_folder_or_is_empty():
+    assert safe_stem(Path("...mp4")) != ""
+    assert "/" not in safe_stem(Path("a:b/c*d.mp4"))
+    assert safe_stem(Path("직캠 4K.mp4")) == "직캠-4K"
+
+
+def test_equal_values_have_equal_hashes_whatever_the_order():
+    assert sha256_of_values({"a": 1, "b": [2]}) == sha256_of_values({"b": [2], "a": 1})
+    assert sha256_of_values({"a": 1}) != sha256_of_values({"a": 2})
