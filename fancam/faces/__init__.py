@@ -1,1 +1,23 @@
-"""Detection, tracking and composition."""
+"""Faces: detection with five landmarks, tracks across the moments of a shot, and the composition of a card.
+
+``create_detector`` gives a ``FaceDetector``; ``track_faces`` says which faces of a shot are one person; ``compose``
+turns a face into the crop a card shows. Networks are loaded from the model store, never fetched here.
+"""
+
+from __future__ import annotations
+
+from fancam.faces.composition import FRAMING_CONVENTIONS, Framing, compose
+from fancam.faces.detection import PHOTO_LONG_EDGES_PX, FaceDetector, WeightStore, create_detector
+from fancam.faces.tracking import FaceTracker, track_faces
+
+__all__ = [
+    "FRAMING_CONVENTIONS",
+    "PHOTO_LONG_EDGES_PX",
+    "FaceDetector",
+    "FaceTracker",
+    "Framing",
+    "WeightStore",
+    "compose",
+    "create_detector",
+    "track_faces",
+]

@@ -1,0 +1,142 @@
+"""RetinaFace with facexlib's architectures: the strongest detector where its weights are in the store.
+
+Deng, Guo, Ververas, Kotsia, Zafeiriou: "RetinaFace: Single-stage Dense Face Localisation in the Wild", CVPR 2020.
+Only the network's layers come from facexlib; the priors, the decoding and the batching are here, because facexlib
+builds its priors in a Python loop at every call and takes one picture at a time.
+"""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fancam.errors import DeviceError, ModelDamagedError
+from fancam.faces.detections import Detections, FloatArray
+from fancam.records import Picture
+
+BACKBONES = {"retinaface-resnet50": "resnet50", "retinaface-mobilenet": "mobile0.25"}
+"""Name in the registry to the name of the backbone in facexlib."""
+
+PRIOR_SIZES_PX = ((16, 32), (64, 128), (256, 512))
+"""Sides of the square priors of each level, as the published weights were trained."""
+
+STRIDES_PX = (8, 16, 32)
+"""Distance of the priors of each level."""
+
+VARIANCES = (0.1, 0.2)
+"""Scale of the regressed centre and size (SSD, Liu et al. 2016)."""
+
+MEAN_BGR = (104.0, 117.0, 123.0)
+"""Subtracted from the blue, green and red values; no further scaling."""
+
+
+class RetinaFace:
+    """RetinaFace with a ResNet-50 or a MobileNet 0.25 backbone.
+
+    Args:
+        weights: The verified ``.pth`` file.
+        name: ``retinaface-resnet50`` or ``retinaface-mobilenet``.
+        device: torch device.
+
+    Raises:
+        ModelDamagedError: The file is no plain state dict, or one of another architecture.
+        DeviceError: torch does not have the device.
+    """
+
+    def __init__(self, weights: Path, name: str, *, device: str = "cpu") -> None:
+        self.name = name
+        self._device = _usable_device(device)
+        self._network = _load(weights, BACKBONES[name]).to(self._device)
+        self._mean = torch.tensor(MEAN_BGR, device=self._device).view(1, 3, 1, 1)
+
+    def infer(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
+        """Return the faces of pictures of one common size, in one forward pass; see ``FaceNetwork.infer``."""
+        pixels = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)[..., ::-1])).to(self._device)
+        with torch.inference_mode():
+            batch = pixels.permute(0, 3, 1, 2).float() - self._mean
+            shifts, scores, points = self._network(batch)
+            scores = scores[..., 1]
+            rows, columns = torch.nonzero(scores >= min_confidence, as_tuple=True)
+            chosen = [values.float().cpu().numpy() for values in (shifts[rows, columns], points[rows, columns])]
+            chosen_scores = scores[rows, columns].float().cpu().numpy()
+            picture_of, prior_of = rows.cpu().numpy(), columns.cpu().numpy()
+        height, width = pictures[0].shape[:2]
+        found = decode(chosen[0], chosen[1], chosen_scores, priors(height, width)[prior_of])
+        found = found.scaled(width, height)
+        return [found[picture_of == index] for index in range(len(pictures))]
+
+
+@functools.lru_cache(maxsize=16)
+def priors(height: int, width: int) -> FloatArray:
+    """Return the priors of a picture size: (N, 4) float32 centre x, centre y, width, height in parts of the picture.
+
+    Same values and order, to the bit, as the loop the network was trained with: level, row, column, size.
+    """
+    levels = []
+    for sizes, stride in zip(PRIOR_SIZES_PX, STRIDES_PX, strict=True):
+        rows, columns = -(-height // stride), -(-width // stride)
+        level = np.empty((rows, columns, len(sizes), 4))
+        level[..., 0] = ((np.arange(columns) + 0.5) * stride / width)[None, :, None]
+        level[..., 1] = ((np.arange(rows) + 0.5) * stride / height)[:, None, None]
+        level[..., 2] = np.array(sizes) / width
+        level[..., 3] = np.array(sizes) / height
+        levels.append(level.reshape(-1, 4))
+    joined = np.concatenate(levels).astype(np.float32)
+    joined.setflags(write=False)
+    return joined
+
+
+def decode(shifts: FloatArray, points: FloatArray, scores: FloatArray, chosen: npt.NDArray[np.float32]) -> Detections:
+    """Return the faces that regressed values describe relative to their priors, in parts of the picture.
+
+    Args:
+        shifts: (N, 4) centre and size of the box.
+        points: (N, 10) x and y of five landmarks.
+        scores: (N,) probability of a face.
+        chosen: (N, 4) the prior of each.
+    """
+    centre = chosen[:, :2] + shifts[:, :2] * VARIANCES[0] * chosen[:, 2:]
+    size = chosen[:, 2:] * np.exp(shifts[:, 2:] * VARIANCES[1])
+    landmarks = chosen[:, None, :2] + points.reshape(-1, 5, 2) * VARIANCES[0] * chosen[:, None, 2:]
+    boxes = np.concatenate([centre - size / 2, centre + size / 2], axis=1)
+    return Detections(boxes.astype(np.float32), landmarks.astype(np.float32), scores.astype(np.float32))
+
+
+def _usable_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(
+            "torch cannot use this device", item=name, remedy="choose another with --device, for example cpu"
+        ) from error
+    return device
+
+
+def _load(weights: Path, backbone: str) -> torch.nn.Module:
+    from facexlib.detection.retinaface import RetinaFace as Layers
+
+    damaged = functools.partial(ModelDamagedError, item=weights, remedy="fetch or install the weights again")
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise damaged("not a file of plain weights") from error
+    if not isinstance(state, Mapping):
+        raise damaged("holds no state dict")
+    with warnings.catch_warnings():  # facexlib builds the backbone with an argument torchvision has renamed
+        warnings.simplefilter("ignore", UserWarning)
+        network: Any = Layers(network_name=backbone, device=torch.device("cpu"))
+    try:
+        network.load_state_dict({str(key).removeprefix("module."): value for key, value in state.items()}, strict=True)
+    except RuntimeError as error:
+        raise damaged(f"not the weights of RetinaFace {backbone}") from error
+    module: torch.nn.Module = network.eval().requires_grad_(False)
+    return module
