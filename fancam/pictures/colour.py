@@ -1,0 +1,154 @@
+"""From any colour space a still picture comes in to sRGB, and the sRGB profile that goes into every file."""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageCms
+
+_NEAR_SRGB_LEVELS = 1
+"""A profile that moves no colour of the test grid by more than this is sRGB under another name."""
+_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+
+# Adobe RGB (1998) Color Image Encoding, version 2005-05, section 4.3.1: chromaticities of the primaries, white D65,
+# and the exponent 2 51/256.
+_ADOBE_RGB_PRIMARIES = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
+_D65 = (0.3127, 0.3290)
+_ADOBE_RGB_GAMMA = 563 / 256
+
+
+@functools.cache
+def srgb_profile() -> bytes:
+    """Return an ICC profile of sRGB (IEC 61966-2-1): the same bytes on every call and every day.
+
+    It is Little CMS' built-in profile with the creation date pinned, because a profile that carries today's date
+    would make the same card differ from one day to the next.
+    """
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    # ICC.1:2022, 7.2: dateTimeNumber at bytes 24 to 35; profile ID (MD5) at 84 to 99, zero when not calculated.
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    profile[84:100] = bytes(16)
+    return bytes(profile)
+
+
+@functools.cache
+def adobe_rgb_profile() -> bytes:
+    """Return an ICC profile of Adobe RGB (1998), for cameras that say so in EXIF and embed none."""
+    return matrix_profile("Adobe RGB (1998) compatible", _ADOBE_RGB_PRIMARIES, _D65, _ADOBE_RGB_GAMMA)
+
+
+def profile_description(profile: bytes) -> str | None:
+    """Return what the ICC profile calls itself, or None when it cannot be parsed."""
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).strip()
+    except (ImageCms.PyCMSError, OSError):
+        return None
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, list[str]]:
+    """Convert a picture without transparency to sRGB.
+
+    Relative colorimetric with black point compensation; colours outside sRGB are clipped. Pixels that are sRGB
+    already are left untouched.
+
+    Args:
+        image: Mode L, RGB, CMYK or LAB.
+        profile: The embedded ICC profile, if any.
+
+    Returns:
+        The picture in mode RGB, and what had to be assumed.
+    """
+    if image.mode == "LAB":
+        return _transformed(image, ImageCms.createProfile("LAB")), []
+    if profile is None:
+        warnings = ["CMYK without a profile: the colours are approximate"] if image.mode == "CMYK" else []
+        return image.convert("RGB"), warnings
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        space = source.profile.xcolor_space.strip()
+        if space == "RGB" and image.mode == "L":
+            image = image.convert("RGB")  # grey tagged with an RGB profile: equal parts of its primaries
+        if {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space) != image.mode:
+            return image.convert("RGB"), [f"the embedded {space} profile does not fit a picture of mode {image.mode}"]
+        if space == "RGB" and _is_srgb(profile):
+            return image, []
+        return _transformed(image, source), []
+    except (ImageCms.PyCMSError, OSError):
+        return image.convert("RGB"), ["the embedded colour profile is damaged: the picture was read as sRGB"]
+
+
+def _transformed(image: Image.Image, source: ImageCms.ImageCmsProfile | ImageCms.core.CmsProfile) -> Image.Image:
+    destination = ImageCms.createProfile("sRGB")
+    transform = ImageCms.buildTransform(source, destination, image.mode, "RGB", _INTENT, _FLAGS)
+    converted = ImageCms.applyTransform(image, transform)
+    if converted is None:  # only when it converts in place, which it was not asked to
+        raise ImageCms.PyCMSError("no picture came back")
+    return converted
+
+
+@functools.lru_cache(maxsize=16)
+def _is_srgb(profile: bytes) -> bool:
+    """Whether the profile leaves a grid of colours where they are: names of sRGB profiles are legion."""
+    levels = np.linspace(0, 255, 18).round().astype(np.uint8)
+    grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(18, -1, 3)
+    converted = _transformed(Image.fromarray(grid), ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    moved = np.abs(np.asarray(converted).astype(int) - grid)
+    return int(moved.max()) <= _NEAR_SRGB_LEVELS
+
+
+def matrix_profile(
+    description: str, primaries: Sequence[tuple[float, float]], white: tuple[float, float], gamma: float
+) -> bytes:
+    """Return a version 2 matrix/TRC display profile (ICC.1:2001-04).
+
+    Args:
+        description: ASCII.
+        primaries: (x, y) chromaticities of red, green and blue.
+        white: (x, y) chromaticity of the white point; it is adapted to D50 with the Bradford matrix.
+        gamma: Exponent from encoded to linear, below 256.
+    """
+    text = description.encode("ascii") + b"\0"
+    tags: list[tuple[bytes, bytes]] = [
+        (b"desc", b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(78)),
+        (b"cprt", b"text" + bytes(4) + b"No copyright, use freely\0"),
+        (b"wtpt", _xyz_tag(_D50)),
+    ]
+    columns = _rgb_to_xyz_d50(primaries, white)
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256))  # u8Fixed8Number
+    for index, name in enumerate("rgb"):
+        tags.append((f"{name}XYZ".encode(), _xyz_tag(columns[:, index])))
+        tags.append((f"{name}TRC".encode(), curve))
+    table, body = b"", b""
+    start = 128 + 4 + 12 * len(tags)
+    for signature, data in tags:
+        table += signature + struct.pack(">II", start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    size = start + len(body)
+    header = struct.pack(">I4xI4s4s4s", size, 0x02400000, b"mntr", b"RGB ", b"XYZ ")
+    header += struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
+    header += struct.pack(">3i", *(round(v * 65536) for v in _D50))
+    return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
+_D50 = (0.9642, 1.0, 0.8249)
+"""Profile connection space illuminant (ICC.1:2022, 7.2.16)."""
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+"""Cone responses of the Bradford adaptation (ICC.1:2022, Annex E)."""
+
+
+def _xyz_tag(values: Sequence[float] | np.ndarray) -> bytes:
+    return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(float(v) * 65536) for v in values))  # s15Fixed16Number
+
+
+def _rgb_to_xyz_d50(primaries: Sequence[tuple[float, float]], white: tuple[float, float]) -> np.ndarray:
+    """Return the (3, 3) matrix from linear RGB to XYZ adapted to D50 (SMPTE RP 177 and Bradford)."""
+    white_xyz = np.array([white[0] / white[1], 1.0, (1 - white[0] - white[1]) / white[1]])
+    shapes = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T
+    matrix = shapes * np.linalg.solve(shapes, white_xyz)
+    gains = (_BRADFORD @ np.array(_D50)) / (_BRADFORD @ white_xyz)
+    return np.asarray(np.linalg.inv(_BRADFORD) @ np.diag(gains) @ _BRADFORD @ matrix)

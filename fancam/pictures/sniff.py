@@ -1,0 +1,79 @@
+"""Tell what a file is by its first bytes."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+SAMPLE_BYTES = 64
+"""How many bytes of the file ``sniff`` wants to see."""
+
+
+class Kind(Enum):
+    """What the first bytes promise."""
+
+    PICTURE = "a picture"
+    MAYBE_ANIMATED = "a picture or an animation"
+    HEIF = "a HEIC picture"
+    CAMERA_RAW = "a camera raw file"
+    JPEG_XL = "a JPEG XL picture"
+    OTHER = "no picture"
+
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", Kind.PICTURE),  # JPEG
+    (b"\x89PNG\r\n\x1a\n", Kind.MAYBE_ANIMATED),
+    (b"GIF87a", Kind.MAYBE_ANIMATED),
+    (b"GIF89a", Kind.MAYBE_ANIMATED),
+    (b"8BPS\x00\x01", Kind.PICTURE),  # Photoshop
+    (b"qoif", Kind.PICTURE),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", Kind.PICTURE),  # JPEG 2000
+    (b"\xff\x4f\xff\x51", Kind.PICTURE),  # JPEG 2000 codestream
+    (b"\xff\x0a", Kind.JPEG_XL),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", Kind.JPEG_XL),
+    (b"FUJIFILMCCD-RAW", Kind.CAMERA_RAW),
+    (b"IIU\x00", Kind.CAMERA_RAW),  # Panasonic
+    (b"IIRO", Kind.CAMERA_RAW),  # Olympus
+    (b"IIRS", Kind.CAMERA_RAW),
+    (b"II*\x00", Kind.PICTURE),  # TIFF
+    (b"MM\x00*", Kind.PICTURE),
+    (b"II+\x00", Kind.PICTURE),  # BigTIFF
+    (b"MM\x00+", Kind.PICTURE),
+)
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+
+def sniff(head: bytes) -> Kind:
+    """Return what the file is, by the signatures its format's standard lays down.
+
+    Args:
+        head: The first ``SAMPLE_BYTES`` bytes, or all of a shorter file.
+    """
+    if head[4:8] == b"ftyp":
+        return _sniff_brands(head)
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return Kind.PICTURE
+    if head[:4] in (b"II*\x00", b"MM\x00*") and head[8:10] == b"CR":
+        return Kind.CAMERA_RAW  # Canon CR2 is a TIFF with this mark behind the header
+    if head[:2] == b"BM" and head[6:10] == bytes(4):  # BMP: two reserved words
+        return Kind.PICTURE
+    if len(head) > 2 and head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace():
+        return Kind.PICTURE  # PPM, PGM, PBM
+    for signature, kind in _SIGNATURES:
+        if head.startswith(signature):
+            return kind
+    return Kind.OTHER
+
+
+def _sniff_brands(head: bytes) -> Kind:
+    """Tell an ISO base media file by its major brand, then by the compatible ones (ISO/IEC 14496-12, 4.3)."""
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[8:12], *(head[i : i + 4] for i in range(16, end - 3, 4))]
+    if b"avif" in brands:
+        return Kind.PICTURE
+    if b"avis" in brands:
+        return Kind.MAYBE_ANIMATED
+    if brands[0] == b"crx ":
+        return Kind.CAMERA_RAW  # Canon CR3
+    if _HEIF_BRANDS & set(brands):
+        return Kind.HEIF
+    return Kind.OTHER

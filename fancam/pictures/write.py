@@ -1,0 +1,144 @@
+"""Write a still picture: exact pixels, resolution, profile and provenance; whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+
+from fancam.errors import OutputError, UsageError, unknown_choice
+from fancam.pictures.colour import srgb_profile
+from fancam.pictures.deep import deep_png, deep_tiff
+from fancam.pictures.metadata import XMP_PNG_KEYWORD, XMP_TIFF_TAG, PictureMetadata, exif_of, xmp_packet
+
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
+
+_ICC_TIFF_TAG = 34675
+"""InterColorProfile (ICC.1:2022, annex B.4)."""
+
+_CAUSES = {
+    errno.ENOSPC: ("the disk is full", "free some space or choose another folder"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space or choose another folder"),
+    errno.EFBIG: ("the file would be larger than the system allows", "choose a smaller size or another folder"),
+    errno.EACCES: ("no permission to write there", "choose another folder or change its rights"),
+    errno.EPERM: ("no permission to write there", "choose another folder or change its rights"),
+    errno.EROFS: ("the disk is read-only", "choose another folder"),
+    errno.ENOENT: ("the folder does not exist", "make the folder first"),
+    errno.ENOTDIR: ("a part of its path is a file, not a folder", "choose another path"),
+    errno.EISDIR: ("a folder of that name is in the way", "choose another name"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
+}
+
+
+def write_picture(
+    path: Path,
+    pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16],
+    *,
+    dpi: float,
+    metadata: PictureMetadata,
+    jpeg_quality: int = 95,
+    icc_profile: bytes | None = None,
+) -> str:
+    """Write a picture in the format its name asks for; the same arguments give the same bytes.
+
+    The file is written beside its place, flushed to the disk and renamed: it is there whole or not at all.
+
+    Args:
+        path: Ends in .png, .jpg, .jpeg, .tif, .tiff or .webp; its folder exists.
+        pixels: (height, width) grey, (height, width, 3) RGB or (height, width, 4) RGBA with straight alpha; uint8,
+            or uint16 for PNG and TIFF.
+        dpi: Pixels per inch on paper. PNG keeps it to 1 pixel per metre, JFIF to whole dots; EXIF beside it is exact.
+        metadata: Software, description, source and further fields.
+        jpeg_quality: 1 to 100; always without chroma subsampling (4:4:4). WebP is written lossless.
+        icc_profile: The profile the pixels are in; sRGB when None. Grey pictures carry none unless it is given.
+
+    Returns:
+        SHA-256 of the file in hex.
+
+    Raises:
+        UsageError: The ending is unknown, or the format cannot hold alpha or 16 bits.
+        OutputError: The file cannot be written; nothing is left behind.
+        ValueError: The array has another shape or type, or dpi is not above 0.
+    """
+    kind = _FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise unknown_choice("picture format", path.suffix or path.name, _FORMATS)
+    if pixels.dtype not in (np.uint8, np.uint16) or not (
+        pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
+    ):
+        raise ValueError(f"cannot write an array of shape {pixels.shape} and type {pixels.dtype}")
+    if not (dpi > 0 and pixels.size):
+        raise ValueError(f"cannot write {pixels.shape} pixels at {dpi} dpi")
+    if kind == "JPEG" and pixels.ndim == 3 and pixels.shape[2] == 4:
+        raise UsageError("JPEG cannot hold transparency", item=path, remedy="write png, tif or webp")
+    if kind in ("JPEG", "WEBP") and pixels.dtype == np.uint16:
+        raise UsageError(f"{kind} cannot hold 16 bits", item=path, remedy="write png or tif")
+    profile = icc_profile if icc_profile is not None else (srgb_profile() if pixels.ndim == 3 else None)
+    if pixels.dtype == np.uint16:
+        encode = deep_png if kind == "PNG" else deep_tiff
+        data = encode(pixels.astype(np.uint16), dpi=dpi, profile=profile, metadata=metadata)
+    else:
+        data = _encoded(kind, np.ascontiguousarray(pixels), dpi, metadata, jpeg_quality, profile)
+    replace_file(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _encoded(
+    kind: str, pixels: npt.NDArray, dpi: float, metadata: PictureMetadata, jpeg_quality: int, profile: bytes | None
+) -> bytes:
+    image = Image.fromarray(pixels)
+    exif, xmp = exif_of(metadata, dpi), xmp_packet(metadata)
+    buffer = io.BytesIO()
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt(XMP_PNG_KEYWORD, xmp.decode())
+        image.save(buffer, "PNG", dpi=(dpi, dpi), icc_profile=profile, exif=exif, pnginfo=text)
+    elif kind == "JPEG":
+        whole_dpi = (round(dpi), round(dpi))
+        image.save(
+            buffer, "JPEG", quality=jpeg_quality, subsampling=0, dpi=whole_dpi, icc_profile=profile, exif=exif, xmp=xmp
+        )
+    elif kind == "TIFF":
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        for tag, value in exif.items():  # Pillow ignores exif= beside tiffinfo=
+            tags[tag] = value
+        tags.tagtype[XMP_TIFF_TAG] = 1  # BYTE
+        tags[XMP_TIFF_TAG] = xmp
+        if profile is not None:
+            tags.tagtype[_ICC_TIFF_TAG] = 7  # UNDEFINED
+            tags[_ICC_TIFF_TAG] = profile
+        image.save(buffer, "TIFF", compression="tiff_lzw", tiffinfo=tags)
+    else:
+        image.save(buffer, "WEBP", lossless=True, exact=True, icc_profile=profile or b"", exif=exif, xmp=xmp)
+    return buffer.getvalue()
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write the bytes beside the path, flush them to the disk and rename: the file is there whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written; what was there before is unchanged, and nothing is left behind.
+    """
+    # The temporary name does not grow with the file's: a name of the longest allowed length must still be writable.
+    part = path.with_name(f".{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        try:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)  # noqa: PTH105 - the same call; named so that its failure can be tested
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        cause, remedy = _CAUSES.get(
+            error.errno or 0, (f"cannot be written ({error.strerror or error})", "choose another folder")
+        )
+        raise OutputError(cause, item=path, remedy=remedy) from error
