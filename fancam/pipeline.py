@@ -23,6 +23,7 @@ from fancam.errors import (
     NotMediaError,
     OutputError,
 )
+from fancam.files import sha256_of_file
 from fancam.models import ModelStore
 from fancam.records import (
     CardGeometry,
@@ -37,7 +38,7 @@ from fancam.records import (
     no_progress,
 )
 from fancam.settings import Settings
-from fancam.workspace import Workspace, distinct_stems, sha256_of_file, sha256_of_values
+from fancam.workspace import Workspace, distinct_stems, sha256_of_values
 
 Json = dict[str, Any]
 

@@ -7,7 +7,6 @@ settings, models and version.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -17,26 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fancam.errors import FancamError, InputNotFoundError, InputUnreadableError, OutputError
+from fancam.errors import OutputError
+from fancam.files import output_error, replace_file, sha256_of_file
 
 _MARKS = ("manifest.json", ".fancam")
 """What shows that a folder is fancam's own."""
-
-
-def sha256_of_file(path: Path) -> str:
-    """Return the sha256 of a file's bytes as hex, reading it piece by piece.
-
-    Raises:
-        InputNotFoundError: The file is not there.
-        InputUnreadableError: The file may not be read, or is a folder.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise InputNotFoundError("no such file", item=path, remedy="check the path") from None
-    except OSError as error:
-        raise InputUnreadableError(_plain(error), item=path, remedy="check that you may read it") from error
 
 
 def sha256_of_values(values: Any) -> str:
@@ -131,10 +115,7 @@ class Workspace:
             OutputError: It cannot be written; the old one stays.
         """
         self.make_parent(self.manifest_path)
-        beside = self.manifest_path.with_suffix(".json.part")
-        with _explained(self.manifest_path, leaving=beside):
-            beside.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            beside.replace(self.manifest_path)
+        replace_file(self.manifest_path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
 
     def record(self, key: str, step: str, values: Mapping[str, Any]) -> None:
         """Add a finished step to the journal; it is on the disk when this returns.
@@ -201,28 +182,9 @@ class Workspace:
 
 
 @contextmanager
-def _explained(path: Path, leaving: Path | None = None) -> Iterator[None]:
-    """Turn an OSError into an OutputError in plain words; remove the half-written file."""
+def _explained(path: Path) -> Iterator[None]:
+    """Turn an OSError into an OutputError in plain words."""
     try:
         yield
     except OSError as error:
-        if leaving is not None:
-            leaving.unlink(missing_ok=True)
         raise output_error(error, path) from error
-
-
-def output_error(error: OSError, path: Path) -> FancamError:
-    """Return the OutputError for an OSError while writing."""
-    remedies = {
-        errno.ENOSPC: "free some space or choose another --out",
-        errno.EDQUOT: "free some space or choose another --out",
-        errno.EACCES: "choose a folder you may write to with --out",
-        errno.EPERM: "choose a folder you may write to with --out",
-        errno.EROFS: "choose a folder you may write to with --out",
-    }
-    remedy = remedies.get(error.errno or 0, "choose another folder with --out")
-    return OutputError(f"cannot be written: {_plain(error)}", item=path, remedy=remedy)
-
-
-def _plain(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -49,8 +51,6 @@ def test_a_journal_line_cut_off_by_a_crash_is_passed_over(tmp_path):
 
 
 def write_card(workspace: Workspace, name: str, content: bytes) -> str:
-    import hashlib
-
     path = workspace.card_path(name, "png")
     workspace.make_parent(path)
     path.write_bytes(content)
@@ -74,8 +74,6 @@ def test_a_journal_cannot_make_fancam_remove_files_elsewhere(tmp_path):
     victim = tmp_path / "victim.png"
     victim.write_bytes(b"v")
     workspace = Workspace(tmp_path / "out")
-    import hashlib
-
     values = {"path": "cards/../../victim.png", "sha256": hashlib.sha256(b"v").hexdigest()}
     workspace.record("k", "card evil", values)
     workspace.remove_stale_cards(set())
@@ -86,12 +84,11 @@ def test_a_full_disk_leaves_the_old_manifest_and_no_half_one(tmp_path, monkeypat
     workspace = Workspace(tmp_path / "out")
     workspace.write_manifest({"n": 1})
 
-    def full(self, *args, **kwargs):
-        Path.open(self, "w").write("{")
+    def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OutputError, match="no space left on device; free some space"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="the disk is full; free some space"):
         workspace.write_manifest({"n": 2})
     assert json.loads(workspace.manifest_path.read_bytes()) == {"n": 1}
     assert [p.name for p in workspace.folder.iterdir()] == ["manifest.json"]

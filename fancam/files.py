@@ -1,0 +1,70 @@
+"""Files as every room treats them: hashed piece by piece, written beside and renamed, errors in plain words."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+from fancam.errors import InputNotFoundError, InputUnreadableError, OutputError
+
+_CAUSES = {
+    errno.ENOSPC: ("the disk is full", "free some space or choose another folder"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space or choose another folder"),
+    errno.EFBIG: ("the file would be larger than the system allows", "choose a smaller size or another folder"),
+    errno.EACCES: ("no permission to write there", "choose another folder or change its rights"),
+    errno.EPERM: ("no permission to write there", "choose another folder or change its rights"),
+    errno.EROFS: ("the disk is read-only", "choose another folder"),
+    errno.ENOENT: ("the folder does not exist", "make the folder first"),
+    errno.ENOTDIR: ("a part of its path is a file, not a folder", "choose another path"),
+    errno.EEXIST: ("a file of that name is in the way", "choose another path"),
+    errno.EISDIR: ("a folder of that name is in the way", "choose another name"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
+}
+
+
+def output_error(error: OSError, path: Path) -> OutputError:
+    """Return what an OSError while writing means to the user."""
+    unknown = (f"cannot be written ({error.strerror or error})", "choose another folder")
+    cause, remedy = _CAUSES.get(error.errno or 0, unknown)
+    return OutputError(cause, item=path, remedy=remedy)
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the sha256 of a file's bytes in hex, reading it piece by piece.
+
+    Raises:
+        InputNotFoundError: The file is not there.
+        InputUnreadableError: The file may not be read, or is a folder.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise InputNotFoundError("no such file", item=path, remedy="check the path") from None
+    except OSError as error:
+        cause = f"cannot be read ({error.strerror or error})"
+        raise InputUnreadableError(cause, item=path, remedy="check that you may read it") from error
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write the bytes beside the path, flush them to the disk and rename: the file is there whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written; what was there before is unchanged, and nothing is left behind.
+    """
+    # The temporary name does not grow with the file's: a name of the longest allowed length must still be writable.
+    part = path.with_name(f".{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        try:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)  # noqa: PTH105 - the same call; named so that its failure can be tested
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(error, path) from error
