@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from fancam.pictures.colour import adobe_rgb_profile, matrix_profile, profile_description, srgb_profile
+from fancam.pictures.draw import Canvas, fitted, text_width
 from fancam.pictures.metadata import PictureMetadata, read_metadata, xmp_packet
 from fancam.pictures.read import MAX_PIXELS, looks_like_picture, picture_suffixes, read_picture
 from fancam.pictures.resample import resample
-from fancam.pictures.write import replace_file, write_picture
+from fancam.pictures.write import write_picture
 
 __all__ = [
     "MAX_PIXELS",
+    "Canvas",
     "PictureMetadata",
     "adobe_rgb_profile",
+    "fitted",
     "looks_like_picture",
     "matrix_profile",
     "picture_suffixes",
     "profile_description",
     "read_metadata",
     "read_picture",
-    "replace_file",
     "resample",
     "srgb_profile",
+    "text_width",
     "write_picture",
     "xmp_packet",
 ]

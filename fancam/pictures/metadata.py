@@ -145,8 +145,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
     Returns:
         ``format``, ``mode``, ``width_px``, ``height_px``; ``dpi`` as (x, y) or None; ``icc_description`` or None;
-        ``exif`` by tag name, its words and resolution; ``xmp`` by prefixed name (``dc:source``, ``fancam:effective_ppi`` …), every value as
-        text and lists as lists of text.
+        ``exif``: its words and its resolution, by tag name; ``xmp`` by prefixed name (``dc:source``,
+        ``fancam:effective_ppi`` …), every value as text and lists as lists of text.
 
     Raises:
         InputError: As ``read_picture`` does; NotMediaError as well when the XMP packet is not valid XML.

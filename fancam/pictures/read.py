@@ -6,6 +6,7 @@ import functools
 import importlib
 import struct
 import threading
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,15 +26,15 @@ from fancam.errors import (
     UnsupportedMediaError,
 )
 from fancam.pictures.colour import adobe_rgb_profile, to_srgb
-from fancam.pictures.sniff import SAMPLE_BYTES, Kind, sniff
+from fancam.pictures.sniff import SAMPLE_BYTES, Kind, is_cut_off, sniff
 from fancam.records import Frame, Orientation, Picture
 
 MAX_PIXELS = 1 << 28
 """268 megapixels, 805 MB as RGB: above the largest phone sensors (200 megapixels), far below a decompression bomb."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "GIF", "JPEG2000", "PPM", "PSD", "QOI")
-"""What is opened. Pillow knows more names, among them stubs that cannot decode and EPS, which starts Ghostscript. The JPEG opener
-takes MPO as well."""
+"""What is opened; the JPEG opener takes MPO as well. Pillow knows more names, among them stubs that cannot decode and
+EPS, which starts Ghostscript."""
 
 # EXIF 2.32 table 6: what each value of Orientation asks for, as "mirror left to right, then turn clockwise".
 _ORIENTATIONS = {
@@ -171,7 +172,10 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
     """Open the file with Pillow; only its header is read. Errors while opening are turned into ours."""
     formats = [*_FORMATS, *(["HEIF"] if _heif_opener() else [])]
     try:
-        with _open_lock:  # Pillow's own limit is a global and lower than ours; ours is checked before decoding
+        with (
+            _open_lock,
+            _quiet(),
+        ):  # Pillow's own limit is a global and lower than ours; ours is checked before decoding
             pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
             try:
                 image = Image.open(path, formats=formats)
@@ -185,45 +189,60 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
         yield image
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's warnings about odd but readable files off the user's terminal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+_COPY_AGAIN = "copy it again from its source, or open and save it in a picture editor"
+
+
 def _unidentified(path: Path) -> NotMediaError | TruncatedInputError:
     if sniff(_head(path)) is Kind.OTHER:
         return NotMediaError("not a picture that can be read", item=path, remedy="give a JPEG, PNG, WebP or TIFF file")
-    if path.stat().st_size < SAMPLE_BYTES:
-        return TruncatedInputError("the picture ends in its header", item=path, remedy="copy it again from its source")
-    return NotMediaError("the header of the picture is damaged", item=path, remedy="copy it again from its source")
+    if is_cut_off(path):
+        return TruncatedInputError("the picture is cut off", item=path, remedy=_COPY_AGAIN)
+    return NotMediaError(
+        "its header is damaged, or asks for a variant of the format that cannot be decoded",
+        item=path, remedy="open it in a picture editor and save it as 8-bit JPEG, PNG or TIFF",
+    )  # fmt: skip
 
 
 def _damaged(path: Path, error: Exception) -> NotMediaError | TruncatedInputError:
     words = str(error).lower()
-    remedy = "copy it again from its source, or open and save it in a picture editor"
-    if isinstance(error, EOFError) or "truncated" in words or "not enough" in words:
-        return TruncatedInputError("the picture is cut off", item=path, remedy=remedy)
-    return NotMediaError(f"the picture is damaged ({error})", item=path, remedy=remedy)
+    if isinstance(error, EOFError) or "truncated" in words or "not enough" in words or is_cut_off(path):
+        return TruncatedInputError("the picture is cut off", item=path, remedy=_COPY_AGAIN)
+    return NotMediaError(f"the picture is damaged ({error})", item=path, remedy=_COPY_AGAIN)
 
 
 def _decoded(image: Image.Image, path: Path) -> Frame:
     """Decode the first picture, in sRGB and upright."""
-    warnings: list[str] = []
-    count = getattr(image, "n_frames", 1)
-    if count > 1 and image.format != "MPO":  # the further pictures of an MPO are previews and depth maps of the first
-        warnings.append(f"holds {count} pictures: the first was used")
+    found: list[str] = []
     try:
-        image.load()
-        profile = image.info.get("icc_profile") or None
-        exif = image.getexif()
-        orientation = _ORIENTATIONS.get(exif.get(ExifTags.Base.Orientation, 1), Orientation())
-        if profile is None and _is_adobe_rgb(exif):
-            profile = adobe_rgb_profile()
-        colour, alpha = _colour_and_alpha(image, path)
+        with _quiet():
+            count = getattr(image, "n_frames", 1)
+            if count > 1 and image.format != "MPO":  # the others in an MPO are previews and depth maps of the first
+                found.append(f"holds {count} pictures: the first was used")
+            image.load()
+            profile = image.info.get("icc_profile") or None
+            # After loading: Pillow turns TIFF by itself then, and takes the tag away.
+            exif = image.getexif()
+            orientation = _ORIENTATIONS.get(exif.get(ExifTags.Base.Orientation, 1), Orientation())
+            if profile is None and _is_adobe_rgb(exif):
+                profile = adobe_rgb_profile()
+            colour, alpha = _colour_and_alpha(image, path)
     except _DECODER_ERRORS as error:
         raise _damaged(path, error) from error
     converted, colour_warnings = to_srgb(colour, profile)
     pixels: Picture = np.asarray(converted)
     if alpha is not None and int(alpha.min()) < 255:
         pixels = _on_white(pixels, alpha)
-        warnings.append("has transparency: it was laid on white")
+        found.append("has transparency: it was laid on white")
     upright = np.ascontiguousarray(orientation.upright(pixels))
-    return Frame(upright, source=path, warnings=(*warnings, *colour_warnings))
+    return Frame(upright, source=path, warnings=(*found, *colour_warnings))
 
 
 def _is_adobe_rgb(exif: Image.Exif) -> bool:
@@ -296,7 +315,14 @@ def _stores_16_bit_rgb(image: Image.Image, path: Path) -> bool:
             return file.read(26)[24:25] == b"\x10"  # bit depth in IHDR
     if image.format == "TIFF" and image.mode in ("RGB", "RGBA"):
         bits = _tiff_tag(image, 258)  # BitsPerSample
-        return isinstance(bits, tuple) and set(bits) == {16}
+        if not (isinstance(bits, tuple) and set(bits) == {16}):
+            return False
+        if _tiff_tag(image, 284) == 2:  # PlanarConfiguration: both libraries return wrong colours
+            raise UnsupportedMediaError(
+                "holds 16-bit colour in separate planes",
+                item=path, remedy="save it with interleaved channels, or with 8 bits",
+            )  # fmt: skip
+        return True
     return False
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from enum import Enum
+from pathlib import Path
+from typing import BinaryIO
 
 SAMPLE_BYTES = 64
 """How many bytes of the file ``sniff`` wants to see."""
@@ -77,3 +81,66 @@ def _sniff_brands(head: bytes) -> Kind:
     if _HEIF_BRANDS & set(brands):
         return Kind.HEIF
     return Kind.OTHER
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether the sizes and offsets the file states reach beyond its end, for formats that state them.
+
+    RIFF (WebP), ISO base media boxes (AVIF, JPEG 2000) and TIFF; False for every other format.
+    """
+    with path.open("rb") as file:
+        head = file.read(SAMPLE_BYTES)
+        size = file.seek(0, io.SEEK_END)
+        if size <= 16:
+            return sniff(head) is not Kind.OTHER
+        if head[:4] == b"RIFF":
+            return int.from_bytes(head[4:8], "little") + 8 > size
+        if head[4:8] in (b"ftyp", b"jP  "):
+            return _boxes_end(file, size) > size
+        order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[:4])
+        return order is not None and _tiff_end(file, size, order) > size
+
+
+def _boxes_end(file: BinaryIO, size: int) -> int:
+    """Return where the last box of the file ends (ISO/IEC 14496-12, 4.2)."""
+    position = 0
+    while position < size:
+        file.seek(position)
+        header = file.read(16)
+        length = int.from_bytes(header[:4], "big")
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        if length == 0:  # to the end of the file
+            return size
+        if length < 8:
+            return position
+        position += length
+    return position
+
+
+def _tiff_end(file: BinaryIO, size: int, order: str) -> int:
+    """Return how far the first directory of a TIFF, its values and its strips reach (TIFF 6.0, section 2)."""
+    file.seek(4)
+    (start,) = struct.unpack(f"{order}I", file.read(4))
+    if start + 2 > size:
+        return start + 2
+    file.seek(start)
+    (count,) = struct.unpack(f"{order}H", file.read(2))
+    end = start + 2 + 12 * count + 4
+    table = file.read(12 * count)
+    widths = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+    reach: dict[int, list[int]] = {}
+    for index in range(len(table) // 12):
+        tag, kind, number, value = struct.unpack_from(f"{order}2H2I", table, 12 * index)
+        length = widths.get(kind, 1) * number
+        end = max(end, value + length if length > 4 else 0)
+        if tag in (273, 279) and kind == 4 and end <= size:  # StripOffsets, StripByteCounts
+            reach[tag] = _longs(file, order, value, number)
+    return max([end, *map(sum, zip(reach.get(273, []), reach.get(279, []), strict=False))])
+
+
+def _longs(file: BinaryIO, order: str, value: int, number: int) -> list[int]:
+    if number == 1:
+        return [value]
+    file.seek(value)
+    return list(struct.unpack(f"{order}{number}I", file.read(4 * number)))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
-import os
-import threading
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from fancam.errors import OutputError, UsageError, unknown_choice
+from fancam.errors import UsageError, unknown_choice
+from fancam.files import replace_file
 from fancam.pictures.colour import srgb_profile
 from fancam.pictures.deep import deep_png, deep_tiff
 from fancam.pictures.metadata import XMP_PNG_KEYWORD, XMP_TIFF_TAG, PictureMetadata, exif_of, xmp_packet
@@ -22,19 +20,6 @@ _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".ti
 
 _ICC_TIFF_TAG = 34675
 """InterColorProfile (ICC.1:2022, annex B.4)."""
-
-_CAUSES = {
-    errno.ENOSPC: ("the disk is full", "free some space or choose another folder"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space or choose another folder"),
-    errno.EFBIG: ("the file would be larger than the system allows", "choose a smaller size or another folder"),
-    errno.EACCES: ("no permission to write there", "choose another folder or change its rights"),
-    errno.EPERM: ("no permission to write there", "choose another folder or change its rights"),
-    errno.EROFS: ("the disk is read-only", "choose another folder"),
-    errno.ENOENT: ("the folder does not exist", "make the folder first"),
-    errno.ENOTDIR: ("a part of its path is a file, not a folder", "choose another path"),
-    errno.EISDIR: ("a folder of that name is in the way", "choose another name"),
-    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
-}
 
 
 def write_picture(
@@ -118,27 +103,3 @@ def _encoded(
     else:
         image.save(buffer, "WEBP", lossless=True, exact=True, icc_profile=profile or b"", exif=exif, xmp=xmp)
     return buffer.getvalue()
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write the bytes beside the path, flush them to the disk and rename: the file is there whole or not at all.
-
-    Raises:
-        OutputError: It cannot be written; what was there before is unchanged, and nothing is left behind.
-    """
-    # The temporary name does not grow with the file's: a name of the longest allowed length must still be writable.
-    part = path.with_name(f".{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        try:
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)  # noqa: PTH105 - the same call; named so that its failure can be tested
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        cause, remedy = _CAUSES.get(
-            error.errno or 0, (f"cannot be written ({error.strerror or error})", "choose another folder")
-        )
-        raise OutputError(cause, item=path, remedy=remedy) from error

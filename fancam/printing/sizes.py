@@ -45,13 +45,10 @@ class Length:
     unit: str
     """``mm`` or ``px``."""
 
-    def mm(self, dpi: float) -> float:
-        """Return the length on paper in millimetres at this resolution."""
-        return self.value if self.unit == "mm" else self.value / dpi * MM_PER_INCH
-
-    def px(self, dpi: float) -> int:
-        """Return the nearest whole number of pixels at this resolution."""
-        return round(self.value if self.unit == "px" else self.value / MM_PER_INCH * dpi)
+    @property
+    def millimetres(self) -> float | None:
+        """The length on paper; None where it was given in pixels."""
+        return self.value if self.unit == "mm" else None
 
 
 @functools.cache
