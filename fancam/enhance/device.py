@@ -1,0 +1,138 @@
+"""Which device computes, and in which precision: chosen by what the hardware can do, never by a stopwatch.
+
+The same settings on the same kind of device must give the same bytes, so nothing here is timed. What a device claims is
+checked with a small convolution, because drivers are known to claim half precision and return black or NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from fancam.errors import DeviceError, unknown_choice
+from fancam.settings import PRECISIONS
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
+_PROBE_TOLERANCE = 0.05
+"""Largest relative error of the probe; bf16 has 8 significant bits, and its error there is about 0.005."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Where and how the network runs."""
+
+    device: torch.device
+    dtype: torch.dtype
+    """Of the weights and activations."""
+    precision: str
+    """``fp32``, ``bf16`` or ``fp16``."""
+    notes: tuple[str, ...] = ()
+    """What was asked for and could not be had, or is not advisable."""
+
+
+def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
+    """Return the device and precision for these settings.
+
+    ``auto`` takes CUDA, then MPS, then the CPU; bf16 on CUDA from compute capability 8 on and on CPUs with bf16
+    arithmetic (AVX512-BF16 or AMX), fp16 on older CUDA devices, else fp32.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+
+    Raises:
+        UsageError: The device or the precision is not one of these.
+        DeviceError: The device is not there, or cannot compute in the precision that was asked for.
+    """
+    if precision not in PRECISIONS:
+        raise unknown_choice("precision", precision, PRECISIONS)
+    chosen = resolve_device(device)
+    if precision != "auto":
+        return _asked_for(chosen, precision)
+    best = _best_precision(chosen)
+    if best == "fp32" or _computes(chosen, _DTYPES[best]):
+        return Compute(chosen, _DTYPES[best], best)
+    note = f"{chosen} claims {best} but computes it wrongly; fp32 was used"
+    return Compute(chosen, torch.float32, "fp32", (note,))
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the torch device for a setting.
+
+    Raises:
+        UsageError: The name is no device.
+        DeviceError: The device is not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps") if torch.backends.mps.is_available() else torch.device("cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdecimal())) or name[-1] == ":":
+        raise unknown_choice("device", name, _DEVICES)
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("this machine has no MPS device", item=name, remedy="use --device auto or cpu")
+    if kind == "cuda":
+        return _cuda_device(name, index)
+    return torch.device(kind)
+
+
+def _cuda_device(name: str, index: str) -> torch.device:
+    if not torch.cuda.is_available():
+        reason = "this build of torch has no CUDA" if torch.version.cuda is None else "torch sees no CUDA device"
+        raise DeviceError(reason, item=name, remedy="use --device auto or cpu, or check the driver with nvidia-smi")
+    count = torch.cuda.device_count()
+    number = int(index) if index else torch.cuda.current_device()
+    if number >= count:
+        there = ", ".join(f"cuda:{n}" for n in range(count))
+        raise DeviceError("there is no such CUDA device", item=name, remedy=f"there: {there}")
+    return torch.device("cuda", number)
+
+
+def cpu_has_fast_bf16() -> bool:
+    """Whether the CPU has bf16 arithmetic; without it oneDNN emulates bf16 and is slower than in fp32."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    if hasattr(torch.cpu, "get_capabilities"):
+        able = torch.cpu.get_capabilities()
+        return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    # Releases of torch before the public call have these, or nothing that would tell.
+    checks = (getattr(torch.cpu, f"_is_{part}_supported", None) for part in ("avx512_bf16", "amx_tile"))
+    return any(check() for check in checks if check is not None)
+
+
+def _best_precision(device: torch.device) -> str:
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+    if device.type == "cpu":
+        return "bf16" if cpu_has_fast_bf16() else "fp32"
+    return "fp32"
+
+
+def _asked_for(device: torch.device, precision: str) -> Compute:
+    if precision == "fp16" and device.type == "cpu":
+        raise DeviceError(
+            "fp16 on the CPU is about ten times slower than fp32", item="fp16", remedy="use --precision auto or bf16"
+        )
+    if precision != "fp32" and not _computes(device, _DTYPES[precision]):
+        raise DeviceError(f"{device} cannot compute in {precision}", item=precision, remedy="use --precision auto")
+    notes: tuple[str, ...] = ()
+    if precision == "bf16" and device.type == "cpu" and not cpu_has_fast_bf16():
+        notes = ("this CPU has no bf16 arithmetic, so bf16 is slower than fp32",)
+    return Compute(device, _DTYPES[precision], precision, notes)
+
+
+def _computes(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether a small convolution in this precision agrees with the same in fp32 on the CPU."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand((1, 16, 8, 8), generator=generator)
+    w = torch.rand((16, 16, 3, 3), generator=generator) - 0.4
+    expected = torch.nn.functional.conv2d(x, w)
+    try:
+        got = torch.nn.functional.conv2d(x.to(device, dtype), w.to(device, dtype)).float().cpu()
+    except (RuntimeError, TypeError):  # "not implemented for 'BFloat16'", or MPS: "does not support bfloat16"
+        return False
+    error = (got - expected).abs().max() / expected.abs().max()
+    return bool(error < _PROBE_TOLERANCE)  # a NaN compares as false
