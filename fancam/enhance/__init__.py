@@ -5,17 +5,26 @@ to the exact size. What the network added is said in ``Enhanced.invented``, what
 """
 
 from fancam.enhance.crops import CropRequest
-from fancam.enhance.device import Compute, choose_compute, cpu_has_fast_bf16, resolve_device
+from fancam.enhance.device import (
+    Compute,
+    DeviceInfo,
+    choose_compute,
+    cpu_has_fast_bf16,
+    describe_devices,
+    resolve_device,
+)
 from fancam.enhance.engine import Engine
 from fancam.enhance.upscalers import Network, load_upscaler
 
 __all__ = [
     "Compute",
     "CropRequest",
+    "DeviceInfo",
     "Engine",
     "Network",
     "choose_compute",
     "cpu_has_fast_bf16",
+    "describe_devices",
     "load_upscaler",
     "resolve_device",
 ]

@@ -32,6 +32,29 @@ class Compute:
     """What was asked for and could not be had, or is not advisable."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A device of this machine, as ``doctor`` shows it."""
+
+    name: str
+    """As the setting takes it: ``cpu``, ``cuda:0``, ``mps``."""
+    description: str
+    precision: str
+    """What ``auto`` chooses there."""
+
+
+def describe_devices() -> list[DeviceInfo]:
+    """Return the devices of this machine, the CPU first."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    found = [("cpu", f"{torch.get_num_threads()} threads, {capability}")]
+    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        card = torch.cuda.get_device_properties(number)
+        found.append((f"cuda:{number}", f"{card.name}, {card.total_memory / 1024**3:.0f} GiB"))
+    if torch.backends.mps.is_available():
+        found.append(("mps", "Apple GPU"))
+    return [DeviceInfo(name, description, choose_compute(name).precision) for name, description in found]
+
+
 def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     """Return the device and precision for these settings.
 

@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
-from fancam.errors import ModelDamagedError, ModelMissingError, OutputError
+from fancam.errors import ModelDamagedError, ModelMissingError
+from fancam.files import output_error
 from fancam.models.registry import WeightFile
 from fancam.records import Progress
 
@@ -72,9 +73,7 @@ def download(
         folder.mkdir(parents=True, exist_ok=True)
         stream = part.open("wb")
     except OSError as error:
-        raise OutputError(
-            f"cannot be written: {error.strerror}", item=folder, remedy="choose another cache folder"
-        ) from error
+        raise output_error(error, folder) from error
     try:
         with stream:
             digest = _receive(file, stream, open_url, progress, missing)
@@ -124,6 +123,4 @@ def _write(stream: IO[bytes], chunk: bytes) -> None:
     try:
         stream.write(chunk)
     except OSError as error:
-        raise OutputError(
-            f"cannot be written: {error.strerror}", item=stream.name, remedy="free some space, or choose another folder"
-        ) from error
+        raise output_error(error, Path(stream.name)) from error

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fancam.errors import ModelDamagedError, ModelMissingError
+from fancam.errors import InputError, ModelDamagedError, ModelMissingError
+from fancam.files import sha256_of_file
 from fancam.models.download import OpenUrl, download, open_https
 from fancam.models.registry import ModelEntry, Variant, WeightFile, registry, registry_entry
 from fancam.records import Progress, no_progress
-
-_CHUNK_BYTES = 1 << 20
 
 _digests: dict[tuple[Path, int, int], str] = {}
 """(path, mtime_ns, size) to sha256: a file that did not change is hashed once per process."""
@@ -91,7 +89,7 @@ class ModelStore:
                 self._verified(entry, file) if verify else self._sized(entry, file)
         except ModelMissingError as error:
             return ModelStatus(entry, "missing", path, source, error.line())
-        except ModelDamagedError as error:
+        except (ModelDamagedError, InputError) as error:
             return ModelStatus(entry, "damaged", path, source, error.line())
         return ModelStatus(entry, "verified" if verify else "present", path, source)
 
@@ -101,7 +99,8 @@ class ModelStore:
         Raises:
             UsageError: No model has this name.
             ModelMissingError: A file is in none of the three places; names it, its origin, size, hash and folder.
-            ModelDamagedError: A file is not one of the known ones, or cannot be read.
+            ModelDamagedError: A file is not one of the known ones.
+            InputUnreadableError: A file may not be read.
         """
         return self.locate_files(name)[0]
 
@@ -197,22 +196,18 @@ class ModelStore:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal; an unchanged file is read once per process.
+    """Return the sha256 of a file in hex; a file that did not change is read once per process.
 
     Raises:
-        ModelDamagedError: The file cannot be read.
+        InputNotFoundError: The file is not there.
+        InputUnreadableError: The file may not be read.
     """
-    try:
-        stat = path.stat()
-        key = (path, stat.st_mtime_ns, stat.st_size)
-        if key not in _digests:
-            digest = hashlib.sha256()
-            with path.open("rb") as stream:
-                while chunk := stream.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-            _digests[key] = digest.hexdigest()
-    except OSError as error:
-        raise ModelDamagedError(f"cannot be read: {error.strerror}", item=path, remedy="check its rights") from error
+    if not path.is_file():
+        return sha256_of_file(path)
+    stat = path.stat()
+    key = (path, stat.st_mtime_ns, stat.st_size)
+    if key not in _digests:
+        _digests[key] = sha256_of_file(path)
     return _digests[key]
 
 
