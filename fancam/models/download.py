@@ -83,7 +83,10 @@ def download(
                 item=file.url,
                 remedy="try again; if it stays so, the file there was changed",
             )
-        part.replace(target)
+        try:
+            part.replace(target)
+        except OSError as error:
+            raise output_error(error, target) from error
     finally:
         part.unlink(missing_ok=True)
     return target
@@ -122,5 +125,6 @@ def _write(stream: IO[bytes], chunk: bytes) -> None:
     """Write to the cache; a full disk must not look like a broken network."""
     try:
         stream.write(chunk)
+        stream.flush()  # or a full disk would be noticed only when the stream is closed
     except OSError as error:
         raise output_error(error, Path(stream.name)) from error
