@@ -1,0 +1,126 @@
+"""How the samples of a frame are to be read: the tags, the rules for missing ones, and the way to sRGB.
+
+The numbers of the tags are those of ITU-T H.273 (code points for matrix, transfer and primaries), which libav uses.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from av.filter import Graph
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+
+from fancam.records import ColourTags, Picture
+
+HD_HEIGHT, HD_WIDTH = 720, 1280
+"""From one of these on, untagged material is BT.709, as every HD standard has it; below, BT.601."""
+
+_UNSPECIFIED = 2
+_MATRICES = {0: "rgb", 1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
+_PRIMARIES = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt601", 9: "bt2020"}
+_TRANSFERS = {16: "pq", 18: "hlg"}
+_MATRIX_CODES = {"bt601": 6, "bt709": 1, "bt2020": 9, "rgb": 0}
+_PRIMARIES_CODES = {"bt601": 6, "bt709": 1, "bt2020": 9}
+_TRANSFER_CODES = {"sdr": 1, "pq": 16, "hlg": 18}
+_MATRIX_NAMES = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc", "rgb": "gbr"}
+_SWS_MATRICES = {"bt601": Colorspace.ITU601, "bt709": Colorspace.ITU709, "bt2020": Colorspace.BT2020}
+
+_ACCURATE = (
+    Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
+)
+"""Chroma is interpolated for every pixel and rounded exactly: a print shows what a screen in motion hides."""
+
+
+def colour_tags(frame: VideoFrame) -> ColourTags:
+    """Return how the samples of a frame are to be read.
+
+    Tags are honoured. A matrix that is missing or unknown is BT.709 for HD sizes and BT.601 below; a missing
+    range is limited, but for the ``yuvj`` formats and RGB, which are full range.
+
+    Args:
+        frame: A decoded frame.
+    """
+    name = frame.format.name
+    transfer = _TRANSFERS.get(frame.color_trc, "sdr")
+    if frame.format.is_rgb or frame.format.has_palette:
+        return ColourTags("rgb", True, transfer, _PRIMARIES.get(frame.color_primaries, "bt709"))
+    matrix = _MATRICES.get(frame.colorspace)
+    if matrix == "rgb":  # a YCbCr format cannot hold RGB: the tag is wrong
+        matrix = None
+    assumed = matrix is None
+    if matrix is None:
+        usual = "bt709" if frame.height >= HD_HEIGHT or frame.width >= HD_WIDTH else "bt601"
+        matrix = "bt2020" if frame.color_primaries == 9 or transfer != "sdr" else usual
+    full = frame.color_range == ColorRange.JPEG or name.startswith("yuvj")
+    primaries = _PRIMARIES.get(frame.color_primaries, matrix)
+    return ColourTags(matrix, full, transfer, primaries, assumed)
+
+
+def to_srgb(frame: VideoFrame, tags: ColourTags) -> Picture:
+    """Return the picture of a frame as it is stored (not turned, its samples not made square) in 8 bit sRGB.
+
+    Standard range goes through one exact matrix conversion. BT.2020 primaries are mapped to those of BT.709, and PQ
+    and HLG are tone-mapped with FFmpeg's perceptual intent, which keeps the order of all levels (no clipping).
+
+    Args:
+        frame: A decoded frame.
+        tags: How to read it.
+
+    Returns:
+        (height, width, 3) uint8 RGB, a copy.
+
+    Raises:
+        av.error.FFmpegError: The pixel format cannot be converted.
+    """
+    if tags.transfer != "sdr" or tags.primaries == "bt2020":
+        return _packed(_through_graph(frame, tags))
+    options: dict[str, Any] = {}
+    if tags.matrix != "rgb":
+        options = {
+            "src_colorspace": _SWS_MATRICES[tags.matrix],
+            "src_color_range": ColorRange.JPEG if tags.full_range else ColorRange.MPEG,
+            "dst_color_range": ColorRange.JPEG,
+        }
+    return _packed(frame.reformat(format="rgb24", interpolation=_ACCURATE, threads=1, **options))
+
+
+def _packed(frame: VideoFrame) -> Picture:
+    return np.ascontiguousarray(frame.to_ndarray())
+
+
+def _through_graph(frame: VideoFrame, tags: ColourTags) -> VideoFrame:
+    """Convert primaries and transfer with FFmpeg's scale filter (8 or later), which knows primaries and transfers."""
+    full = tags.full_range
+    frame.colorspace = _MATRIX_CODES[tags.matrix]
+    frame.color_range = ColorRange.JPEG if full else ColorRange.MPEG
+    frame.color_trc = _TRANSFER_CODES[tags.transfer]
+    frame.color_primaries = _PRIMARIES_CODES[tags.primaries]
+    graph = Graph()
+    source = buffer_source(graph, frame, tags)
+    intent = "perceptual" if tags.transfer != "sdr" else "relative_colorimetric"
+    scale = graph.add(
+        "scale",
+        f"out_primaries=bt709:out_transfer=bt709:out_color_matrix=gbr:out_range=full:intent={intent}"
+        ":flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp",
+    )
+    form = graph.add("format", "pix_fmts=rgb24")
+    sink = graph.add("buffersink")
+    graph.link_nodes(source, scale, form, sink).configure()
+    if frame.pts is None:
+        frame.pts = 0
+    graph.vpush(frame)
+    return graph.vpull()
+
+
+def buffer_source(graph: Graph, frame: VideoFrame, tags: ColourTags, time_base: Fraction | None = None) -> Any:
+    """Add the source of a filter graph that takes frames like this one, read as the tags say."""
+    base = time_base or frame.time_base or Fraction(1, 1000)
+    return graph.add(
+        "buffer",
+        f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}"
+        f":time_base={base.numerator}/{base.denominator}:pixel_aspect=1/1"
+        f":colorspace={_MATRIX_NAMES[tags.matrix]}:range={'pc' if tags.full_range else 'tv'}",
+    )

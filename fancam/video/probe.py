@@ -1,0 +1,137 @@
+"""What is known of a video before it is decoded: the header, and the first frame for what only frames tell."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from fancam.errors import FancamError, NoFramesError
+from fancam.records import ColourTags, Orientation, VideoInfo
+from fancam.video._geometry import orientation_from_matrix, orientation_from_rotation, upright_size, usable_aspect_ratio
+from fancam.video._open import chosen_stream, explained, is_film, moving_streams, opened, thread_count
+from fancam.video._reader import FrameReader
+from fancam.video.colour import colour_tags
+
+
+def probe(path: Path, stream: int | None = None) -> VideoInfo:
+    """Return what a video is: size, orientation, colour, timing.
+
+    The first frame is decoded, because rotation, mirroring, interlacing and often colour are told by frames only.
+
+    Args:
+        path: A media file.
+        stream: Index in the container of the stream to take; the one with the largest picture when None.
+
+    Raises:
+        InputNotFoundError: There is no such file.
+        InputUnreadableError: It is a folder, or may not be read.
+        NotMediaError: It is no video.
+        NoVideoStreamError: It holds no video stream, or not the one asked for.
+        TruncatedInputError: It was cut off before anything in it could be decoded.
+        UnsupportedMediaError: This build has no decoder for it.
+        NoFramesError: It opens, but not one frame can be decoded.
+    """
+    with opened(path) as container:
+        return describe(container, chosen_stream(container, path, stream), path)
+
+
+def looks_like_video(path: Path) -> bool:
+    """Whether a file opens as a moving picture: an animated GIF does; a PNG, a folder or a text does not.
+
+    Reads the header only, and never raises for any file.
+    """
+    try:
+        with opened(path) as container:
+            return is_film(container)
+    except FancamError:
+        return False
+
+
+def describe(container: InputContainer, stream: VideoStream, path: Path) -> VideoInfo:
+    """Return the record of one stream of an opened file; reads from its beginning up to the first frame."""
+    frame = _first_frame(container, stream, path)
+    orientation, warnings = _orientation(frame)
+    ratio = usable_aspect_ratio(stream.sample_aspect_ratio)
+    width, height = upright_size(frame.width, frame.height, ratio, orientation)
+    colour = colour_tags(frame)
+    starts = [pts for pts in (stream.start_time, frame.pts) if pts is not None]
+    return VideoInfo(
+        path=path,
+        container=container.format.name,
+        codec=stream.codec_context.name,
+        stream=stream.index,
+        streams=len(moving_streams(container)),
+        width=width,
+        height=height,
+        coded_width=frame.width,
+        coded_height=frame.height,
+        orientation=orientation,
+        sample_aspect_ratio=ratio,
+        pixel_format=frame.format.name,
+        bit_depth=frame.format.components[0].bits,
+        colour=colour,
+        interlaced=bool(frame.interlaced_frame),
+        average_rate=float(stream.average_rate) if stream.average_rate else None,
+        duration_s=stated_duration_s(container, stream),
+        time_base=Fraction(stream.time_base) if stream.time_base else Fraction(1, 1000),
+        start_pts=min(starts) if starts else None,
+        warnings=(*warnings, *_colour_warnings(frame, colour)),
+    )
+
+
+def stated_duration_s(container: InputContainer, stream: VideoStream) -> float | None:
+    """Return the duration that the header states: of the stream, else of the file, else None."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
+    fallback = None
+    try:
+        for frame, rejected in FrameReader(container, stream, thread_count(None)):
+            if rejected is None:
+                return frame
+            fallback = fallback or frame
+    except (av.error.FFmpegError, ValueError) as error:
+        raise explained(error, path) from error
+    if fallback is not None:
+        return fallback
+    raise NoFramesError("not one frame can be decoded", item=path, remedy="check that the file is whole")
+
+
+def _side_data(frame: VideoFrame, kind: SideDataType) -> bytes | None:
+    """The bytes of one kind of side data; None where there is none, or where PyAV cannot list it."""
+    try:
+        data = frame.side_data.get(kind)
+    except ValueError:  # a kind that this PyAV has no name for hides all others
+        return None
+    return bytes(data) if data is not None else None
+
+
+def _orientation(frame: VideoFrame) -> tuple[Orientation, tuple[str, ...]]:
+    matrix = _side_data(frame, SideDataType.DISPLAYMATRIX)
+    if matrix is None:
+        return orientation_from_rotation(frame.rotation), ()
+    orientation, exact = orientation_from_matrix(matrix)
+    if exact:
+        return orientation, ()
+    return orientation, ("the display matrix asks for a turn that is no quarter turn; the nearest one is used",)
+
+
+def _colour_warnings(frame: VideoFrame, colour: ColourTags) -> tuple[str, ...]:
+    if (
+        _side_data(frame, SideDataType.DOVI_METADATA) is None
+        and _side_data(frame, SideDataType.DOVI_RPU_BUFFER) is None
+    ):
+        return ()
+    if colour.transfer == "sdr" and colour.assumed:
+        return ("Dolby Vision without a base that other players can show (profile 5): colours will be wrong",)
+    return ()

@@ -1,0 +1,124 @@
+"""The first pass: every frame of a video, its luma only, in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av.error
+from av.video.frame import VideoFrame
+
+from fancam.errors import NoFramesError
+from fancam.records import LumaFrame, ScanReport, VideoInfo
+from fancam.video._luma import luma_view
+from fancam.video._open import chosen_stream, explained, opened, thread_count
+from fancam.video._reader import UNDECODABLE, FrameReader, frame_duration
+from fancam.video._truncation import truncation_warning
+from fancam.video.probe import probe
+
+
+class Scan:
+    """Iterator over the clean frames of a video; made by ``scan`` and used as a context manager.
+
+    Frames are read in one pass; a second iteration goes on where the first one stopped.
+    """
+
+    def __init__(self, path: Path, *, stream: int | None = None, threads: int | None = None) -> None:
+        self.info: VideoInfo = probe(path, stream)
+        """What is known of the video."""
+        self.report = ScanReport(warnings=list(self.info.warnings))
+        """Counts and warnings, complete once the iteration has ended."""
+        self._threads = thread_count(threads)
+        self._stack = ExitStack()
+        self._frames: Iterator[LumaFrame] | None = None
+
+    def __enter__(self) -> Self:
+        container = self._stack.enter_context(opened(self.info.path))
+        self._container = container
+        self._stream = chosen_stream(container, self.info.path, self.info.stream)
+        self._frames = self._read()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._frames = None
+        self._stack.close()
+
+    def __iter__(self) -> Iterator[LumaFrame]:
+        if self._frames is None:
+            raise RuntimeError("a scan is iterated inside its with block")
+        return self._frames
+
+    def _read(self) -> Iterator[LumaFrame]:
+        reader = FrameReader(self._container, self._stream, self._threads, lost=lambda: self.report.reject(UNDECODABLE))
+        try:
+            for frame, rejected in reader:
+                self._note_end(frame)
+                reason = rejected or ("no_pts" if frame.pts is None else None)
+                if reason is not None:
+                    self.report.reject(reason)
+                    continue
+                self.report.frames_scanned += 1
+                yield self._luma_frame(frame)
+        except av.error.FFmpegError as error:
+            raise explained(error, self.info.path) from error
+        self._finish(reader)
+
+    def _luma_frame(self, frame: VideoFrame) -> LumaFrame:
+        assert frame.pts is not None
+        luma, bits, full_range = luma_view(frame, self.info.colour.full_range)
+        if frame.interlaced_frame:
+            luma = luma[::2]
+        return LumaFrame(
+            pts=frame.pts,
+            time_s=self.info.time_s(frame.pts),
+            luma=luma,
+            bit_depth=bits,
+            full_range=full_range,
+            orientation=self.info.orientation,
+            width=self.info.width,
+            height=self.info.height,
+            key_frame=bool(frame.key_frame),
+        )
+
+    def _note_end(self, frame: VideoFrame) -> None:
+        if frame.pts is not None:
+            end = self.info.time_s(frame.pts) + float(frame_duration(frame, self._stream))
+            self.report.end_time_s = max(self.report.end_time_s, end)
+
+    def _finish(self, reader: FrameReader) -> None:
+        if reader.stopped_early:
+            self.report.warnings.append(f"reading stopped at {self.report.end_time_s:.1f} s: {reader.stopped_early}")
+        warning = truncation_warning(self._container, self._stream, self.info, self.report.end_time_s)
+        if warning:
+            self.report.warnings.append(warning)
+        if self.report.frames_scanned == 0:
+            lost = ", ".join(f"{count} {reason}" for reason, count in self.report.frames_rejected.items())
+            raise NoFramesError(
+                f"not one clean frame could be decoded ({lost or 'the stream is empty'})",
+                item=self.info.path,
+                remedy="check that the file is whole",
+            )
+
+
+def scan(path: Path, *, stream: int | None = None, threads: int | None = None) -> Scan:
+    """Return the scan of a video, to be used as a context manager and iterated.
+
+    Every sound frame comes as a ``LumaFrame`` in presentation order, whose ``luma`` is valid until the next one is
+    taken. Corrupt frames, and all that may refer to them up to the next clean key frame, are left out and counted in
+    ``report.frames_rejected`` (``corrupt``, ``after_corrupt``, ``undecodable``, ``no_pts``). A file that was cut off
+    is used as far as it goes, and ``report.warnings`` says so.
+
+    Args:
+        path: A video.
+        stream: Index in the container of the stream to take; the one with the largest picture when None.
+        threads: Decoder threads; one per processor, at most 8, when None.
+
+    Raises:
+        InputError: As from ``probe``; and ``NoFramesError`` at the end of the iteration where nothing was sound.
+    """
+    return Scan(path, stream=stream, threads=threads)
