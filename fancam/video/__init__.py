@@ -4,8 +4,9 @@
 chosen frames in true colour. Damage, rotation, colour and time are dealt with here, once.
 """
 
+from fancam.video.codecs import codecs
 from fancam.video.decode import decode_frames
 from fancam.video.probe import looks_like_video, probe
 from fancam.video.scan import Scan, scan
 
-__all__ = ["Scan", "decode_frames", "looks_like_video", "probe", "scan"]
+__all__ = ["Scan", "codecs", "decode_frames", "looks_like_video", "probe", "scan"]

@@ -18,7 +18,7 @@ from fancam.video._deinterlace import deinterlaced
 from fancam.video._geometry import square_pixel_size
 from fancam.video._open import chosen_stream, explained, opened, thread_count
 from fancam.video._reader import FrameReader, Read
-from fancam.video.colour import to_srgb
+from fancam.video.colour import SrgbConverter
 
 SEEK_PAYS_S = 2.0
 """Over a shorter way decoding on is cheaper than starting from a key frame again, as groups of pictures go."""
@@ -38,6 +38,7 @@ class ExactDecoder:
         self._frames: Read = iter(())
         self._history: deque[tuple[VideoFrame, str | None]] = deque(maxlen=3)
         self._sought = False
+        self._converter = SrgbConverter(info.colour)
 
     def __enter__(self) -> Self:
         self._restart()
@@ -134,7 +135,7 @@ class ExactDecoder:
             return None
         if frame.interlaced_frame:
             frame = deinterlaced(frame, self._before(frame), self._after(frame), self.info)
-        pixels = to_srgb(frame, self.info.colour)
+        pixels = self._converter.convert(frame)
         height, width = pixels.shape[:2]
         wide, high = square_pixel_size(width, height, self.info.sample_aspect_ratio)
         if (wide, high) != (width, height):

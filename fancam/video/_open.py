@@ -115,7 +115,7 @@ def _mp4_without_index(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            position, seen = 0, set()
+            position, seen = 0, set[bytes]()
             while position + 8 <= size and len(seen) < 64:
                 file.seek(position)
                 header = file.read(16)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import av
 import av.error
-from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from fancam.records import VideoInfo
@@ -15,9 +14,7 @@ MIN_MISSING_SHARE = 0.05
 """A header is often wrong by a few frames; what is missing must be more than a second and 5 %."""
 
 
-def truncation_warning(
-    container: InputContainer, stream: VideoStream, info: VideoInfo, end_time_s: float
-) -> str | None:
+def truncation_warning(stream: VideoStream, info: VideoInfo, end_time_s: float) -> str | None:
     """Return the warning that a file was cut off, or None where it is whole as far as can be told.
 
     The stated duration alone is not trusted, as edit lists and other streams make it longer than the picture is.

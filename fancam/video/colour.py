@@ -59,24 +59,51 @@ def colour_tags(frame: VideoFrame) -> ColourTags:
     return ColourTags(matrix, full, transfer, primaries, assumed)
 
 
-def to_srgb(frame: VideoFrame, tags: ColourTags) -> Picture:
-    """Return the picture of a frame as it is stored (not turned, its samples not made square) in 8 bit sRGB.
+class SrgbConverter:
+    """Turns the frames of one video into 8 bit sRGB.
 
     Standard range goes through one exact matrix conversion. BT.2020 primaries are mapped to those of BT.709, and PQ
-    and HLG are tone-mapped with FFmpeg's perceptual intent, which keeps the order of all levels (no clipping).
+    and HLG are tone-mapped by FFmpeg's scale filter with its perceptual intent, which keeps the order of all levels
+    instead of clipping. That filter spends seconds on a table before its first frame, so one converter serves a video.
 
     Args:
-        frame: A decoded frame.
-        tags: How to read it.
-
-    Returns:
-        (height, width, 3) uint8 RGB, a copy.
-
-    Raises:
-        av.error.FFmpegError: The pixel format cannot be converted.
+        tags: How to read the frames.
     """
-    if tags.transfer != "sdr" or tags.primaries == "bt2020":
-        return _packed(_through_graph(frame, tags))
+
+    def __init__(self, tags: ColourTags) -> None:
+        self._tags = tags
+        self._graph: Graph | None = None
+        self._graph_is_for: tuple[int, int, str] | None = None
+
+    def convert(self, frame: VideoFrame) -> Picture:
+        """Return the picture of a frame as it is stored: not turned, its samples not made square.
+
+        Returns:
+            (height, width, 3) uint8 RGB, a copy.
+
+        Raises:
+            av.error.FFmpegError: The pixel format cannot be converted.
+        """
+        if self._tags.transfer != "sdr" or self._tags.primaries == "bt2020":
+            return _packed(self._through_graph(frame))
+        return _packed(_matrix_only(frame, self._tags))
+
+    def _through_graph(self, frame: VideoFrame) -> VideoFrame:
+        tags = self._tags
+        frame.colorspace = _MATRIX_CODES[tags.matrix]
+        frame.color_range = ColorRange.JPEG if tags.full_range else ColorRange.MPEG
+        frame.color_trc = _TRANSFER_CODES[tags.transfer]
+        frame.color_primaries = _PRIMARIES_CODES[tags.primaries]
+        kind = (frame.width, frame.height, frame.format.name)
+        if self._graph is None or self._graph_is_for != kind:
+            self._graph, self._graph_is_for = _mapping_graph(frame, tags), kind
+        if frame.pts is None:
+            frame.pts = 0
+        self._graph.vpush(frame)
+        return self._graph.vpull()
+
+
+def _matrix_only(frame: VideoFrame, tags: ColourTags) -> VideoFrame:
     options: dict[str, Any] = {}
     if tags.matrix != "rgb":
         options = {
@@ -84,35 +111,27 @@ def to_srgb(frame: VideoFrame, tags: ColourTags) -> Picture:
             "src_color_range": ColorRange.JPEG if tags.full_range else ColorRange.MPEG,
             "dst_color_range": ColorRange.JPEG,
         }
-    return _packed(frame.reformat(format="rgb24", interpolation=_ACCURATE, threads=1, **options))
+    return frame.reformat(format="rgb24", interpolation=_ACCURATE, threads=1, **options)
+
+
+def _mapping_graph(frame: VideoFrame, tags: ColourTags) -> Graph:
+    """Return the graph that converts primaries and transfer; needs the scale filter of FFmpeg 8 or later."""
+    graph = Graph()
+    intent = "perceptual" if tags.transfer != "sdr" else "relative_colorimetric"
+    nodes = [
+        buffer_source(graph, frame, tags),
+        # Metadata that changes with every frame would rebuild the table, and make neighbours differ in brightness.
+        graph.add("sidedata", "mode=delete:type=DYNAMIC_HDR_PLUS"),
+        graph.add("scale", f"out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:intent={intent}"),
+        graph.add("format", "pix_fmts=rgb24"),
+        graph.add("buffersink"),
+    ]
+    graph.link_nodes(*nodes).configure()
+    return graph
 
 
 def _packed(frame: VideoFrame) -> Picture:
     return np.ascontiguousarray(frame.to_ndarray())
-
-
-def _through_graph(frame: VideoFrame, tags: ColourTags) -> VideoFrame:
-    """Convert primaries and transfer with FFmpeg's scale filter (8 or later), which knows primaries and transfers."""
-    full = tags.full_range
-    frame.colorspace = _MATRIX_CODES[tags.matrix]
-    frame.color_range = ColorRange.JPEG if full else ColorRange.MPEG
-    frame.color_trc = _TRANSFER_CODES[tags.transfer]
-    frame.color_primaries = _PRIMARIES_CODES[tags.primaries]
-    graph = Graph()
-    source = buffer_source(graph, frame, tags)
-    intent = "perceptual" if tags.transfer != "sdr" else "relative_colorimetric"
-    scale = graph.add(
-        "scale",
-        f"out_primaries=bt709:out_transfer=bt709:out_color_matrix=gbr:out_range=full:intent={intent}"
-        ":flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp",
-    )
-    form = graph.add("format", "pix_fmts=rgb24")
-    sink = graph.add("buffersink")
-    graph.link_nodes(source, scale, form, sink).configure()
-    if frame.pts is None:
-        frame.pts = 0
-    graph.vpush(frame)
-    return graph.vpull()
 
 
 def buffer_source(graph: Graph, frame: VideoFrame, tags: ColourTags, time_base: Fraction | None = None) -> Any:

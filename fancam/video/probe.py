@@ -110,10 +110,11 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 def _side_data(frame: VideoFrame, kind: SideDataType) -> bytes | None:
     """The bytes of one kind of side data; None where there is none, or where PyAV cannot list it."""
     try:
-        data = frame.side_data.get(kind)
-    except ValueError:  # a kind that this PyAV has no name for hides all others
+        return bytes(frame.side_data[kind])  # type: ignore[literal-required]  # PyAV's stub names one kind only
+    except KeyError:
         return None
-    return bytes(data) if data is not None else None
+    except ValueError:  # one kind that this PyAV has no name for hides all others
+        return None
 
 
 def _orientation(frame: VideoFrame) -> tuple[Orientation, tuple[str, ...]]:

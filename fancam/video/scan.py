@@ -93,7 +93,7 @@ class Scan:
     def _finish(self, reader: FrameReader) -> None:
         if reader.stopped_early:
             self.report.warnings.append(f"reading stopped at {self.report.end_time_s:.1f} s: {reader.stopped_early}")
-        warning = truncation_warning(self._container, self._stream, self.info, self.report.end_time_s)
+        warning = truncation_warning(self._stream, self.info, self.report.end_time_s)
         if warning:
             self.report.warnings.append(warning)
         if self.report.frames_scanned == 0:
