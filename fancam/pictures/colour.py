@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 _NEAR_SRGB_LEVELS = 1
 """A profile that moves no colour of the test grid by more than this is sRGB under another name."""
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
-_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.HIGHRESPRECALC
 
 # Adobe RGB (1998) Color Image Encoding, version 2005-05, section 4.3.1: chromaticities of the primaries, white D65,
 # and the exponent 2 51/256.
@@ -84,7 +84,17 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, lis
 
 def _transformed(image: Image.Image, source: ImageCms.ImageCmsProfile | ImageCms.core.CmsProfile) -> Image.Image:
     destination = ImageCms.createProfile("sRGB")
-    transform = ImageCms.buildTransform(source, destination, image.mode, "RGB", _INTENT, _FLAGS)
+    if image.mode == "L":
+        # Little CMS runs grey through a coarse grid, up to 10 levels off in the shadows of a linear profile; the 256
+        # levels are few enough to be calculated without it.
+        ramp = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(1, 256))
+        flags = _FLAGS | ImageCms.Flags.NOOPTIMIZE
+        table = _applied(ImageCms.buildTransform(source, destination, "L", "RGB", _INTENT, flags), ramp)
+        return Image.fromarray(np.asarray(table)[0][np.asarray(image)])
+    return _applied(ImageCms.buildTransform(source, destination, image.mode, "RGB", _INTENT, _FLAGS), image)
+
+
+def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:
     converted = ImageCms.applyTransform(image, transform)
     if converted is None:  # only when it converts in place, which it was not asked to
         raise ImageCms.PyCMSError("no picture came back")

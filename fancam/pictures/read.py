@@ -172,10 +172,8 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
     """Open the file with Pillow; only its header is read. Errors while opening are turned into ours."""
     formats = [*_FORMATS, *(["HEIF"] if _heif_opener() else [])]
     try:
-        with (
-            _open_lock,
-            _quiet(),
-        ):  # Pillow's own limit is a global and lower than ours; ours is checked before decoding
+        # Pillow's own limit is a global and lower than ours; ours is checked before anything is decoded.
+        with _open_lock, _quiet():
             pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
             try:
                 image = Image.open(path, formats=formats)

@@ -86,13 +86,17 @@ def _sniff_brands(head: bytes) -> Kind:
 def is_cut_off(path: Path) -> bool:
     """Whether the sizes and offsets the file states reach beyond its end, for formats that state them.
 
-    RIFF (WebP), ISO base media boxes (AVIF, JPEG 2000) and TIFF; False for every other format.
+    RIFF (WebP), ISO base media boxes (AVIF, JPEG 2000) and TIFF; GIF where its trailer is missing; False for every
+    other format.
     """
     with path.open("rb") as file:
         head = file.read(SAMPLE_BYTES)
         size = file.seek(0, io.SEEK_END)
         if size <= 16:
             return sniff(head) is not Kind.OTHER
+        if head[:4] == b"GIF8":
+            file.seek(-1, io.SEEK_END)
+            return file.read(1) != b";"
         if head[:4] == b"RIFF":
             return int.from_bytes(head[4:8], "little") + 8 > size
         if head[4:8] in (b"ftyp", b"jP  "):
