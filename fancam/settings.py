@@ -50,7 +50,7 @@ class FaceSettings:
 
     detector: str = "auto"
     """``auto`` is the offline default (CenterFace)."""
-    min_confidence: float = 0.5
+    min_confidence: float = 0.55
     detect_long_edge_px: int = 960
     """Long edge of the picture the detector sees for video frames; photos are searched at up to 2048 px as well."""
     min_face_px: int = 24

@@ -196,7 +196,7 @@ def _shares(scene: _Scene, settings: CropSettings) -> _Shares:
 # --- where --------------------------------------------------------------------------------------------------------
 
 
-def _eye_line(share: float) -> float:
+def eye_line_of(share: float) -> float:
     """Return the eye line of a share: between the conventions, along the logarithm of the share."""
     known = sorted(FRAMING_CONVENTIONS.values(), key=lambda framing: framing.share)
     return float(
@@ -216,7 +216,7 @@ def _placements(scene: _Scene, share: float, others: Sequence[Face]) -> npt.NDAr
     head = scene.head
 
     ideal_x = scene.aim_x + lead_room(scene.face) * trim_width - trim_width / 2
-    ideal_y = scene.face.eye_centre[1] - _eye_line(share) * trim_height
+    ideal_y = scene.face.eye_centre[1] - eye_line_of(share) * trim_height
     span_x = (bleed, scene.width - outer_width + bleed)
     span_y = (bleed, scene.height - outer_height + bleed)
     x = _nearest(ideal_x, (head.x1 + safe - trim_width, head.x0 - safe), span_x)
@@ -278,7 +278,7 @@ def _costs(
     trim_width, trim_height = trim[:, 2] - trim[:, 0], trim[:, 3] - trim[:, 1]
     share = face.box.height / trim_height
 
-    eye_lines = np.array([_eye_line(float(value)) for value in share])
+    eye_lines = np.array([eye_line_of(float(value)) for value in share])
     middle_x = scene.aim_x + lead_room(face) * trim_width
     zoom = (np.log(share / wanted) / math.log(1.2)) ** 2
     sideways = (((trim[:, 0] + trim[:, 2]) / 2 - middle_x) / (0.05 * trim_width)) ** 2
@@ -334,7 +334,7 @@ def _warnings(
             f"and {settings.min_ppi:.0f} source pixels per printed inch were asked for"
         )
     elif framing != settings.framing:
-        said.append(f"framed as {framing} instead of {settings.framing}: the frame ends too close to the face")
+        said.append(f"framed as {framing} instead of {settings.framing}: the frame leaves no room for more")
     if effective_ppi < settings.min_ppi * (1 - 1e-9):
         said.append(
             f"{effective_ppi:.0f} source pixels per printed inch, fewer than the {settings.min_ppi:.0f} asked for: "

@@ -8,9 +8,11 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from fancam.errors import unknown_choice
-from fancam.faces.detections import Detections, plausible, suppress
+from fancam.faces.centerface import CenterFace
+from fancam.faces.detections import Detections, overlaps, plausible, suppress
 from fancam.records import Face, Picture
 from fancam.settings import DETECTORS, FaceSettings
 
@@ -18,6 +20,14 @@ PHOTO_LONG_EDGES_PX = (320, 768, 2048)
 """Scales at which photos are searched. The coarse one finds a face that fills the picture (a network's receptive field
 is about 800 px), the fine one small faces of a group; between them no face is farther than a factor of 1.6 from a
 scale that suits it."""
+
+LARGE_FACE_PX = 400
+"""A face higher than this at one scale is left to the coarser ones, where there are any: they see all of it, and a
+network's rare false faces at a fine scale are mostly larger than this (a reflection in water, a lock of hair). At the
+coarsest scale it is looked at again, smaller: the box of a face that fills the network's view ends above the chin."""
+
+GOOD_FACE_PX = 160
+"""Height at which a large face is looked at again."""
 
 MAX_IOU = 0.35
 """Overlap above which two detections are one face. Neighbours in a crowd overlap by less than 0.3 (heads do not
@@ -117,18 +127,42 @@ class ScaleSearch:
         return faces
 
     def _search(self, pictures: list[Picture]) -> list[list[Face]]:
+        """Return the faces of pictures of one common size."""
         height, width = pictures[0].shape[:2]
-        parts: list[list[Detections]] = [[] for _ in pictures]
-        for long_edge in scales_for(width, height, self._long_edges_px):
-            shrunk = [shrink(picture, long_edge) for picture in pictures]
-            back_y, back_x = height / shrunk[0].shape[0], width / shrunk[0].shape[1]
-            for part, found in zip(parts, self._network.infer(shrunk, self._min_confidence), strict=True):
-                part.append(found.scaled(back_x, back_y))
-        return [self._merge(part) for part in parts]
+        scales = scales_for(width, height, self._long_edges_px)
+        levels = [self._at_scale(pictures, scale) for scale in scales]
+        found = []
+        for index, picture in enumerate(pictures):
+            coarsest = levels[0][index]
+            large = coarsest.heights > LARGE_FACE_PX * max(width, height) / scales[0]
+            if large.any():
+                coarsest = self._look_again(picture, coarsest, large)
+            finer = [
+                level[index][level[index].heights <= LARGE_FACE_PX * max(width, height) / scale]
+                for scale, level in zip(scales[1:], levels[1:], strict=True)
+            ]
+            found.append(self._merge([coarsest, *finer]))
+        return found
+
+    def _at_scale(self, pictures: Sequence[Picture], long_edge_px: int) -> list[Detections]:
+        """Return the plausible faces the network sees at one scale, in pixels of the pictures as given."""
+        shrunk = [shrink(picture, long_edge_px) for picture in pictures]
+        back_x = pictures[0].shape[1] / shrunk[0].shape[1]
+        back_y = pictures[0].shape[0] / shrunk[0].shape[0]
+        seen = (found.scaled(back_x, back_y) for found in self._network.infer(shrunk, self._min_confidence))
+        return [found[plausible(found)] for found in seen]
+
+    def _look_again(self, picture: Picture, found: Detections, large: npt.NDArray[np.bool_]) -> Detections:
+        """Return the faces with the large ones measured once more where they suit the network."""
+        long_edge = round(max(picture.shape[:2]) * GOOD_FACE_PX / float(found.heights[large].max()))
+        again = self._at_scale([picture], max(long_edge, GOOD_FACE_PX))[0]
+        iou, _ = overlaps(np.concatenate([found.boxes, again.boxes]))
+        seen_again = (iou[: len(found), len(found) :] > MAX_IOU).any(axis=1)
+        return Detections.joined([again, found[~(large & seen_again)]])
 
     def _merge(self, parts: list[Detections]) -> list[Face]:
         found = Detections.joined(parts)
-        found = found[plausible(found) & (found.boxes[:, 3] - found.boxes[:, 1] >= self._min_face_px)]
+        found = found[found.heights >= self._min_face_px]
         return suppress(found, max_iou=MAX_IOU, max_inside=MAX_INSIDE).as_faces()
 
 
@@ -170,17 +204,16 @@ def create_detector(
         UsageError: The detector's name is unknown.
     """
     name = "centerface" if settings.detector == "auto" else settings.detector
+    if name not in DETECTORS:
+        raise unknown_choice("detector", name, DETECTORS)
+    weights = store.locate(name)
     network: FaceNetwork
     if name == "centerface":
-        from fancam.faces.centerface import CenterFace
-
-        network = CenterFace(store.locate(name))
-    elif name in ("retinaface-resnet50", "retinaface-mobilenet"):
+        network = CenterFace(weights)
+    else:
         from fancam.faces.retinaface import RetinaFace  # torch: seconds that only this detector has to spend
 
-        network = RetinaFace(store.locate(name), name, device=device)
-    else:
-        raise unknown_choice("detector", name, DETECTORS)
+        network = RetinaFace(weights, name, device=device)
     return ScaleSearch(
         network,
         (settings.detect_long_edge_px,) if long_edges_px is None else long_edges_px,

@@ -30,6 +30,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    @property
+    def heights(self) -> FloatArray:
+        """(N,) heights of the boxes in pixels."""
+        return self.boxes[:, 3] - self.boxes[:, 1]
+
     @classmethod
     def empty(cls) -> Detections:
         """Return no detections."""

@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from fancam.faces import FRAMING_CONVENTIONS, PHOTO_LONG_EDGES_PX, compose, create_detector
+from fancam.faces.composition import MAX_EYE_LINE_SHIFT, SAFE_MM, eye_line_of, head_box
+from fancam.models import ModelStore
+from fancam.records import Box, CardGeometry, Face
+from fancam.settings import FRAMINGS, CropSettings, FaceSettings
+
+KPOP = CardGeometry(55, 85, 3, 300)
+HUGE = 100_000
+
+
+def face(x: float, y: float, height: float, *, roll_deg: float = 0.0, yaw: float = 0.0) -> Face:
+    """A face with its box centred on (x, y); ``yaw`` moves the nose, in eye distances."""
+    width = 0.75 * height
+    eyes = 0.42 * width
+    angle = math.radians(roll_deg)
+
+    def turned(u: float, v: float) -> tuple[float, float]:
+        return x + u * math.cos(angle) - v * math.sin(angle), y + u * math.sin(angle) + v * math.cos(angle)
+
+    points = (
+        turned(-eyes / 2, -0.08 * height), turned(eyes / 2, -0.08 * height), turned(yaw * eyes, 0.1 * height),
+        turned(-0.4 * eyes, 0.27 * height), turned(0.4 * eyes, 0.27 * height),
+    )  # fmt: skip
+    return Face(Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2), points, 0.9)
+
+
+def mirrored(given_face: Face, frame_width: float) -> Face:
+    box = given_face.box
+    left_eye, right_eye, nose, left_mouth, right_mouth = ((frame_width - x, y) for x, y in given_face.landmarks)
+    return replace(
+        given_face,
+        box=Box(frame_width - box.x1, box.y0, frame_width - box.x0, box.y1),
+        landmarks=(right_eye, left_eye, nose, right_mouth, left_mouth),
+    )
+
+
+def inside(box: Box, width: float, height: float, tolerance: float = 1e-6) -> bool:
+    return Box(-tolerance, -tolerance, width + tolerance, height + tolerance).contains(box)
+
+
+cards = st.builds(
+    CardGeometry,
+    width_mm=st.floats(30, 120), height_mm=st.floats(30, 160), bleed_mm=st.floats(0, 5), dpi=st.just(300.0),
+)  # fmt: skip
+crop_settings = st.builds(CropSettings, framing=st.sampled_from(FRAMINGS), min_ppi=st.floats(0, 300))
+
+
+@st.composite
+def scenes(draw, others: int = 4):
+    """A frame, a face in it (its box may reach over the edge a little), and other faces."""
+    width, height = draw(st.integers(200, 4000)), draw(st.integers(200, 4000))
+    made = []
+    for _ in range(1 + draw(st.integers(0, others))):
+        size = draw(st.floats(20, 0.95 * min(width, height)))
+        made.append(
+            face(
+                draw(st.floats(0.3 * size, width - 0.3 * size)),
+                draw(st.floats(0.45 * size, height - 0.45 * size)),
+                size,
+                roll_deg=draw(st.floats(-60, 60)),
+                yaw=draw(st.floats(-0.6, 0.6)),
+            )
+        )
+    return width, height, made[0], made[1:]
+
+
+# --- what always holds --------------------------------------------------------------------------------------------
+
+
+@given(scenes(), cards, crop_settings)
+def test_outer_box_has_the_aspect_of_the_outer_card_and_lies_inside_the_frame(scene, card, settings):
+    width, height, subject, others = scene
+    crop = compose(subject, width, height, card, settings, others)
+    assert crop.box.width / crop.box.height == pytest.approx(card.outer_width_mm / card.outer_height_mm, rel=1e-6)
+    assert inside(crop.box, width, height)
+    assert crop.bleed_share == 1.0
+
+
+@given(scenes(), cards, crop_settings)
+def test_trim_is_the_outer_box_less_the_bleed_on_every_side(scene, card, settings):
+    width, height, subject, others = scene
+    crop = compose(subject, width, height, card, settings, others)
+    px_per_mm = crop.box.width / card.outer_width_mm
+    for gap in (
+        crop.trim.x0 - crop.box.x0, crop.box.x1 - crop.trim.x1, crop.trim.y0 - crop.box.y0, crop.box.y1 - crop.trim.y1
+    ):  # fmt: skip
+        assert gap == pytest.approx(card.bleed_mm * px_per_mm, abs=1e-6 * max(width, height))
+    assert crop.effective_ppi == pytest.approx(crop.trim.width / (card.width_mm / 25.4), rel=1e-6)
+
+
+@given(scenes(), cards, crop_settings)
+def test_the_middle_of_the_face_is_on_the_trimmed_card(scene, card, settings):
+    width, height, subject, others = scene
+    crop = compose(subject, width, height, card, settings, others)
+    x, y = subject.box.clipped(width, height).centre
+    slack = card.bleed_mm * crop.box.width / card.outer_width_mm  # a face at the very edge may lie in the bleed
+    assert crop.trim.x0 - slack <= x <= crop.trim.x1 + slack
+    assert crop.trim.y0 - slack <= y <= crop.trim.y1 + slack
+    if 0.3 * width < x < 0.7 * width and 0.3 * height < y < 0.7 * height:
+        assert crop.trim.x0 <= x <= crop.trim.x1
+        assert crop.trim.y0 <= y <= crop.trim.y1
+
+
+@given(scenes(others=2), cards, crop_settings)
+def test_a_mirrored_scene_gives_the_mirrored_crop(scene, card, settings):
+    width, height, subject, others = scene
+    # Two moves that are equally good, one to either side, leave the choice open.
+    assume(all(abs(other.box.centre[0] - subject.box.centre[0]) > 1 for other in others))
+    assume(len(others) < 2 or abs(others[0].box.height - others[1].box.height) > 1)
+    crop = compose(subject, width, height, card, settings, others)
+    other_way = compose(mirrored(subject, width), width, height, card, settings, [mirrored(o, width) for o in others])
+    expected = Box(width - crop.box.x1, crop.box.y0, width - crop.box.x0, crop.box.y1)
+    assert other_way.box.as_list(3) == pytest.approx(expected.as_list(3), abs=1e-3 * max(width, height))
+    assert other_way.warnings == crop.warnings
+
+
+@given(scenes(), cards, crop_settings)
+def test_below_the_asked_for_ppi_there_is_always_a_warning(scene, card, settings):
+    width, height, subject, others = scene
+    crop = compose(subject, width, height, card, settings, others)
+    said = any("source pixels per printed inch, fewer" in warning for warning in crop.warnings)
+    assert said == (crop.effective_ppi < settings.min_ppi * (1 - 1e-9))
+
+
+@given(scenes(), cards, crop_settings)
+def test_another_framing_than_asked_for_is_always_said(scene, card, settings):
+    width, height, subject, others = scene
+    crop = compose(subject, width, height, card, settings, others)
+    said = [warning for warning in crop.warnings if warning.startswith("framed as")]
+    assert bool(said) == (crop.framing != settings.framing)
+
+
+# --- where there is room ------------------------------------------------------------------------------------------
+
+
+@given(st.floats(200, 3000), st.sampled_from(FRAMINGS), st.floats(-20, 20))
+def test_with_room_the_face_has_the_share_and_the_eye_line_of_the_framing(size, framing, roll_deg):
+    subject = face(HUGE / 2, HUGE / 2, size, roll_deg=roll_deg)
+    crop = compose(subject, HUGE, HUGE, KPOP, CropSettings(framing=framing))
+    convention = FRAMING_CONVENTIONS[framing]
+    assert crop.framing == framing
+    assert crop.warnings == ()
+    assert subject.box.height / crop.trim.height == pytest.approx(convention.share, abs=0.01)
+    eye_line = (subject.eye_centre[1] - crop.trim.y0) / crop.trim.height
+    assert eye_line == pytest.approx(convention.eye_line, abs=0.02)
+
+
+@pytest.mark.parametrize(("framing", "low", "high"), [("face", 0.45, 0.60), ("bust", 0.28, 0.40), ("half", 0.16, 0.22)])
+def test_framings_keep_to_the_shares_of_printed_photocards(framing, low, high):
+    convention = FRAMING_CONVENTIONS[framing]
+    assert (convention.smallest_share, convention.largest_share) == (low, high)
+    assert low < convention.share < high
+    assert 0.25 <= convention.eye_line <= 0.46
+
+
+@given(st.floats(200, 3000), st.sampled_from(FRAMINGS), st.floats(-15, 15))
+def test_with_room_hair_and_chin_lie_in_the_safe_zone(size, framing, roll_deg):
+    subject = face(HUGE / 2, HUGE / 2, size, roll_deg=roll_deg)
+    crop = compose(subject, HUGE, HUGE, KPOP, CropSettings(framing=framing))
+    safe = SAFE_MM * crop.trim.width / KPOP.width_mm - 1e-6
+    zone = Box(crop.trim.x0 + safe, crop.trim.y0 + safe, crop.trim.x1 - safe, crop.trim.y1 - safe)
+    assert zone.contains(head_box(subject))
+    assert head_box(subject).y0 <= subject.box.y0 - 0.25 * size
+
+
+@pytest.mark.parametrize("yaw", [-0.5, -0.2, 0.0, 0.2, 0.5])
+def test_a_face_that_looks_aside_has_a_little_more_room_there(yaw):
+    crop = compose(face(5000, 5000, 500, yaw=yaw), 10000, 10000, KPOP, CropSettings())
+    lead = (crop.trim.centre[0] - 5000) / crop.trim.width
+    assert lead == pytest.approx(0.1 * yaw, abs=1e-3)
+    assert abs(lead) <= 0.05 + 1e-9
+
+
+# --- where there is not -------------------------------------------------------------------------------------------
+
+
+def test_near_the_edge_of_the_frame_the_crop_is_moved_before_it_is_tightened():
+    crop = compose(face(300, 700, 300), 4000, 3000, KPOP, CropSettings())
+    assert crop.box.x0 == pytest.approx(0, abs=1)
+    assert 300 / crop.trim.height == pytest.approx(FRAMING_CONVENTIONS["bust"].share, rel=0.15)
+    assert crop.warnings == ()
+
+
+def test_a_head_at_the_top_of_the_frame_is_tightened_so_that_the_bleed_takes_less_of_it():
+    roomy = compose(face(1000, 1500, 300), 2000, 3000, KPOP, CropSettings())
+    tight = compose(face(1000, 200, 300), 2000, 3000, KPOP, CropSettings())
+    assert tight.trim.height < roomy.trim.height
+    assert tight.framing == "bust"
+
+
+def test_a_face_whose_forehead_the_cut_takes_is_said():
+    crop = compose(face(1000, 150, 300), 2000, 3000, KPOP, CropSettings())
+    assert any("the cut takes" in warning and "%" in warning for warning in crop.warnings)
+
+
+def test_a_close_up_gets_a_tighter_framing_and_is_not_cut():
+    subject = face(540, 760, 766)
+    crop = compose(subject, 1080, 1440, KPOP, CropSettings(framing="bust"))
+    assert crop.framing == "face"
+    assert crop.box.height == pytest.approx(1440)
+    assert crop.trim.contains(subject.box)
+    assert crop.warnings == ("framed as face instead of bust: the frame leaves no room for more",)
+
+
+def test_a_small_face_is_framed_wider_to_reach_the_ppi():
+    crop = compose(face(960, 500, 60), 1920, 1080, KPOP, CropSettings(framing="bust", min_ppi=90))
+    assert crop.framing == "half"
+    assert crop.effective_ppi >= 90 * (1 - 1e-9)
+    assert crop.warnings == (
+        "framed as half instead of bust: the face is only 60 px high, "
+        "and 90 source pixels per printed inch were asked for",
+    )
+
+
+def test_a_face_too_small_for_the_ppi_even_so_is_widened_no_further_than_half_and_said_with_numbers():
+    crop = compose(face(960, 500, 40), 1920, 1080, KPOP, CropSettings(framing="bust", min_ppi=150))
+    assert crop.framing == "half"
+    assert 40 / crop.trim.height == pytest.approx(0.16, rel=0.02)
+    assert (
+        "75 source pixels per printed inch, fewer than the 150 asked for: the face is only 40 px high" in crop.warnings
+    )
+
+
+def test_a_ppi_of_zero_asks_for_nothing():
+    crop = compose(face(960, 500, 30), 1920, 1080, KPOP, CropSettings(min_ppi=0))
+    assert crop.framing == "bust"
+    assert crop.warnings == ()
+
+
+# --- other faces --------------------------------------------------------------------------------------------------
+
+
+def share_on_card(crop, other) -> float:
+    return crop.trim.intersection(other.box).area / other.box.area
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_neighbour_the_edge_would_halve_is_left_out_or_taken_in_by_a_small_move(side):
+    subject = face(2000, 1500, 300)
+    alone = compose(subject, 4000, 3000, KPOP, CropSettings())
+    edge = alone.trim.x1 if side > 0 else alone.trim.x0
+    neighbour = face(edge, 1500, 220)
+    assert 0.4 < share_on_card(alone, neighbour) < 0.6
+    crop = compose(subject, 4000, 3000, KPOP, CropSettings(), [neighbour])
+    assert not 0.05 < share_on_card(crop, neighbour) < 0.95
+    assert crop.warnings == ()
+    safe = SAFE_MM * crop.trim.width / KPOP.width_mm
+    assert crop.trim.grown(-0.01).contains(subject.box)
+    assert crop.trim.x0 + safe <= subject.box.x0
+    assert subject.box.x1 <= crop.trim.x1 - safe
+
+
+def test_faces_far_away_change_nothing():
+    subject = face(2000, 1500, 300)
+    far = [face(500, 1500, 300), face(3600, 400, 200)]
+    assert compose(subject, 4000, 3000, KPOP, CropSettings(), far) == compose(subject, 4000, 3000, KPOP, CropSettings())
+
+
+def test_a_neighbour_that_must_be_cut_is_said():
+    """One on either side, so close that no move inside the limits helps."""
+    subject = face(2000, 1500, 300)
+    crowd = [face(2000 + dx, 1500 + dy, 290) for dx in (-330, -165, 165, 330) for dy in (-420, 420, 0)]
+    crop = compose(subject, 4000, 3000, KPOP, CropSettings(), crowd)
+    cut = [other for other in crowd if 0.1 < share_on_card(crop, other) < 0.9]
+    assert cut
+    expected = "another face is cut by the edge" if len(cut) == 1 else f"{len(cut)} other faces are cut by the edge"
+    assert expected in crop.warnings
+
+
+@given(scenes(others=5), crop_settings)
+def test_neighbours_move_the_eye_line_only_a_little(scene, settings):
+    width, height, subject, others = scene
+    crop = compose(subject, width, height, KPOP, settings, others)
+    alone = compose(subject, width, height, KPOP, settings)
+    assume(all(0.02 * height < crop_.box.y0 and crop_.box.y1 < 0.98 * height for crop_ in (crop, alone)))
+    assume(abs(subject.roll_deg) < 15)
+
+    def off_the_line(made):
+        line = eye_line_of(subject.box.height / made.trim.height)
+        return abs((subject.eye_centre[1] - made.trim.y0) / made.trim.height - line)
+
+    assert off_the_line(alone) < 0.03
+    assert off_the_line(crop) < MAX_EYE_LINE_SHIFT + 0.03
+
+
+# --- real groups --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return create_detector(FaceSettings(), ModelStore(), long_edges_px=PHOTO_LONG_EDGES_PX)
+
+
+def composed(photos, path, settings):
+    picture = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
+    faces = photos.detect([picture])[0]
+    height, width = picture.shape[:2]
+    return [
+        (one, compose(one, width, height, KPOP, settings, [other for other in faces if other is not one]))
+        for one in faces
+    ]
+
+
+def test_two_men_side_by_side_get_a_card_each(photos, shared):
+    for subject, crop in composed(photos, shared("data/photo/group/obama_and_biden.jpg"), CropSettings())[:2]:
+        assert crop.warnings == ()
+        assert crop.framing == "bust"
+        assert crop.effective_ppi > 180
+        assert crop.trim.contains(head_box(subject))
+
+
+def test_in_a_dense_group_every_card_shows_its_own_face_uncut_away_from_the_frame_edge(photos, shared):
+    cards = composed(photos, shared("data/photo/group/solvay1927.jpg"), CropSettings(min_ppi=60))
+    assert len(cards) == 29
+    for subject, crop in cards:
+        assert inside(crop.box, 2048, 922)
+        if subject.box.y0 > 30:
+            assert crop.trim.contains(subject.box)
+            assert not any("the cut takes" in warning for warning in crop.warnings)
+    cut = sum(any("cut by the edge" in warning for warning in crop.warnings) for _, crop in cards)
+    naive = [compose(one, 2048, 922, KPOP, CropSettings(min_ppi=60)) for one, _ in cards]
+    others = [[other for other, _ in cards if other is not one] for one, _ in cards]
+    cut_naive = sum(
+        any(0.1 < share_on_card(crop, other) < 0.9 for other in rest) for crop, rest in zip(naive, others, strict=True)
+    )
+    assert cut < 0.7 * cut_naive
