@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,28 +14,29 @@ from fancam.records import Box
 
 RESAMPLE_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 _SUPPORT_PX = {"bicubic": 2, "lanczos": 3}
+Samples = TypeVar("Samples", np.uint8, np.uint16)
 _EDGE_TOLERANCE_PX = 1e-3
 """How far a box may stick out of the picture before that is a mistake and not rounding."""
 
 
 def resample(
-    pixels: npt.NDArray[np.uint8], box: Box, width_px: int, height_px: int, filter: str = "lanczos"  # noqa: A002 - the word users and Pillow use
-) -> npt.NDArray[np.uint8]:  # fmt: skip
-    """Resample a part of a picture to an exact size, in one step.
+    pixels: npt.NDArray[Samples], box: Box, width_px: int, height_px: int, filter: str = "lanczos"  # noqa: A002 - the field's word
+) -> npt.NDArray[Samples]:  # fmt: skip
+    """Resample a part of a picture to an exact size, in one step and rounded once.
 
     The box may have fractions of pixels. Pixels around the box take part where the filter reaches over its edge, so
     the borders of the result are as good as its middle. When the picture is made smaller the filter widens with the
-    ratio (antialiasing).
+    ratio (antialiasing). Colours are weighted with alpha where there is one.
 
     Args:
-        pixels: (height, width), (height, width, 3) RGB or (height, width, 4) RGBA, uint8.
+        pixels: (height, width), (height, width, 3) RGB or (height, width, 4) RGBA, uint8 or uint16.
         box: The part to show, in pixels; within the picture up to rounding.
         width_px: Width of the result.
         height_px: Height of the result.
         filter: ``lanczos`` (three lobes) or ``bicubic`` (a = -0.5).
 
     Returns:
-        (height_px, width_px[, channels]) uint8.
+        (height_px, width_px[, channels]) of the same type.
 
     Raises:
         UsageError: The filter is unknown.
@@ -49,12 +51,38 @@ def resample(
     outside = max(abs(a - b) for a, b in zip(inside.as_list(12), box.as_list(12), strict=True))
     if not inside.area > 0 or not outside <= _EDGE_TOLERANCE_PX:
         raise ValueError(f"{box} is empty or outside a picture of {width}x{height}")
-    x_reach = math.ceil(_SUPPORT_PX[filter] * max(1.0, inside.width / width_px)) + 1
-    y_reach = math.ceil(_SUPPORT_PX[filter] * max(1.0, inside.height / height_px)) + 1
-    # Pillow copies all it gets, and a large photo has many cards: hand over only what the filter can reach.
-    x0, y0 = max(math.floor(inside.x0) - x_reach, 0), max(math.floor(inside.y0) - y_reach, 0)
-    part = pixels[y0 : math.ceil(inside.y1) + y_reach, x0 : math.ceil(inside.x1) + x_reach]
+    part, corners = _reachable(pixels, inside, width_px, height_px, _SUPPORT_PX[filter])
+
+    def plane(values: npt.NDArray) -> npt.NDArray[np.float32]:
+        # In floating point: with bytes Pillow rounds and clips between its two passes, whose order depends on the
+        # sizes, which moves single pixels at hard edges by several levels.
+        image = Image.fromarray(np.ascontiguousarray(values, np.float32))
+        return np.asarray(image.resize((width_px, height_px), RESAMPLE_FILTERS[filter], box=corners))
+
+    planes = [part] if part.ndim == 2 else [part[..., channel] for channel in range(part.shape[2])]
+    if len(planes) == 4:
+        alpha = plane(planes[3])
+        weighted = [plane(values.astype(np.float32) * planes[3]) for values in planes[:3]]
+        resampled = [np.divide(v, alpha, out=np.zeros_like(v), where=alpha > 0.5) for v in weighted] + [alpha]
+    else:
+        resampled = [plane(values) for values in planes]
+    result = np.empty((height_px, width_px, *pixels.shape[2:]), pixels.dtype)
+    for channel, values in enumerate(resampled):
+        target = result if result.ndim == 2 else result[..., channel]
+        target[...] = np.clip(np.rint(values), 0, np.iinfo(pixels.dtype).max)
+    return result
+
+
+def _reachable(
+    pixels: npt.NDArray[Samples], box: Box, width_px: int, height_px: int, support_px: int
+) -> tuple[npt.NDArray[Samples], tuple[float, float, float, float]]:
+    """Return the part of the picture that the filter can reach, and the box within it.
+
+    Pillow copies all it is given, and a large photo has many cards.
+    """
+    x_reach = math.ceil(support_px * max(1.0, box.width / width_px)) + 1
+    y_reach = math.ceil(support_px * max(1.0, box.height / height_px)) + 1
+    x0, y0 = max(math.floor(box.x0) - x_reach, 0), max(math.floor(box.y0) - y_reach, 0)
+    part = pixels[y0 : math.ceil(box.y1) + y_reach, x0 : math.ceil(box.x1) + x_reach]
     rows, columns = part.shape[:2]
-    corner = (inside.x0 - x0, inside.y0 - y0, min(inside.x1 - x0, columns), min(inside.y1 - y0, rows))
-    image = Image.fromarray(np.ascontiguousarray(part))
-    return np.asarray(image.resize((width_px, height_px), RESAMPLE_FILTERS[filter], box=corner)).copy()
+    return part, (box.x0 - x0, box.y0 - y0, min(box.x1 - x0, columns), min(box.y1 - y0, rows))

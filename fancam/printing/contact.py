@@ -26,15 +26,18 @@ _THUMBNAIL_WIDTH_PX = 320
 _GAP_PX = 36
 _MARGIN_PX = 48
 _HEADER_PX = 92
-_CAPTION_PX = 92
-_FOOTER_PX = 68
+_CAPTION_PX = 72
+_FOOTER_PX = 84
 _PAPER = (244, 244, 242)
 _INK = (28, 28, 30)
 _SOFT_INK = (98, 98, 104)
 _TRIM_LINE = (255, 255, 255)
+_TRIM_LINE_SHADE = (150, 150, 150)
+"""Outside the white line, so that it shows on white."""
 _BLEED_FADE = 0.45
 """How far the bleed fades into the paper, so that the card after cutting stands out."""
 
+_LEGEND = "ppi: camera pixels per printed inch, before upscaling"
 _PPI_COLOURS = {
     f">= {FULL_PPI:g}": (24, 128, 56),
     f"{GOOD_PPI:g}-{FULL_PPI - 1:g}": _INK,
@@ -100,8 +103,8 @@ def contact_sheet(
     per_row = columns or _columns(len(shown))
     thumbnail_height = round(_THUMBNAIL_WIDTH_PX * geometry.outer_height_mm / geometry.outer_width_mm)
     cell_width, cell_height = _THUMBNAIL_WIDTH_PX + _GAP_PX, thumbnail_height + _CAPTION_PX + _GAP_PX
-    legend_width = _legend(None, 0, 0)
-    width = max(per_row * cell_width - _GAP_PX, legend_width) + 2 * _MARGIN_PX
+    content_width = max(per_row * cell_width - _GAP_PX, _legend_width())
+    width = content_width + 2 * _MARGIN_PX
     height = _HEADER_PX + math.ceil(len(shown) / per_row) * cell_height + _FOOTER_PX
     canvas = Canvas(width, height, _PAPER)
     _header(canvas, len(entries), len(shown), geometry, width)
@@ -110,7 +113,7 @@ def contact_sheet(
         x, y = _MARGIN_PX + column * cell_width, _HEADER_PX + row * cell_height
         canvas.paste(_thumbnail(entry.path, geometry, thumbnail_height), x, y)
         _caption(canvas, entry, index + 1, x, y + thumbnail_height)
-    _legend(canvas, _MARGIN_PX, height - 30)
+    _legend(canvas, _MARGIN_PX, height - 58)
     return canvas.pixels
 
 
@@ -142,7 +145,10 @@ def _thumbnail(path: Path, geometry: CardGeometry, height_px: int) -> Picture:
         return small
     paper = np.array(_PAPER, np.float32)
     framed = np.rint(small * (1 - _BLEED_FADE) + paper * _BLEED_FADE).astype(np.uint8)
-    framed[bleed - 1 : -bleed + 1 or None, bleed - 1 : -bleed + 1 or None] = _TRIM_LINE
+    height, width = height_px, _THUMBNAIL_WIDTH_PX
+    for outward, colour in ((2, _TRIM_LINE_SHADE), (1, _TRIM_LINE)):
+        near = max(bleed - outward, 0)
+        framed[near : height - near, near : width - near] = colour
     framed[bleed:-bleed, bleed:-bleed] = small[bleed:-bleed, bleed:-bleed]
     return framed
 
@@ -172,16 +178,14 @@ def _caption(canvas: Canvas, entry: ContactEntry, number: int, x: int, y: int) -
     canvas.text(x, y + 60, fitted(entry.label, 18, room), 18, _SOFT_INK)
 
 
-def _legend(canvas: Canvas | None, x: int, y: int) -> int:
-    """Write what the colours mean and return how wide that is; without a canvas, measure only."""
-    start = x
-    words = "ppi: camera pixels per printed inch, before upscaling"
-    if canvas is not None:
-        canvas.text(x, y, words, 18, _SOFT_INK)
-    x += text_width(words, 18) + 28
+def _legend(canvas: Canvas, x: int, y: int) -> None:
+    """Write what the colours mean: the words, and below them the four ranges."""
+    canvas.text(x, y, _LEGEND, 18, _SOFT_INK)
     for text, colour in _PPI_COLOURS.items():
-        if canvas is not None:
-            canvas.dot(x, y - 12, 12, colour)
-            canvas.text(x + 18, y, text, 18, colour)
+        canvas.dot(x, y + 16, 12, colour)
+        canvas.text(x + 18, y + 28, text, 18, colour)
         x += 18 + text_width(text, 18) + 24
-    return x - start - 24
+
+
+def _legend_width() -> int:
+    return text_width(_LEGEND, 18)

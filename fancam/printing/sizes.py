@@ -18,7 +18,7 @@ SMALLEST_MM = 10.0
 LARGEST_MM = 2000.0
 
 _MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "in": MM_PER_INCH, '"': MM_PER_INCH, "inch": MM_PER_INCH}
-_NUMBER = r"(\d+(?:[.,]\d+)?|[.,]\d+)"
+_NUMBER = r"([0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)"
 _LENGTH = re.compile(rf'{_NUMBER}\s*(mm|cm|inch|in|"|px)?', re.IGNORECASE)
 _SIZE = re.compile(rf'{_NUMBER}\s*(mm|cm|inch|in|")?\s*[x×*]\s*{_NUMBER}\s*(mm|cm|inch|in|")?', re.IGNORECASE)
 
