@@ -108,9 +108,10 @@ class EnhanceSettings:
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     precision: str = "auto"
-    tile_px: int = 192
+    tile_px: int = 256
     """Side of a tile in source pixels, its overlap not counted."""
-    tile_overlap_px: int = 32
+    tile_overlap_px: int = 48
+    """Context on each side of a seam; 32 costs less and stays just above 60 dB against an untiled run."""
     batch_tiles: int = 0
     """Tiles per forward pass; 0 chooses by device."""
 

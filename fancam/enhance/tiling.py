@@ -47,6 +47,8 @@ class Axis:
     def _rise(self, seam: int, position: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """How much of a pixel belongs to the tile after the seam: 0 before the blend zone, 1 behind it."""
         middle = (self.starts[seam] + self.tile + self.starts[seam + 1]) / 2
+        if self.blend == 0:
+            return (position >= middle).astype(np.float64)
         share = np.clip((position - middle) / self.blend + 0.5, 0, 1)
         return 0.5 - 0.5 * np.cos(math.pi * share)
 
@@ -101,8 +103,8 @@ def plan_axis(length: int, tile_px: int, overlap_px: int, blend_px: int | None =
     Raises:
         UsageError: A length is below 1, the overlap is negative, or the blend is longer than what two tiles share.
     """
-    blend = max(overlap_px, 1) if blend_px is None else blend_px
-    if min(length, tile_px) < 1 or overlap_px < 0 or not 0 < blend <= max(2 * overlap_px, 1):
+    blend = overlap_px if blend_px is None else blend_px
+    if min(length, tile_px) < 1 or overlap_px < 0 or not 0 <= blend <= 2 * overlap_px:
         raise UsageError(
             f"no tiles for length {length}, tile {tile_px}, overlap {overlap_px}, blend {blend} (pixels)",
             remedy="the lengths must be positive and the blend at most twice the overlap",
@@ -110,9 +112,11 @@ def plan_axis(length: int, tile_px: int, overlap_px: int, blend_px: int | None =
     shared = 2 * overlap_px
     if length <= tile_px + shared:
         return Axis(length, length, (0,), 0)
-    count = math.ceil((length - shared) / tile_px)
-    side = math.ceil((length - shared) / count) + shared
-    side = min(math.ceil(side / _SIDE_MULTIPLE) * _SIDE_MULTIPLE, length)
+    side = math.ceil((length - shared) / math.ceil((length - shared) / tile_px)) + shared
+    side = math.ceil(side / _SIDE_MULTIPLE) * _SIDE_MULTIPLE
+    if side >= length:
+        return Axis(length, length, (0,), 0)
+    count = math.ceil((length - shared) / (side - shared))
     # Rounding down spaces the tiles as evenly as whole pixels allow and keeps the last one inside.
     starts = tuple(index * (length - side) // (count - 1) for index in range(count))
     return Axis(length, side, starts, blend)

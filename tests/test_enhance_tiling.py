@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fancam.enhance.canvas import Canvas
+from fancam.enhance.runner import FIXED_POINT
+from fancam.enhance.tiling import plan_axis, plan_tiles
+from fancam.errors import UsageError
+
+
+@st.composite
+def axes(draw):
+    overlap = draw(st.integers(0, 60))
+    blend = draw(st.none() | st.integers(0, 2 * overlap))
+    return plan_axis(draw(st.integers(1, 900)), draw(st.integers(1, 300)), overlap, blend), overlap
+
+
+@given(axes(), st.sampled_from([1, 2, 4]))
+def test_the_weights_of_all_tiles_sum_to_one_at_every_pixel(case, scale):
+    axis, _ = case
+    total = np.zeros(axis.length * scale)
+    for index, start in enumerate(axis.starts):
+        weight = axis.weights(index, scale)
+        assert weight.min() >= 0 and weight.max() <= 1
+        total[start * scale : (start + axis.tile) * scale] += weight
+    assert np.abs(total - 1).max() < 1e-5
+
+
+@given(axes())
+def test_tiles_cover_the_picture_and_none_lies_outside(case):
+    axis, _ = case
+    assert axis.starts[0] == 0 and axis.starts[-1] + axis.tile == axis.length
+    assert all(b > a and b <= a + axis.tile for a, b in zip(axis.starts, axis.starts[1:], strict=False))
+
+
+@given(axes())
+def test_neighbours_share_twice_the_overlap_and_a_small_picture_is_one_tile(case):
+    axis, overlap = case
+    assert all(a + axis.tile - b >= 2 * overlap for a, b in zip(axis.starts, axis.starts[1:], strict=False))
+    assert len(axis.starts) > 1 or axis.tile == axis.length
+
+
+@given(st.integers(1, 2000), st.integers(32, 300), st.integers(32, 64))
+def test_a_tile_is_never_larger_than_asked_for(length, tile, overlap):
+    assert plan_axis(length, tile, overlap).tile <= tile + 2 * overlap + 7
+
+
+@given(st.integers(300, 2000), st.integers(64, 300))
+def test_a_pixel_near_the_border_of_a_tile_has_no_weight_there(length, tile):
+    axis = plan_axis(length, tile, 32)
+    for index in range(len(axis.starts) - 1):
+        assert not axis.weights(index)[-16:].any()
+        assert not axis.weights(index + 1)[:16].any()
+
+
+def test_tiles_come_row_by_row():
+    plan = plan_tiles(400, 600, 128, 32)
+    tiles = list(plan)
+    assert len(tiles) == len(plan) == 3 * 5
+    assert [(t.y, t.x) for t in tiles] == sorted((t.y, t.x) for t in tiles)
+    assert {(t.height, t.width) for t in tiles} == {plan.shape}
+
+
+@pytest.mark.parametrize("arguments", [(0, 10, 0), (10, 0, 0), (10, 10, -1), (10, 10, 4, 9), (10, 10, 4, -1)])
+def test_impossible_tiles_are_refused(arguments):
+    with pytest.raises(UsageError):
+        plan_axis(*arguments)
+
+
+@given(st.integers(1, 200), st.integers(1, 200), st.integers(8, 64), st.integers(1, 3))
+def test_a_picture_cut_into_tiles_is_laid_together_unchanged(height, width, tile, scale):
+    picture = np.random.default_rng(height * width).integers(0, 256, (height * scale, width * scale, 3), np.uint8)
+    plan = plan_tiles(height, width, tile, 4)
+    canvas = Canvas(plan, scale)
+    whole = len(plan) == 1
+    for number, t in enumerate(plan):
+        part = picture[t.y * scale : (t.y + t.height) * scale, t.x * scale : (t.x + t.width) * scale]
+        done = canvas.add(t, part if whole else part.astype(np.int16) * FIXED_POINT)
+        assert done == (number == len(plan) - 1)
+    assert np.array_equal(canvas.pixels(), picture)
+
+
+def test_the_canvas_keeps_sums_for_one_row_of_tiles_only():
+    plan = plan_tiles(4000, 100, 64, 32)
+    canvas = Canvas(plan, 4)
+    assert canvas._band.shape[0] == plan.rows.tile * 4 < 4000 * 4 / 20
+
+
+def test_two_tiles_that_disagree_meet_without_a_step():
+    plan = plan_tiles(1, 300, 128, 32)
+    canvas = Canvas(plan, 1)
+    for number, tile in enumerate(plan):
+        level = (50, 200)[number % 2]
+        canvas.add(tile, np.full((1, tile.width, 3), level * FIXED_POINT, np.int16))
+    row = canvas.pixels()[0, :, 0].astype(int)
+    assert row[0] == 50 and 200 in row
+    assert np.abs(np.diff(row)).max() <= 10, "a hard cut would step by 150"
