@@ -518,6 +518,7 @@ def test_every_real_photo_reads(shared):
         assert looks_like_picture(path)
         assert frame.pixels.std() > 10
         assert frame.pixels.flags.c_contiguous
+        assert frame.pixels.flags.writeable
 
 
 def test_real_videos_are_no_pictures(shared):

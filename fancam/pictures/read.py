@@ -239,7 +239,8 @@ def _decoded(image: Image.Image, path: Path) -> Frame:
     if alpha is not None and int(alpha.min()) < 255:
         pixels = _on_white(pixels, alpha)
         found.append("has transparency: it was laid on white")
-    upright = np.ascontiguousarray(orientation.upright(pixels))
+    # Own memory: what NumPy sees of a Pillow picture may not be written to.
+    upright = np.array(orientation.upright(pixels), order="C")
     return Frame(upright, source=path, warnings=(*found, *colour_warnings))
 
 
