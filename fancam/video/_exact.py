@@ -101,6 +101,8 @@ class ExactDecoder:
         """Go to a clean key frame at or before the target; False where the file does not lead there."""
         self._restart()
         aim = target - int(back_s / self.info.time_base) - (1 if self.info.interlaced else 0)
+        if aim <= (self.info.start_pts or 0):
+            return True
         try:
             self._container.seek(aim, stream=self._stream, backward=True)
         except av.error.FFmpegError:

@@ -105,7 +105,7 @@ def explained(error: Exception, path: Path) -> FancamError:
         return UnsupportedMediaError(
             "this build cannot decode the format", item=path, remedy="convert it to H.264 in MP4"
         )
-    if isinstance(error, av.error.InvalidDataError):
+    if isinstance(error, av.error.InvalidDataError | av.error.EOFError):
         return NotMediaError("is not a video that can be read", item=path, remedy="check that the file is whole")
     return InputError(f"cannot be read: {error}", item=path, remedy="check that the file is whole")
 

@@ -45,6 +45,9 @@ class FrameReader:
             stream.thread_type = "AUTO"
             context.thread_count = threads
             context.flags |= Flags.copy_opaque  # carries the ordinal of a packet to its frame
+            if context.name == "hevc":
+                # Its decoder conceals a broken slice without flagging the frame, unless it is told to give up on it.
+                context.options = {"err_detect": "explode"}
         self._delay = threads
         self._ordinal = 0
         self._failures = 0

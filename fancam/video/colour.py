@@ -8,7 +8,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
@@ -27,6 +29,11 @@ _PRIMARIES_CODES = {"bt601": 6, "bt709": 1, "bt2020": 9}
 _TRANSFER_CODES = {"sdr": 1, "pq": 16, "hlg": 18}
 _MATRIX_NAMES = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc", "rgb": "gbr"}
 _SWS_MATRICES = {"bt601": Colorspace.ITU601, "bt709": Colorspace.ITU709, "bt2020": Colorspace.BT2020}
+
+_BT2020_TO_BT709 = np.array(
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
+)
+"""Linear RGB; ITU-R BT.2407-0, 2.2 (the inverse of BT.2087-0's M2)."""
 
 _ACCURATE = (
     Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
@@ -62,7 +69,7 @@ def colour_tags(frame: VideoFrame) -> ColourTags:
 class SrgbConverter:
     """Turns the frames of one video into 8 bit sRGB.
 
-    Standard range goes through one exact matrix conversion. BT.2020 primaries are mapped to those of BT.709, and PQ
+    Standard range goes through one exact matrix conversion. BT.2020 primaries are mapped to those of BT.709. PQ
     and HLG are tone-mapped by FFmpeg's scale filter with its perceptual intent, which keeps the order of all levels
     instead of clipping. That filter spends seconds on a table before its first frame, so one converter serves a video.
 
@@ -84,9 +91,11 @@ class SrgbConverter:
         Raises:
             av.error.FFmpegError: The pixel format cannot be converted.
         """
-        if self._tags.transfer != "sdr" or self._tags.primaries == "bt2020":
+        if self._tags.transfer != "sdr":
             return _packed(self._through_graph(frame))
-        return _packed(_matrix_only(frame, self._tags))
+        if self._tags.primaries == "bt2020":
+            return _bt709_from_bt2020(_packed(_matrix_only(frame, self._tags, "rgb48le")))
+        return _packed(_matrix_only(frame, self._tags, "rgb24"))
 
     def _through_graph(self, frame: VideoFrame) -> VideoFrame:
         tags = self._tags
@@ -103,7 +112,18 @@ class SrgbConverter:
         return self._graph.vpull()
 
 
-def _matrix_only(frame: VideoFrame, tags: ColourTags) -> VideoFrame:
+def _bt709_from_bt2020(rgb: npt.NDArray[np.uint16]) -> Picture:
+    """Map BT.2020 primaries to BT.709 in linear light and clip (ITU-R BT.2087-0, clause 3, run the other way).
+
+    The display gamma is 2.4 (ITU-R BT.1886).
+    """
+    levels = np.arange(65536, dtype=np.float32) / 65535
+    linear = (levels**2.4)[rgb]
+    mapped = np.asarray(cv2.transform(linear, _BT2020_TO_BT709))
+    return np.rint(np.clip(mapped, 0, 1) ** (1 / 2.4) * 255).astype(np.uint8)
+
+
+def _matrix_only(frame: VideoFrame, tags: ColourTags, pixel_format: str) -> VideoFrame:
     options: dict[str, Any] = {}
     if tags.matrix != "rgb":
         options = {
@@ -111,18 +131,17 @@ def _matrix_only(frame: VideoFrame, tags: ColourTags) -> VideoFrame:
             "src_color_range": ColorRange.JPEG if tags.full_range else ColorRange.MPEG,
             "dst_color_range": ColorRange.JPEG,
         }
-    return frame.reformat(format="rgb24", interpolation=_ACCURATE, threads=1, **options)
+    return frame.reformat(format=pixel_format, interpolation=_ACCURATE, threads=1, **options)
 
 
 def _mapping_graph(frame: VideoFrame, tags: ColourTags) -> Graph:
     """Return the graph that converts primaries and transfer; needs the scale filter of FFmpeg 8 or later."""
     graph = Graph()
-    intent = "perceptual" if tags.transfer != "sdr" else "relative_colorimetric"
     nodes = [
         buffer_source(graph, frame, tags),
         # Metadata that changes with every frame would rebuild the table, and make neighbours differ in brightness.
         graph.add("sidedata", "mode=delete:type=DYNAMIC_HDR_PLUS"),
-        graph.add("scale", f"out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:intent={intent}"),
+        graph.add("scale", "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:intent=perceptual"),
         graph.add("format", "pix_fmts=rgb24"),
         graph.add("buffersink"),
     ]
@@ -130,7 +149,7 @@ def _mapping_graph(frame: VideoFrame, tags: ColourTags) -> Graph:
     return graph
 
 
-def _packed(frame: VideoFrame) -> Picture:
+def _packed(frame: VideoFrame) -> npt.NDArray:
     return np.ascontiguousarray(frame.to_ndarray())
 
 
