@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -91,6 +91,7 @@ def compose(
         neighbours.
     """
     scene = _Scene(face, float(frame_width), float(frame_height), geometry)
+    others = scene.visible(others)
     shares = _shares(scene, settings)
     boxes = np.concatenate([_placements(scene, share, others) for share in shares.tried])
     outer = boxes[int(np.argmin(_costs(scene, boxes, shares.wanted, others)))]
@@ -118,6 +119,11 @@ class _Scene:
     def aim_x(self) -> float:
         """Where the middle of the card should be, before lead-room: the middle of the face the frame shows."""
         return self.face.box.clipped(self.width, self.height).centre[0]
+
+    def visible(self, others: Sequence[Face]) -> list[Face]:
+        """Return the other faces as far as the frame shows them: what the frame cut off, the card cannot."""
+        clipped = [replace(other, box=other.box.clipped(self.width, self.height)) for other in others]
+        return [other for other in clipped if other.box.area > 0]
 
     def trim_height_px(self, share: float) -> float:
         """Height of the trimmed card in pixels of the frame at this share of the face."""
@@ -258,7 +264,8 @@ def _moves(
     places = [start]
     for low, high in edges:
         places += [low - length, high, low - safe, high + safe - length]  # out, out, in, in
-    return [start] + [p for p in dict.fromkeys(places[1:]) if abs(p - start) <= reach and span[0] <= p <= span[1]]
+    held = (min(max(place, span[0]), span[1]) for place in places)
+    return [place for place in dict.fromkeys(held) if abs(place - start) <= reach]
 
 
 def _costs(
