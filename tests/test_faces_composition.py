@@ -199,6 +199,12 @@ def test_a_head_at_the_top_of_the_frame_is_tightened_so_that_the_bleed_takes_les
     assert tight.framing == "bust"
 
 
+def test_hair_in_the_safe_zone_but_not_cut_is_a_reason_to_tighten_a_little():
+    crop = compose(face(1000, 290, 300), 2000, 3000, KPOP, CropSettings())
+    assert crop.trim.y0 < head_box(face(1000, 290, 300)).y0
+    assert FRAMING_CONVENTIONS["bust"].share * 1.01 < 300 / crop.trim.height < FRAMING_CONVENTIONS["bust"].largest_share
+
+
 def test_a_face_whose_forehead_the_cut_takes_is_said():
     crop = compose(face(1000, 150, 300), 2000, 3000, KPOP, CropSettings())
     assert any("the cut takes" in warning and "%" in warning for warning in crop.warnings)

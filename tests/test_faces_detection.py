@@ -206,9 +206,9 @@ def test_pictures_are_never_enlarged_and_no_scale_comes_twice(width, height, edg
 
 
 def test_shrinking_averages_over_areas():
-    stripes = np.zeros((64, 512, 3), np.uint8)
-    stripes[:, ::2] = 200
-    assert np.unique(shrink(stripes, 128)).tolist() == [100]
+    stripes = np.zeros((63, 510, 3), np.uint8)
+    stripes[:, ::3] = 210
+    assert np.unique(shrink(stripes, 170)).tolist() == [70]
     assert shrink(stripes, 2000) is stripes
 
 
