@@ -84,11 +84,13 @@ def cut_region(request: CropRequest, context_px: int = CONTEXT_PX) -> Region:
 def _span(start: float, end: float, length: int, context_px: int) -> tuple[int, int, int, int]:
     """Return (first, last + 1, missing before, missing behind) of the pixels to take along one axis."""
     first, last = math.floor(start), math.ceil(end)
+    before, behind = max(-first, 0), max(last - length, 0)
+    # What is mirrored must be there: as many pixels inside the edge as are missing outside it.
     return (
-        max(first - context_px, 0),
-        min(last + context_px, length),
-        max(-first, 0),
-        max(last - length, 0),
+        max(min(first - context_px, length - behind), 0),
+        min(max(last + context_px, before), length),
+        before,
+        behind,
     )
 
 

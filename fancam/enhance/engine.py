@@ -26,6 +26,7 @@ ENOUGH_PIXELS = 1.02
 _BATCH_TILES = {"cuda": 4}
 """Tiles per pass where the settings leave it open. On a CPU one tile fills all cores."""
 _SMALLEST_TILE_PX = 32
+_PICTURES_AT_ONCE = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +95,11 @@ class Engine:
     def scale(self) -> int:
         """Output pixels per source pixel of the network; 1 for a plain filter."""
         return self.network.scale if self.network is not None else 1
+
+    @property
+    def pictures_at_once(self) -> int:
+        """How many crops are worth handing over together: a CPU gains nothing, and a stop would lose them all."""
+        return 1 if self.compute.device.type == "cpu" else _PICTURES_AT_ONCE
 
     # --- pictures ----------------------------------------------------------------------------------------------
 
