@@ -20,7 +20,8 @@ TAG_CODES = {"bt601": 6, "bt709": 1, "bt2020": 9, "pq": 16, "hlg": 18, "sdr": 1,
 """Code points of ITU-T H.273; 2 is "unspecified"."""
 
 PATCHES = np.array(
-    [(220, 40, 60), (40, 200, 90), (30, 60, 210), (240, 200, 30), (128, 128, 128), (250, 250, 250), (10, 10, 10), (230, 170, 140)],
+    [(220, 40, 60), (40, 200, 90), (30, 60, 210), (240, 200, 30),
+     (128, 128, 128), (250, 250, 250), (10, 10, 10), (230, 170, 140)],
     np.uint8,
 )  # fmt: skip
 """Colours inside the gamut whose matrices differ by many levels; the last one is skin."""

@@ -42,7 +42,7 @@ def _first(path):
     ids=["709", "601", "full", "untagged-hd", "untagged-sd", "hevc10", "h264-10", "444", "2020-matrix", "interlaced"],
 )
 def test_colours_come_back_within_one_level(tmp_path, size, colour, options):
-    clip = write_clip(tmp_path / "a.mp4", [patches(*size)] * 2, colour=colour, crf=4, **options)
+    clip = write_clip(tmp_path / "a.mp4", [patches(*size)] * 3, colour=colour, crf=4, **options)
     assert np.abs(patch_centres(_first(clip).pixels) - PATCHES).max() <= 1
 
 
@@ -104,10 +104,10 @@ def test_combing_is_removed(tmp_path):
 
     woven = []
     for i in range(8):
-        top, bottom = shifted(6 * i - 20), shifted(6 * i - 17)
-        top[1::2] = bottom[1::2]
-        woven.append(top)
-    clip = write_clip(tmp_path / "a.mp4", woven, crf=6, options={"x264-params": "tff=1"})
+        early, late = shifted(6 * i - 20), shifted(6 * i - 17)
+        late[1::2] = early[1::2]
+        woven.append(late)
+    clip = write_clip(tmp_path / "a.mp4", woven, crf=6, options={"x264-params": "bff=1"})
     assert probe(clip).interlaced
     with scan(clip) as frames:
         pts = [f.pts for f in frames]
@@ -119,7 +119,7 @@ def test_combing_is_removed(tmp_path):
         combing = np.abs(2 * lines[1:-1] - lines[:-2] - lines[2:]).mean()
         before = np.abs(2 * source[1:-1, :, 1].astype(int) - source[:-2, :, 1] - source[2:, :, 1]).mean()
         assert combing < before / 4
-        assert np.abs(lines[::2] - source[::2, :, 1]).mean() < 4, "the picture of another moment came back"
+        assert np.abs(lines[1::2] - source[1::2, :, 1]).mean() < 1, "the picture of another moment came back"
 
 
 def test_scan_sees_one_field_of_interlaced_frames(tmp_path):
@@ -138,7 +138,8 @@ def test_variable_rate_and_late_start_are_addressed_by_pts(tmp_path):
     assert seen[0][1] == 0.0
     for place in (10, 3, 7):
         (frame,) = decode_frames(clip, [seen[place][0]])
-        assert np.abs(frame.pixels.astype(int) - pictures[place]).mean() < 12
+        errors = [np.abs(frame.pixels.astype(int) - picture).mean() for picture in pictures]
+        assert int(np.argmin(errors)) == place
 
 
 def test_frames_come_in_order_and_what_is_not_there_is_left_out(tmp_path):
@@ -161,7 +162,8 @@ def test_frames_come_in_order_and_what_is_not_there_is_left_out(tmp_path):
     ],
 )
 def test_sought_frames_equal_those_of_a_straight_decode(tmp_path, monkeypatch, name, codec, options):
-    clip = write_clip(tmp_path / name, moving_noise(45), codec=codec, options=options, gop=10)
+    base = Fraction(1, 30) if codec == "mpeg4" else None  # MPEG-4 Part 2 counts in 16 bits
+    clip = write_clip(tmp_path / name, moving_noise(45), codec=codec, options=options, gop=10, time_base=base)
     with scan(clip) as frames:
         pts = [f.pts for f in frames]
     assert len(pts) >= 43

@@ -1,0 +1,147 @@
+"""Speed of the scan as a share of bare decoding: ``python -m benchmarks scan_speed [--4k]``.
+
+All rows decode the same clip in the same process, in interleaved rounds; the ratio to bare decoding is what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from fancam.settings import ScanSettings
+from fancam.video import scan
+from fancam.video._open import thread_count
+
+ROUNDS = 3
+TOP = 8
+
+
+def write_grainy(path: Path, *, width: int, height: int, frames: int, codec: str, pixel_format: str, rate: str) -> None:
+    """Write a clip of a wandering texture under film-like grain."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(30, 220, (height // 40 + 12, width // 40 + 12), np.uint8)
+    texture = cv2.resize(coarse, None, fx=40, fy=40, interpolation=cv2.INTER_CUBIC)
+    grain = random.integers(-9, 10, (height + 64, width + 64), np.int16)
+    with av.open(str(path), "w") as container:
+        options = {"preset": "ultrafast", "g": "60", "x265-params": "log-level=none"}
+        stream: Any = container.add_stream(codec, rate=60, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        stream.bit_rate = int(float(rate.rstrip("M")) * 1e6)
+        for i in range(frames):
+            x, y = random.integers(0, 64, 2)
+            part = texture[i % 300 : i % 300 + height, i % 300 : i % 300 + width].astype(np.int16)
+            luma = np.clip(part + grain[y : y + height, x : x + width], 16, 235).astype(np.uint8)
+            picture = np.concatenate([luma, np.full((height // 2, width), 128, np.uint8)])
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p").reformat(format=pixel_format)
+            frame.pts, frame.time_base = i, Fraction(1, 60)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def decode_only(path: Path) -> int:
+    """Decode and look at nothing, with the threads that the scan has."""
+    count = 0
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = thread_count(None)
+        for _ in container.decode(stream):
+            count += 1
+    return count
+
+
+def our_scan(path: Path) -> int:
+    """Take the luma view of every frame."""
+    with scan(path) as frames:
+        return sum(frame.luma.shape[0] > 0 for frame in frames)
+
+
+def scan_and_shortlist(path: Path) -> int:
+    """Scan and score; a face finder that sees nothing stands in for the detector, which has its own benchmark."""
+    from fancam.picking import Shortlist
+
+    with scan(path) as frames:
+        shortlist = Shortlist(ScanSettings(), TOP, None, frames.info.duration_s)
+        for frame in frames:
+            shortlist.add(frame)
+    shortlist.finish()
+    return frames.report.frames_scanned
+
+
+def usual_recipe(path: Path) -> int:
+    """BGR of every frame, grey, Laplacian in float64, variance: what tools of this kind do."""
+    count = 0
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        for frame in container.decode(stream):
+            grey = cv2.cvtColor(frame.to_ndarray(format="bgr24"), cv2.COLOR_BGR2GRAY)
+            cv2.Laplacian(grey, cv2.CV_64F).var()
+            count += 1
+    return count
+
+
+def opencv_capture(path: Path) -> int:
+    """Read every frame with OpenCV and look at nothing."""
+    capture, count = cv2.VideoCapture(str(path)), 0
+    while capture.read()[0]:
+        count += 1
+    capture.release()
+    return count
+
+
+def rows() -> dict[str, Callable[[Path], int]]:
+    """Return what is compared, by name; the shortlist only where that room is there."""
+    found: dict[str, Callable[[Path], int]] = {"decode only": decode_only, "scan (luma view)": our_scan}
+    try:
+        from fancam.picking import Shortlist  # noqa: F401  # asked only whether it is there
+    except ImportError:
+        print("fancam.picking is not there: its row is left out", file=sys.stderr)
+    else:
+        found["scan + shortlist"] = scan_and_shortlist
+    return found | {"BGR, Laplacian CV_64F": usual_recipe, "cv2.VideoCapture": opencv_capture}
+
+
+def measure(title: str, path: Path) -> None:
+    """Print one table."""
+    speeds: dict[str, list[float]] = {name: [] for name in rows()}
+    for _ in range(ROUNDS):
+        for name, work in rows().items():
+            start = time.perf_counter()
+            count = work(path)
+            speeds[name].append(count / (time.perf_counter() - start))
+    print(f"\n{title}\n{'':24}{'frames/s':>10}{'÷ decode only':>16}")
+    for name, each in speeds.items():
+        ratio = statistics.median(s / d for s, d in zip(each, speeds["decode only"], strict=True))
+        print(f"{name:24}{statistics.median(each):10.1f}{ratio:16.2f}")
+
+
+def main(arguments: list[str]) -> None:
+    """Make the clips in a temporary folder and print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks scan_speed")
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--4k", dest="four_k", action="store_true", help="measure 2160p HEVC 10 bit as well")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "1080p60.mp4"
+        write_grainy(
+            clip, width=1920, height=1080, frames=options.frames, codec="libx264", pixel_format="yuv420p", rate="12M"
+        )
+        measure(f"1080p60 H.264, {clip.stat().st_size * 8 * 60 / options.frames / 1e6:.0f} Mbit/s", clip)
+        if options.four_k:
+            clip = Path(folder) / "2160p60.mp4"
+            write_grainy(
+                clip, width=3840, height=2160, frames=60, codec="libx265", pixel_format="yuv420p10le", rate="40M"
+            )
+            measure("2160p60 HEVC 10 bit", clip)
