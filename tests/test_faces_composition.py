@@ -199,10 +199,14 @@ def test_a_head_at_the_top_of_the_frame_is_tightened_so_that_the_bleed_takes_les
     assert tight.framing == "bust"
 
 
-def test_hair_in_the_safe_zone_but_not_cut_is_a_reason_to_tighten_a_little():
-    crop = compose(face(1000, 290, 300), 2000, 3000, KPOP, CropSettings())
-    assert crop.trim.y0 < head_box(face(1000, 290, 300)).y0
-    assert FRAMING_CONVENTIONS["bust"].share * 1.01 < 300 / crop.trim.height < FRAMING_CONVENTIONS["bust"].largest_share
+def test_on_a_narrow_card_the_framing_is_loosened_until_the_face_is_in_the_safe_zone():
+    narrow, subject = CardGeometry(38, 85, 3, 300), face(5000, 5000, 1000)
+    crop = compose(subject, 10000, 10000, narrow, CropSettings(framing="face"))
+    safe = SAFE_MM * crop.trim.width / narrow.width_mm
+    assert crop.framing == "face"
+    assert 1000 / crop.trim.height < FRAMING_CONVENTIONS["face"].share
+    assert crop.trim.x0 + safe <= subject.box.x0 + 3
+    assert crop.trim.x1 - safe >= subject.box.x1 - 3
 
 
 def test_a_face_whose_forehead_the_cut_takes_is_said():
