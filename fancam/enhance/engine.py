@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +75,7 @@ class Engine:
         self._setup(settings, network)
 
     @classmethod
-    def with_network(cls, settings: EnhanceSettings, network: Network) -> Engine:
+    def with_network(cls, settings: EnhanceSettings, network: Network) -> Self:
         """Return an engine around a network that is loaded already."""
         engine = cls.__new__(cls)
         engine._setup(settings, network)
