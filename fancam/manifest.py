@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fancam.records import Box, CardGeometry, Crop, Face, Pick, Score
+from fancam.records import Box, CardGeometry, Crop, Face, Frame, Pick, ScanReport, Score, VideoInfo
 
 Json = dict[str, Any]
 
@@ -96,4 +96,56 @@ def document(
         "failures": list(failures),
         "timings_s": {stage: round(seconds, 3) for stage, seconds in timings_s.items()},
         **more,
+    }
+
+
+def frames_expected(info: VideoInfo) -> int | None:
+    """Return about how many frames a video has, as its header states it; None where it does not."""
+    if not info.duration_s or not info.average_rate:
+        return None
+    return max(1, round(info.duration_s * info.average_rate))
+
+
+def video_row(info: VideoInfo, report: ScanReport, candidates: int, rejected: Mapping[str, int]) -> Json:
+    """Return the row of a video, but for its path and hash.
+
+    Args:
+        info: What it is.
+        report: What the scan counted.
+        candidates: How many moments were looked at exactly.
+        rejected: Reason to how many faces were not chosen for it.
+    """
+    return {
+        "kind": "video",
+        "width": info.width,
+        "height": info.height,
+        "rotation_deg": info.orientation.rotation_deg,
+        "mirrored": info.orientation.mirrored,
+        "duration_s": None if info.duration_s is None else round(info.duration_s, 3),
+        "stream": info.stream,
+        "codec": info.codec,
+        "colour": {"matrix": info.colour.matrix, "full_range": info.colour.full_range,
+                   "transfer": info.colour.transfer, "primaries": info.colour.primaries,
+                   "assumed": info.colour.assumed},
+        "interlaced": info.interlaced,
+        "frames_scanned": report.frames_scanned,
+        "frames_rejected": dict(report.frames_rejected),
+        "moments_looked_at": candidates,
+        "faces_rejected": dict(rejected),
+        "warnings": [*info.warnings, *report.warnings],
+    }  # fmt: skip
+
+
+def photo_row(frame: Frame, found: int) -> Json:
+    """Return the row of a photo, but for its path and hash."""
+    return {
+        "kind": "photo",
+        "width": frame.width,
+        "height": frame.height,
+        "rotation_deg": 0,
+        "duration_s": None,
+        "frames_scanned": 1,
+        "frames_rejected": {},
+        "faces_found": found,
+        "warnings": list(frame.warnings),
     }

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from fancam.printing import format_time
 from fancam.records import Progress as ProgressCallback
 from fancam.records import no_progress
 
 STAGE_TITLES = {
     "scan": "scanning frames",
     "faces": "looking for faces",
-    "cards": "making cards",
+    "enhance": "making cards",
 }
 
 
@@ -30,7 +31,7 @@ def progress_bars(*, quiet: bool) -> Iterator[ProgressCallback]:
     columns = (
         TextColumn("{task.description:<18}"),
         BarColumn(bar_width=30),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     with Progress(*columns, console=console) as bars:
@@ -55,34 +56,28 @@ def ppi_style(effective_ppi: float) -> str:
     return "yellow" if effective_ppi >= 75 else "red"
 
 
-def summary_table(document: Mapping[str, Any]) -> Table:
-    """Return one row per pick: where, how good, how many real pixels, and the file."""
-    table = Table(title=None, header_style="bold")
-    for heading, justify in (("card", "left"), ("time", "right"), ("score", "right"), ("sharp", "right"),
-                             ("face px", "right"), ("source ppi", "right"), ("why", "left")):  # fmt: skip
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # rich wants the literals one by one
+def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
+    """Return one row per pick: which, when, how good, how many real pixels, and, where there is room, why."""
+    table = Table(header_style="bold")
+    table.add_column("card")
+    for heading in ("time", "score", "sharp", "face px", "source ppi"):
+        table.add_column(heading, justify="right")
+    if with_reasons:
+        table.add_column("why")
     for pick in document["picks"]:
         box = pick["face"]["box"]
         sharpness = pick["why"].get("sharpness")
         ppi = pick["effective_ppi"]
-        table.add_row(
-            pick["card"]["path"] if pick["card"] else f"{pick['id']} (failed)",
-            clock(pick["time_s"]),
+        row = [
+            pick["id"] if pick["card"] else f"{pick['id']} [red]failed[/]",
+            "–" if pick["time_s"] is None else format_time(pick["time_s"]),
             f"{pick['score']:.2f}",
             "–" if sharpness is None else f"{sharpness:.2f}",
             f"{box[3] - box[1]:.0f}",
             f"[{ppi_style(ppi)}]{ppi:.0f}[/]",
-            pick["reason"],
-        )
+        ]
+        table.add_row(*row, *([pick["reason"]] if with_reasons else []))
     return table
-
-
-def clock(time_s: float | None) -> str:
-    """Return a time as m:ss.mmm; a dash for a photo."""
-    if time_s is None:
-        return "–"
-    minutes, seconds = divmod(time_s, 60)
-    return f"{int(minutes)}:{seconds:06.3f}"
 
 
 def warning_lines(document: Mapping[str, Any]) -> list[str]:

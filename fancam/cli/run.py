@@ -97,7 +97,7 @@ def _show_result(document: dict[str, Any], out: Path) -> None:
     if not document["picks"]:
         return
     console = Console()
-    console.print(report.summary_table(document))
+    console.print(report.summary_table(document, with_reasons=console.width >= 110))
     cards = sum(1 for pick in document["picks"] if pick["card"])
     card = document["card"]
     console.print(
@@ -121,10 +121,10 @@ def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
 def _millimetres(text: str | None, option: str) -> float | None:
     if text is None:
         return None
-    length = printing.parse_length(text)
-    if length.unit == "px":
+    millimetres = printing.parse_length(text).millimetres
+    if millimetres is None:
         raise UsageError(f"{option} is {text!r}", remedy="give it in mm, cm or in")
-    return length.millimetres
+    return millimetres
 
 
 def _pixels(text: str | None, option: str) -> int | None:

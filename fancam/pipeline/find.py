@@ -1,0 +1,151 @@
+"""From an input to picks: scan, look, score, choose, compose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fancam import faces, manifest, picking, pictures, video
+from fancam.models import ModelStore
+from fancam.pipeline.sources import Source
+from fancam.pipeline.stopwatch import Stopwatch
+from fancam.records import Candidate, CardGeometry, Face, Pick, Progress, ScanReport, ScoredFace, VideoInfo
+from fancam.settings import Settings
+
+Json = dict[str, Any]
+
+
+class Finder:
+    """Finds the picks of one input after the other.
+
+    Args:
+        settings: Of every stage.
+        store: Where the weights are.
+        geometry: Of the cards the picks are composed for.
+        stream: Video stream to use; None takes the best.
+        progress: Told of every step.
+        watch: Counts the seconds of each stage.
+    """
+
+    def __init__(
+        self, settings: Settings, store: ModelStore, geometry: CardGeometry, *,
+        stream: int | None, progress: Progress, watch: Stopwatch,
+    ) -> None:  # fmt: skip
+        self.settings = settings
+        self.store = store
+        self.geometry = geometry
+        self.stream = stream
+        self.progress = progress
+        self.watch = watch
+
+    @cached_property
+    def frame_detector(self) -> faces.FaceDetector:
+        """Finds faces in video frames."""
+        return self._detector((self.settings.faces.detect_long_edge_px,))
+
+    @cached_property
+    def probe_detector(self) -> faces.FaceDetector:
+        """Finds faces in the small grey pictures of the scan."""
+        return self._detector((self.settings.scan.probe_long_edge_px,))
+
+    @cached_property
+    def photo_detector(self) -> faces.FaceDetector:
+        """Finds faces of every size in photos."""
+        return self._detector(faces.PHOTO_LONG_EDGES_PX)
+
+    def _detector(self, long_edges_px: tuple[int, ...]) -> faces.FaceDetector:
+        return faces.create_detector(self.settings.faces, self.store, long_edges_px=long_edges_px)
+
+    def __call__(self, source: Source) -> tuple[Json, list[Pick]]:
+        """Return the manifest's row of an input, and its picks: none when there is nothing to make a card of.
+
+        Raises:
+            FancamError: The input cannot be used, or a model is missing.
+        """
+        return self._find_video(source) if source.is_video else self._find_photo(source)
+
+    def _find_video(self, source: Source) -> tuple[Json, list[Pick]]:
+        with self.watch("scan"):
+            info, report, candidates = self._scan(source.path)
+        with self.watch("faces"):
+            scored = self._look(source.path, candidates)
+        chosen = picking.select(scored, self.settings.pick)
+        picks = []
+        for one in chosen:
+            others = [s.face for s in scored if s.candidate.pts == one.candidate.pts and s.face is not one.face]
+            crop = faces.compose(one.face, info.width, info.height, self.geometry, self.settings.crop, others)
+            twins = [c for c in chosen if c.candidate.pts == one.candidate.pts]
+            picks.append(
+                Pick(
+                    id=_moment_id(source.stem, one.candidate.pts, twins.index(one) if len(twins) > 1 else None),
+                    pts=one.candidate.pts,
+                    time_s=one.candidate.time_s,
+                    face=one.face,
+                    score=one.score,
+                    crop=crop,
+                    reason=picking.explain(one, scored),
+                    warnings=crop.warnings,
+                )
+            )
+        return manifest.video_row(info, report, len(candidates), picking.reject_reasons(scored, chosen)), picks
+
+    def _scan(self, path: Path) -> tuple[VideoInfo, ScanReport, list[Candidate]]:
+        def probe(grey: npt.NDArray[np.uint8]) -> list[Face]:
+            return self.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
+
+        with video.scan(path, stream=self.stream) as scan:
+            info = scan.info
+            shortlist = picking.Shortlist(self.settings.scan, self.settings.pick.top, probe, info.duration_s)
+            total = manifest.frames_expected(info)
+            for number, frame in enumerate(scan, start=1):
+                shortlist.add(frame)
+                if number % 30 == 0:
+                    self.progress("scan", number, max(total, number) if total else None)
+        self.progress("scan", scan.report.frames_scanned, scan.report.frames_scanned)
+        return info, scan.report, shortlist.finish()
+
+    def _look(self, path: Path, candidates: Sequence[Candidate]) -> list[ScoredFace]:
+        """Decode the candidates exactly, find the faces and score them; no pixels are kept."""
+        by_pts = {candidate.pts: candidate for candidate in candidates}
+        moments, scores = [], []
+        for number, frame in enumerate(video.decode_frames(path, sorted(by_pts), stream=self.stream), start=1):
+            assert frame.pts is not None
+            found = self.frame_detector.detect([frame.pixels])[0]
+            moments.append((by_pts[frame.pts], found))
+            scores.append([picking.score_face(frame.pixels, face, self.settings.pick) for face in found])
+            self.progress("faces", number, len(candidates))
+        tracked = faces.track_faces(moments)
+        return [
+            ScoredFace(candidate, face, score)
+            for (candidate, _), found, found_scores in zip(moments, tracked, scores, strict=True)
+            for face, score in zip(found, found_scores, strict=True)
+        ]
+
+    def _find_photo(self, source: Source) -> tuple[Json, list[Pick]]:
+        with self.watch("faces"):
+            frame = pictures.read_picture(source.path)
+            found = sorted(self.photo_detector.detect([frame.pixels])[0], key=lambda face: face.box.centre)
+            self.progress("faces", 1, 1)
+        picks = []
+        for number, face in enumerate(found, start=1):
+            score = picking.score_face(frame.pixels, face, self.settings.pick)
+            others = [other for other in found if other is not face]
+            crop = faces.compose(face, frame.width, frame.height, self.geometry, self.settings.crop, others)
+            # Whoever is in a photo was asked for: a weak face is said to be weak, and gets its card.
+            weak = (f"the face is {score.rejected.replace('_', ' ')}",) if score.rejected else ()
+            reason = f"face {number} of {len(found)} from the left; {face.box.height:.0f} px high"
+            picks.append(
+                Pick(f"{source.stem}-face{number:02d}", None, None, face, score, crop, reason, weak + crop.warnings)
+            )
+        return manifest.photo_row(frame, len(found)), picks
+
+
+def _moment_id(stem: str, pts: int, twin: int | None) -> str:
+    """Return the card's name for a moment: a pts may be negative, and several faces may share one."""
+    address = f"{pts:09d}" if pts >= 0 else f"n{-pts:08d}"
+    return f"{stem}-{address}" + ("" if twin is None else f"-{'abcdefghijklmnopqrstuvwxyz'[twin % 26]}")

@@ -1,0 +1,186 @@
+"""One run of the main job: every input to picks, every pick to a card; contact sheet, manifest, exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fancam import __version__, manifest, printing
+from fancam.errors import ExitCode, FancamError, InputError, NothingFoundError
+from fancam.files import sha256_of_file
+from fancam.models import ModelStore
+from fancam.pipeline.find import Finder
+from fancam.pipeline.make import CardMaker
+from fancam.pipeline.sources import Source, find_sources
+from fancam.pipeline.stopwatch import Stopwatch
+from fancam.records import CardGeometry, Progress, no_progress
+from fancam.settings import Settings
+from fancam.workspace import Workspace, sha256_of_values
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What a run leaves behind."""
+
+    document: Json
+    exit_code: ExitCode
+    errors: list[FancamError] = field(default_factory=list)
+    """The failures, in the order they happened."""
+
+
+class Run:
+    """One run of the main job.
+
+    Args:
+        out: The output folder.
+        settings: Of every stage.
+        store: Where the weights are.
+        stream: Video stream to use; None takes the best.
+        progress: Told of every step.
+
+    Raises:
+        OutputError: The output folder holds something else.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        settings: Settings,
+        store: ModelStore,
+        *,
+        stream: int | None = None,
+        progress: Progress = no_progress,
+    ) -> None:
+        self.workspace = Workspace(out)
+        self.settings = settings
+        self.store = store
+        self.stream = stream
+        self.geometry: CardGeometry = printing.card_geometry(settings.card)
+        self.watch = Stopwatch("scan", "faces", "enhance", "write")
+        self.find = Finder(settings, store, self.geometry, stream=stream, progress=progress, watch=self.watch)
+        self.make = CardMaker(
+            settings, store, self.geometry, self.workspace, stream=stream, progress=progress, watch=self.watch
+        )
+
+    def __call__(self, inputs: Sequence[Path]) -> RunResult:
+        """Make the cards of all inputs, the contact sheet and the manifest.
+
+        One input that fails does not harm the others; it is listed in the manifest and in the exit code.
+
+        Returns:
+            The manifest and the exit code.
+
+        Raises:
+            FancamError: The only input cannot be used, a model is missing, or nothing can be written; what was
+                finished before stays, and a second call goes on from there.
+        """
+        sources = find_sources(inputs)
+        rows: list[Json] = []
+        picks: list[Json] = []
+        errors: list[tuple[FancamError, str]] = []
+        for source in sources:
+            try:
+                row, source_picks, source_errors = self._run_source(source, len(rows))
+            except InputError as error:
+                if len(sources) == 1:
+                    raise
+                errors.append((error, "input"))
+                continue
+            rows.append(row)
+            picks.extend(source_picks)
+            errors.extend((error, "enhance") for error in source_errors)
+            if not source_picks:
+                errors.append((_nothing_found(source, row), "pick"))
+        return self._finish(rows, picks, errors)
+
+    def _run_source(self, source: Source, index: int) -> tuple[Json, list[Json], list[FancamError]]:
+        sha256 = sha256_of_file(source.path)
+        key = self._key(source, sha256)
+        done = self.workspace.recorded(key)
+        if "picks" not in done:
+            self.make.prepare()
+            found_row, found = self.find(source)
+            row = {"path": str(source.path), "sha256": sha256, **found_row}
+            done["picks"] = {"input": row, "picks": [manifest.pick_values(pick) for pick in found]}
+            if found:
+                self.workspace.record(key, "picks", done["picks"])
+        row = done["picks"]["input"]
+        picks = [manifest.pick_from_values(values, self.geometry) for values in done["picks"]["picks"]]
+        cards, errors = self.make(source, picks, key, done)
+        return row, [manifest.pick_row(pick, index, cards.get(pick.id)) for pick in picks], errors
+
+    def _key(self, source: Source, sha256: str) -> str:
+        """Return the hash of all that the result for one input depends on."""
+        upscaler = self.settings.enhance.upscaler
+        weights = sha256_of_file(Path(upscaler)) if Path(upscaler).is_file() else upscaler
+        return sha256_of_values([__version__, self.settings.as_dict(), self.stream, source.stem, sha256, weights])
+
+    def _finish(
+        self, rows: Sequence[Json], picks: Sequence[Json], errors: Sequence[tuple[FancamError, str]]
+    ) -> RunResult:
+        with_cards = [row for row in picks if row["card"]]
+        with self.watch("write"):
+            if with_cards:
+                self._write_contact(with_cards)
+        changed = self.workspace.remove_stale_cards({row["card"]["path"] for row in with_cards})
+        document = manifest.document(
+            version=__version__,
+            verb="run",
+            settings=self.settings.as_dict(),
+            inputs=rows,
+            picks=picks,
+            failures=[
+                {"item": error.item, "stage": stage, "error": error.line(), "exit_code": int(error.exit_code)}
+                for error, stage in errors
+            ],
+            timings_s=self.watch.seconds,
+            card={
+                "width_mm": self.geometry.width_mm, "height_mm": self.geometry.height_mm,
+                "bleed_mm": self.geometry.bleed_mm, "dpi": round(self.geometry.dpi, 3),
+                "width_px": self.geometry.width_px, "height_px": self.geometry.height_px,
+            },
+            warnings=[f"{path}: left in place, it was changed since it was made" for path in changed],
+        )  # fmt: skip
+        self.workspace.write_manifest(document)
+        return RunResult(document, _exit_code(len(with_cards), [e for e, _ in errors]), [e for e, _ in errors])
+
+    def _write_contact(self, picks: Sequence[Json]) -> None:
+        entries = [
+            printing.ContactEntry(
+                path=self.workspace.folder / row["card"]["path"],
+                label=row["id"],
+                time_s=row["time_s"],
+                score=row["score"],
+                effective_ppi=row["effective_ppi"],
+            )
+            for row in picks
+        ]
+        printing.write_contact_sheet(entries, self.geometry, self.workspace.contact_path)
+
+
+def _exit_code(cards: int, errors: Sequence[FancamError]) -> ExitCode:
+    if not errors:
+        return ExitCode.OK
+    if cards:
+        return ExitCode.SOME_FAILED
+    codes = {error.exit_code for error in errors}
+    return codes.pop() if len(codes) == 1 else ExitCode.ERROR
+
+
+def _nothing_found(source: Source, row: Json) -> NothingFoundError:
+    if not source.is_video:
+        return NothingFoundError("no face found", item=source.path, remedy="try --preset wide-stage for small faces")
+    rejected = row["faces_rejected"]
+    if not rejected:
+        cause = f"no face found in the {row['moments_looked_at']} moments looked at"
+        return NothingFoundError(cause, item=source.path, remedy="try --preset wide-stage or --preset close-up")
+    reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(rejected.items()))
+    return NothingFoundError(
+        f"no usable face: of those found, {reasons}",
+        item=source.path,
+        remedy="lower pick.min_sharpness or pick.min_face_px",
+    )
