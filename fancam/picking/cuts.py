@@ -14,7 +14,7 @@ TEXTURE_LEVELS = 3.0
 MIN_TEXTURED = 8
 """Fewer textured blocks than this and the frame is too dark, too bright or too blurred to be compared."""
 BEST_QUARTER = 75.0
-SAME_SCENE = 0.45
+SAME_SCENE = 0.6
 """Correlation of the best quarter of the blocks. In one scene some quarter stays alike, whatever the light does."""
 CONFIRM_FRAMES = 3
 """A cut is believed when the old picture has not come back within this many frames; a flash ends sooner."""
