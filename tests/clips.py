@@ -147,7 +147,7 @@ def write_clip(
 
     Args:
         path: Its ending chooses the container.
-        frames: Pictures, all of one size with even sides.
+        frames: Pictures, all of one size with even sides; x265 in MP4 needs three or more.
         fps: Constant frame rate where ``pts`` is not given.
         codec: An encoder of libav.
         crf: Quality for x264 and x265.
@@ -198,7 +198,7 @@ def _encoder_options(codec: str, crf: int, gop: int, more: dict[str, str] | None
     if codec in ("libx264", "libx265"):
         given |= {"crf": str(crf), "preset": "veryfast"}
     if codec == "libx265":
-        given["x265-params"] = f"log-level=none:keyint={gop}:pools=1"
+        given["x265-params"] = f"log-level=none:keyint={gop}:pools=1:frame-threads=1"
     if codec == "mpeg2video":
         given |= {"b": "20M", "maxrate": "40M", "bufsize": "4M"}
     return given | (more or {})

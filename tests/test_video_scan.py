@@ -167,6 +167,7 @@ def test_uneven_time_base_does_not_shift_times(tmp_path):
     assert times == pytest.approx([i / 30 for i in range(10)], abs=0.0011)
 
 
+@pytest.mark.slow  # importing torchvision takes its time
 def test_leaving_early_with_torchvision_loaded_does_not_hang(tmp_path):
     pytest.importorskip("torchvision")
     clip = write_clip(tmp_path / "a.mp4", moving_noise(60))
