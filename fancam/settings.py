@@ -35,12 +35,15 @@ class ScanSettings:
     """How often the scan looks where the faces are; between two looks their place is interpolated."""
     probe_long_edge_px: int = 480
     """Size of the picture that is searched for faces during the scan."""
+    probe_min_face_px: int = 10
+    """Smallest face the scan follows, in the picture it searches; the detector finds most faces of this height."""
     candidates_per_pick: int = 12
     """How many moments per requested card are looked at exactly."""
 
     def __post_init__(self) -> None:
         _require(self.probe_interval_s > 0, "probe_interval_s", self.probe_interval_s, "above 0")
         _require(self.probe_long_edge_px >= 160, "probe_long_edge_px", self.probe_long_edge_px, "at least 160")
+        _require(self.probe_min_face_px >= 1, "probe_min_face_px", self.probe_min_face_px, "at least 1")
         _require(self.candidates_per_pick >= 1, "candidates_per_pick", self.candidates_per_pick, "at least 1")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fancam.cli.app import invoke
+from fancam.cli import invoke
 
 FAST = ["--upscaler", "lanczos"]
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fancam.cli.app import app, main
+from fancam.cli.app import invoke, main
 
-__all__ = ["app", "main"]
+__all__ = ["invoke", "main"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam import faces, manifest, picking, pictures, video
+from fancam.enhance import resolve_device
 from fancam.models import ModelStore
 from fancam.pipeline.sources import Source
 from fancam.pipeline.stopwatch import Stopwatch
 from fancam.records import Candidate, CardGeometry, Face, Pick, Progress, ScanReport, ScoredFace, VideoInfo
-from fancam.settings import Settings
+from fancam.settings import FaceSettings, Settings
 
 Json = dict[str, Any]
 
@@ -46,20 +48,22 @@ class Finder:
     @cached_property
     def frame_detector(self) -> faces.FaceDetector:
         """Finds faces in video frames."""
-        return self._detector((self.settings.faces.detect_long_edge_px,))
+        return self._detector(self.settings.faces, (self.settings.faces.detect_long_edge_px,))
 
     @cached_property
     def probe_detector(self) -> faces.FaceDetector:
-        """Finds faces in the small grey pictures of the scan."""
-        return self._detector((self.settings.scan.probe_long_edge_px,))
+        """Finds faces in the small grey pictures of the scan, where a hint is enough."""
+        settings = dataclasses.replace(self.settings.faces, min_face_px=self.settings.scan.probe_min_face_px)
+        return self._detector(settings, (self.settings.scan.probe_long_edge_px,))
 
     @cached_property
     def photo_detector(self) -> faces.FaceDetector:
         """Finds faces of every size in photos."""
-        return self._detector(faces.PHOTO_LONG_EDGES_PX)
+        return self._detector(self.settings.faces, faces.PHOTO_LONG_EDGES_PX)
 
-    def _detector(self, long_edges_px: tuple[int, ...]) -> faces.FaceDetector:
-        return faces.create_detector(self.settings.faces, self.store, long_edges_px=long_edges_px)
+    def _detector(self, settings: FaceSettings, long_edges_px: tuple[int, ...]) -> faces.FaceDetector:
+        device = str(resolve_device(self.settings.enhance.device))
+        return faces.create_detector(settings, self.store, device=device, long_edges_px=long_edges_px)
 
     def __call__(self, source: Source) -> tuple[Json, list[Pick]]:
         """Return the manifest's row of an input, and its picks: none when there is nothing to make a card of.

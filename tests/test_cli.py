@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fancam.cli import invoke
+from fancam.models import ModelStore
+
+
+def fancam(*arguments: object) -> int:
+    return invoke([str(argument) for argument in arguments])
+
+
+def test_version_and_help_are_exit_0(capsys):
+    import fancam as package
+
+    assert fancam("--version") == 0
+    assert capsys.readouterr().out.strip() == f"fancam {package.__version__}"
+    assert fancam("run", "--help") == 0
+    assert "--long-edge" in capsys.readouterr().out
+
+
+def test_an_unknown_verb_is_a_usage_error_on_stderr(capsys):
+    assert fancam("rum") == 2
+    printed = capsys.readouterr()
+    assert "rum" in printed.err
+    assert printed.out == ""
+
+
+def test_doctor_finds_this_machine_fit_for_the_main_job(capsys):
+    assert fancam("doctor", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    states = {check["name"]: check["state"] for check in document["checks"]}
+    assert states["centerface"] == "ok"
+    assert states["realesrgan-x4plus"] == "ok"
+    assert states["cpu"] == "ok"
+    assert states["video"] == "ok"
+
+
+def test_doctor_says_what_to_do_about_a_damaged_model(tmp_path, capsys):
+    (tmp_path / "centerface.onnx").write_bytes(b"not the network")
+    assert fancam("doctor", "--models-dir", tmp_path) == 5
+    assert "BROKEN" in capsys.readouterr().out
+
+
+def test_models_list_shows_licence_and_state_of_every_model(capsys):
+    assert fancam("models", "list", "--json") == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["models"]}
+    assert rows["realesrgan-x4plus"]["state"] == "present"
+    assert rows["realesrgan-x4plus"]["licence"] == "BSD-3-Clause"
+    assert rows["codeformer"]["commercial"] is False
+    assert rows.keys() == {entry.name for entry in ModelStore().entries()}
+
+
+def test_models_verify_refuses_a_changed_file(tmp_path, capsys):
+    store = ModelStore()
+    content = bytearray(store.locate("centerface").read_bytes())
+    content[1000] ^= 1
+    (tmp_path / "centerface.onnx").write_bytes(bytes(content))
+    assert fancam("models", "verify", "centerface", "--models-dir", tmp_path) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "expected" in err
+
+
+def test_models_path_prints_a_verified_file(capsys):
+    assert fancam("models", "path", "centerface") == 0
+    assert capsys.readouterr().out.strip().endswith("centerface.onnx")
+
+
+@pytest.mark.parametrize("verb", ["path", "verify"])
+def test_a_missing_model_is_exit_5_with_file_url_hash_and_folder(verb, capsys):
+    assert fancam("models", verb, "gfpgan-1.4") == 5
+    err = capsys.readouterr().err
+    assert "GFPGANv1.4.pth" in err
+    assert "https://" in err
+    assert "e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad" in err
+    assert "fancam models pull gfpgan-1.4" in err
+
+
+def test_an_unknown_model_names_the_nearest(capsys):
+    assert fancam("models", "path", "centreface") == 2
+    assert "did you mean 'centerface'" in capsys.readouterr().err
+
+
+def test_a_missing_detector_is_exit_5_before_any_work(tmp_path, samples, capsys):
+    code = fancam("run", samples / "stage.mp4", "-o", tmp_path / "out", "--detector", "retinaface-resnet50", "-q")
+    assert code == 5
+    assert "retinaface-resnet50" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_probe_tells_size_and_colour(samples, capsys):
+    assert fancam("probe", samples / "stage.mp4", "--json") == 0
+    row = json.loads(capsys.readouterr().out)["inputs"][0]
+    truth = json.loads((samples / "stage.json").read_text())
+    assert (row["width"], row["height"]) == (truth["width"], truth["height"])
+    assert row["matrix"] == "bt709"
+    assert row["average_rate"] == pytest.approx(truth["fps"])
+
+
+def test_probe_of_no_video_is_one_line_and_json_names_the_failure(tmp_path, capsys):
+    (tmp_path / "x.mp4").write_text("text")
+    assert fancam("probe", tmp_path / "x.mp4", "--json") == 1
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert json.loads(printed.out)["failures"][0]["exit_code"] == 1

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fancam.cli import invoke
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def commands() -> list[str]:
+    """Every fancam command in the README's code blocks."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", README, re.M | re.S)
+    lines = [part.strip() for block in blocks for line in block.splitlines() for part in line.split("&&")]
+    return [line for line in lines if line.startswith("fancam ")]
+
+
+def test_the_readme_has_its_two_set_up_commands_and_ci_runs_them():
+    section = README.split("## Set up")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.M | re.S)
+    assert len(blocks) == 2
+    assert "fancam run samples/" in blocks[0]
+    assert "pytest" in blocks[1]
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert "readme_command 1" in ci
+    assert "readme_command 2" in ci
+
+
+def test_every_option_in_the_readme_exists(capsys):
+    assert invoke(["run", "--help"]) == 0
+    known = capsys.readouterr().out
+    for command in commands():
+        for word in shlex.split(command)[1:]:
+            if word.startswith("--"):
+                assert word in known, command
+
+
+def test_every_picture_in_the_readme_is_there():
+    for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
+        assert (ROOT / target).is_file(), target
+
+
+def test_every_model_in_the_readme_is_in_the_registry():
+    from fancam.models import ModelStore
+
+    entries = {entry.name: entry for entry in ModelStore().entries()}
+    for name, _, licence, _ in re.findall(r"^\| ([\w-]+) \| (.+?) \| (\S+) \| (.+?) \|$", README, re.M):
+        if name not in ("model", "---"):
+            assert entries[name].licence == licence
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", commands())
+def test_every_command_in_the_readme_works_as_written(command, tmp_path, monkeypatch):
+    from skimage.data import astronaut
+
+    shutil.copytree(ROOT / "samples", tmp_path / "samples")
+    shutil.copy(ROOT / "samples" / "stage.mp4", tmp_path / "concert.mp4")
+    for name in ("group.jpg", "scan.png"):
+        Image.fromarray(astronaut()).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(command)[1:]
+    if "--upscaler" not in words and words[0] == "run":
+        words += ["--upscaler", "realesr-animevideov3"]  # the default network is run by the first set-up command
+    assert invoke(words) == 0

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "fancam"
+SHARED = {"records", "settings", "errors", "files", "__init__"}
+FOUNDATION = {"models", "pictures"}
+STAGES = {"video", "picking", "faces", "enhance", "printing"}
+MAY_IMPORT = {
+    **dict.fromkeys(SHARED, SHARED),
+    **dict.fromkeys(FOUNDATION, SHARED),
+    "manifest": SHARED,
+    "workspace": SHARED,
+    **{stage: SHARED | FOUNDATION for stage in STAGES},
+    "pipeline": SHARED | FOUNDATION | STAGES | {"manifest", "workspace"},
+    "cli": SHARED | FOUNDATION | STAGES | {"pipeline", "manifest", "workspace"},
+    "__main__": {"cli"},
+}
+KNOWN_BY = {
+    "av": {"video"},
+    "PIL": {"pictures"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "platformdirs": {"cli"},
+    "spandrel": {"enhance"},
+    "facexlib": {"faces"},
+    "safetensors": {"models"},
+    "torch": {"enhance", "faces", "models"},
+}
+NEVER = {"basicsr", "gfpgan", "realesrgan", "facexlib.tracking"}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_imports_point_one_way_and_libraries_stay_in_their_room(path):
+    here = room(path)
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "fancam" and len(parts) > 1:
+            target = parts[1]
+            known = target in MAY_IMPORT or not (PACKAGE / target).exists()
+            allowed = MAY_IMPORT[here] | {here} | ({target} if target.startswith("__") else set())
+            assert known and target in allowed, f"{here} imports {name}"
+        for library, rooms in KNOWN_BY.items():
+            if name == library or name.startswith(f"{library}."):
+                assert here in rooms, f"{here} imports {name}"
+        assert not any(name == bad or name.startswith(f"{bad}.") for bad in NEVER), name
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in modules() if room(p) not in ("cli", "__main__")],
+    ids=lambda p: p.relative_to(PACKAGE).as_posix(),
+)
+def test_nothing_below_the_command_line_prints_exits_or_reads_the_environment(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("print", "exit", "input"), f"line {node.lineno}"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert (node.value.id, node.attr) not in (
+                ("os", "environ"), ("os", "getenv"), ("sys", "exit"), ("sys", "stdout"), ("sys", "stderr"),
+            ), f"line {node.lineno}"  # fmt: skip
+
+
+def test_the_layout_test_sees_a_wrong_import(tmp_path):
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("from fancam.video import scan\nimport av\n")
+    assert imported(wrong) == {"fancam.video.scan", "av"}
+    assert "video" not in MAY_IMPORT["picking"]
+
+
+def test_forbidden_packages_are_no_dependency():
+    text = (PACKAGE.parent / "pyproject.toml").read_text() + (PACKAGE.parent / "constraints.txt").read_text()
+    for name in ("basicsr", "gfpgan", '"realesrgan', "\nrealesrgan"):
+        assert name not in text
+
+
+def test_no_file_names_a_machine_or_a_registry_host():
+    needles = ["py" + "pi.org", "python" + "hosted", "/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/"]
+    for path in PACKAGE.parent.rglob("*"):
+        if path.suffix in {".py", ".toml", ".md", ".txt", ".json"} and not {".git", ".venv"} & set(path.parts):
+            text = path.read_text(errors="replace")
+            assert not [needle for needle in needles if needle in text], path
