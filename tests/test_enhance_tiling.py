@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fancam.enhance.canvas import Canvas
 from fancam.enhance.runner import FIXED_POINT
-from fancam.enhance.tiling import plan_axis, plan_tiles
+from fancam.enhance.tiling import TilePlan, plan_axis, plan_tiles
 from fancam.errors import UsageError
 
 
@@ -59,9 +59,24 @@ def test_a_pixel_near_the_border_of_a_tile_has_no_weight_there(length, tile):
 def test_tiles_come_row_by_row():
     plan = plan_tiles(400, 600, 128, 32)
     tiles = list(plan)
-    assert len(tiles) == len(plan) == 3 * 5
+    assert len(tiles) == len(plan) == len(plan.rows.starts) * len(plan.columns.starts) > 6
     assert [(t.y, t.x) for t in tiles] == sorted((t.y, t.x) for t in tiles)
     assert {(t.height, t.width) for t in tiles} == {plan.shape}
+
+
+def test_a_crop_slightly_wider_than_a_tile_is_not_cut_lengthwise():
+    plan = plan_tiles(513, 353, 256, 48)
+    assert (len(plan.rows.starts), len(plan.columns.starts)) == (2, 1)
+
+
+@given(st.integers(1, 1500), st.integers(1, 1500), st.integers(32, 300), st.integers(32, 64))
+def test_no_tile_needs_more_memory_than_the_square_that_was_asked_for(height, width, tile, overlap):
+    plan = plan_tiles(height, width, tile, overlap)
+    rows, columns = plan.shape
+    # Sides are rounded up to a multiple of 8.
+    assert (rows - 7) * (columns - 7) <= (tile + 2 * overlap) ** 2
+    square = TilePlan(plan_axis(height, tile, overlap), plan_axis(width, tile, overlap))
+    assert plan.cost_px <= square.cost_px
 
 
 @pytest.mark.parametrize("arguments", [(0, 10, 0), (10, 0, 0), (10, 10, -1), (10, 10, 4, 9), (10, 10, 4, -1)])
@@ -90,7 +105,7 @@ def test_the_canvas_keeps_sums_for_one_row_of_tiles_only():
 
 
 def test_two_tiles_that_disagree_meet_without_a_step():
-    plan = plan_tiles(1, 300, 128, 32)
+    plan = TilePlan(plan_axis(1, 128, 32), plan_axis(300, 128, 32))
     canvas = Canvas(plan, 1)
     for number, tile in enumerate(plan):
         level = (50, 200)[number % 2]

@@ -77,6 +77,11 @@ class TilePlan:
         """(height, width) of every tile."""
         return self.rows.tile, self.columns.tile
 
+    @property
+    def cost_px(self) -> int:
+        """Pixels of all tiles, overlaps counted as often as they are computed."""
+        return len(self) * self.rows.tile * self.columns.tile
+
     def __len__(self) -> int:
         return len(self.rows.starts) * len(self.columns.starts)
 
@@ -123,8 +128,23 @@ def plan_axis(length: int, tile_px: int, overlap_px: int, blend_px: int | None =
 
 
 def plan_tiles(height: int, width: int, tile_px: int, overlap_px: int, blend_px: int | None = None) -> TilePlan:
-    """Return the tiles of a picture; one tile that is the whole picture where it is small enough.
+    """Return the tiles of a picture that cost the fewest pixels; one that is the whole picture if it is small enough.
+
+    A tile has at most about as many pixels as a square of ``tile_px`` and its overlap, which bounds the memory; it need
+    not be square: a tall crop a little wider than that square is cut once across and not twice.
 
     Args and errors as in ``plan_axis``.
     """
-    return TilePlan(plan_axis(height, tile_px, overlap_px, blend_px), plan_axis(width, tile_px, overlap_px, blend_px))
+    shared = 2 * overlap_px
+    budget = (tile_px + shared) ** 2
+    square = plan_axis(width, tile_px, overlap_px, blend_px)
+    best = TilePlan(plan_axis(height, tile_px, overlap_px, blend_px), square)
+    for count in range(len(square.starts) - 1, 0, -1):
+        columns = plan_axis(width, max(math.ceil((width - shared) / count), 1), overlap_px, blend_px)
+        rows_px = budget // columns.tile - shared
+        if rows_px < max(overlap_px, 1):  # thinner tiles would be more overlap than picture
+            break
+        plan = TilePlan(plan_axis(height, rows_px, overlap_px, blend_px), columns)
+        if plan.cost_px < best.cost_px:
+            best = plan
+    return best
