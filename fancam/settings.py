@@ -114,7 +114,7 @@ class EnhanceSettings:
     tile_px: int = 256
     """Side of a tile in source pixels, its overlap not counted."""
     tile_overlap_px: int = 48
-    """Context on each side of a seam; 32 costs less and stays just above 60 dB against an untiled run."""
+    """Context on each side of a seam: on a portrait, 48 gave 66 dB and 32 gave 55 (benchmark ``golden``)."""
     batch_tiles: int = 0
     """Tiles per forward pass; 0 chooses by device."""
 
