@@ -89,12 +89,12 @@ def _pictures(name: str, media: Path) -> Iterator[Picture]:
         for clip in ("again", "bird", "night", "thanks", "walk", "yes"):
             reader = cv2.VideoCapture(str(media / "video" / "asl" / f"{clip}.mkv"))
             reader.set(cv2.CAP_PROP_POS_FRAMES, 5)
-            yield cv2.cvtColor(reader.read()[1], cv2.COLOR_BGR2RGB)
+            yield np.asarray(cv2.cvtColor(reader.read()[1], cv2.COLOR_BGR2RGB), np.uint8)
     else:
         read = cv2.imread(str(media / "photo" / name))
         if read is None:
             raise SystemExit(f"{media / 'photo' / name}: not there; name the folder that holds photo/ with --media")
-        yield cv2.cvtColor(read, cv2.COLOR_BGR2RGB)
+        yield np.asarray(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _subject(name: str, picture: Picture, face: Face) -> Subject:
@@ -140,7 +140,7 @@ def frames(subject: Subject, nuisance: Nuisance, rng: np.random.Generator) -> It
     mask = np.zeros((high, wide), np.float32)
     axes = (round(box.width * 0.62), round(box.height * 0.66))
     cv2.ellipse(mask, (round(x), round(y)), axes, 0, 0, 360, 1.0, -1)
-    mask = cv2.GaussianBlur(mask, (0, 0), 2.0)[:, :, None]
+    inside = np.asarray(cv2.GaussianBlur(mask, (0, 0), 2.0), np.float32)[:, :, None]
     for _ in range(FRAMES):
         if nuisance.motion:
             length = rng.uniform(1, 22)
@@ -153,7 +153,7 @@ def frames(subject: Subject, nuisance: Nuisance, rng: np.random.Generator) -> It
             for _ in range(rng.integers(0, 60)):
                 at = (int(rng.integers(0, wide)), int(rng.integers(0, high)))
                 cv2.circle(wall, at, 2, tuple(float(v) for v in rng.uniform(120, 255, 3)), -1, cv2.LINE_AA)
-            image = image * mask + np.asarray(wall, np.float32) * (1 - mask)
+            image = image * inside + np.asarray(wall, np.float32) * (1 - inside)
         if nuisance.light:
             image = image * np.float32(rng.uniform(0.35, 1.3))
         if nuisance.noise:
@@ -161,7 +161,7 @@ def frames(subject: Subject, nuisance: Nuisance, rng: np.random.Generator) -> It
         picture = np.clip(np.rint(image), 0, 255).astype(np.uint8)
         if nuisance.jpeg:
             packed = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(12, 96))])[1]
-            picture = np.ascontiguousarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[:, :, ::-1])
+            picture = np.asarray(cv2.cvtColor(cv2.imdecode(packed, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
         yield blur, picture
 
 

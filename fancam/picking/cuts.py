@@ -13,7 +13,7 @@ TEXTURE_LEVELS = 3.0
 """A block whose standard deviation is below this says nothing."""
 MIN_TEXTURED = 8
 """Fewer textured blocks than this and the frame is too dark, too bright or too blurred to be compared."""
-BEST_QUARTER = 75.0
+BEST_QUARTER = 0.75
 SAME_SCENE = 0.6
 """Correlation of the best quarter of the blocks. In one scene some quarter stays alike, whatever the light does."""
 CONFIRM_FRAMES = 3
@@ -65,19 +65,23 @@ class CutDetector:
 
 def _blocks(pixels: Grey) -> npt.NDArray[np.float32] | None:
     """Return (48, 36) float32: blocks of zero mean and norm 1, zero where there is no texture; None for too few."""
-    small = resized(pixels, COLUMNS * BLOCK_PX, ROWS * BLOCK_PX).astype(np.float32)
+    width, height = COLUMNS * BLOCK_PX, ROWS * BLOCK_PX
+    while min(pixels.shape[0] // height, pixels.shape[1] // width) >= 4:  # halving is far cheaper than any other factor
+        pixels = resized(pixels, pixels.shape[1] // 2, pixels.shape[0] // 2)
+    small = resized(pixels, width, height).astype(np.float32)
     blocks = small.reshape(ROWS, BLOCK_PX, COLUMNS, BLOCK_PX).transpose(0, 2, 1, 3).reshape(ROWS * COLUMNS, -1)
-    blocks = blocks - blocks.mean(axis=1, keepdims=True)
+    blocks = blocks - (blocks.sum(axis=1, keepdims=True) / np.float32(BLOCK_PX**2))
     norms = np.sqrt(np.einsum("ij,ij->i", blocks, blocks))
     textured = norms > TEXTURE_LEVELS * BLOCK_PX
     if np.count_nonzero(textured) < MIN_TEXTURED:
         return None
-    return np.where(textured[:, None], blocks / np.maximum(norms, 1e-6)[:, None], 0.0).astype(np.float32)
+    return blocks * np.where(textured, 1 / np.maximum(norms, 1e-6), 0).astype(np.float32)[:, None]
 
 
 def _alike(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> bool:
     correlation = np.einsum("ij,ij->i", a, b)
-    both = (np.abs(a).sum(axis=1) > 0) & (np.abs(b).sum(axis=1) > 0)
+    both = a.any(axis=1) & b.any(axis=1)
     if np.count_nonzero(both) < MIN_TEXTURED // 2:
         return False
-    return float(np.percentile(correlation[both], BEST_QUARTER)) >= SAME_SCENE
+    ranked = np.sort(correlation[both])
+    return float(ranked[int(BEST_QUARTER * (len(ranked) - 1))]) >= SAME_SCENE

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fancam.records import Candidate
 
 MAX_SLOTS = 4096
-FIRST_SLOT_S = 0.2
+FIRST_SLOT_S = 0.05
 PER_SLOT = 2
 COVERAGE_SHARE = 0.4
 """Share of the shortlist that is spread evenly over the video, in case the scan misjudged what is sharp."""

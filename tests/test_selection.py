@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fancam.picking import explain, reject_reasons, select
+from fancam.records import Box, Candidate, Face, Score, ScoredFace
+from fancam.settings import PickSettings
+
+
+def moment(
+    time_s: float, value: float, *, shot: int = 0, x: float = 100.0, track: int | None = 0, **more
+) -> ScoredFace:
+    landmarks = ((x + 30, 140.0), (x + 70, 140.0), (x + 50, 160.0), (x + 35, 180.0), (x + 65, 180.0))
+    face = Face(Box(x, 100.0, x + 100.0, 220.0), landmarks, 0.9, track)
+    why = {"sharpness": more.get("sharpness", value), "exposure": 1.0}
+    return ScoredFace(Candidate(round(time_s * 1000), time_s, 0.5, shot), face, Score(value, why, more.get("rejected")))
+
+
+@st.composite
+def moments(draw) -> list[ScoredFace]:
+    rows = draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, 400), st.integers(0, 100), st.integers(0, 2),
+                st.sampled_from([None, None, None, "too_dark"]),
+            ),
+            max_size=40,
+        )
+    )  # fmt: skip
+    made = {}
+    for tick, value, person, rejected in rows:
+        shot = tick // 100
+        made[tick, person] = moment(
+            tick / 20, 0.0 if rejected else value / 100, shot=shot, x=100.0 + 300 * person, track=person,
+            rejected=rejected,
+        )  # fmt: skip
+    return list(made.values())
+
+
+@given(moments(), st.integers(1, 10), st.sampled_from([0.0, 0.5, 0.8, 3.0]))
+def test_picks_are_few_good_ordered_and_apart(scored, top, gap_s):
+    picks = select(scored, PickSettings(top=top, min_gap_s=gap_s))
+    assert len(picks) <= top
+    assert all(p.score.rejected is None for p in picks)
+    assert len({id(p) for p in picks}) == len(picks)
+    assert [(-p.score.value, p.candidate.pts) for p in picks] == sorted(
+        (-p.score.value, p.candidate.pts) for p in picks
+    )
+    for i, a in enumerate(picks):
+        for b in picks[i + 1 :]:
+            apart_s = abs(a.candidate.time_s - b.candidate.time_s)
+            if a.candidate.shot == b.candidate.shot and a.candidate.pts != b.candidate.pts:
+                assert apart_s >= gap_s
+            if a.candidate.pts == b.candidate.pts:
+                assert a.face.track != b.face.track
+
+
+@given(moments(), st.integers(1, 5), st.randoms())
+def test_the_best_face_is_picked_whatever_the_order_and_whatever_is_added_below_it(scored, top, random):
+    settings = PickSettings(top=top)
+    usable = [s for s in scored if s.score.rejected is None]
+    if not usable:
+        assert select(scored, settings) == []
+        return
+    best = min(usable, key=lambda s: (-s.score.value, s.candidate.pts, s.face.box.x0))
+    shuffled = list(scored)
+    random.shuffle(shuffled)
+    assert select(shuffled, settings) == select(scored, settings)
+    assert best in select([*scored, moment(99.0, 0.0, shot=9)], settings)
+
+
+def test_two_frames_of_one_burst_never_both_become_cards():
+    burst = [moment(5 + i / 30, 0.95 - i / 1000) for i in range(10)]
+    picks = select([*burst, moment(9.0, 0.3)], PickSettings(top=5, min_gap_s=0.0))
+    assert [p.candidate.time_s for p in picks] == [5.0, 9.0]
+
+
+def test_a_cut_detected_inside_a_burst_does_not_give_it_two_cards():
+    picks = select([moment(5.0, 0.9, shot=0), moment(5.1, 0.9, shot=1)], PickSettings(top=5))
+    assert len(picks) == 1
+
+
+def test_moments_of_different_shots_may_be_near():
+    picks = select([moment(5.0, 0.9, shot=0), moment(5.1, 0.9, shot=1, x=700.0)], PickSettings(top=5))
+    assert len(picks) == 2
+
+
+def test_a_moment_far_away_beats_a_slightly_better_one_next_to_a_pick():
+    scored = [moment(5.0, 0.90), moment(5.9, 0.88), moment(30.0, 0.84)]
+    assert [p.candidate.time_s for p in select(scored, PickSettings(top=2))] == [5.0, 30.0]
+
+
+def test_much_better_beats_different():
+    scored = [moment(5.0, 0.90), moment(5.9, 0.88), moment(30.0, 0.40)]
+    assert [p.candidate.time_s for p in select(scored, PickSettings(top=2))] == [5.0, 5.9]
+
+
+def test_two_members_in_one_frame_may_both_become_cards_but_another_moment_comes_first():
+    scored = [moment(5.0, 0.9, track=0), moment(5.0, 0.88, x=500.0, track=1), moment(20.0, 0.85, track=0)]
+    assert [p.candidate.time_s for p in select(scored, PickSettings(top=2))] == [5.0, 20.0]
+    assert len(select(scored, PickSettings(top=3))) == 3
+
+
+def test_the_same_face_found_twice_in_a_frame_is_one_card():
+    twice = [moment(5.0, 0.9, track=None), moment(5.0, 0.8, x=110.0, track=None)]
+    assert len(select(twice, PickSettings(top=3))) == 1
+
+
+def test_every_face_that_was_not_picked_is_counted_once():
+    scored = [
+        moment(1.0, 0.9), moment(1.1, 0.8), moment(2.5, 0.0, rejected="too_dark"),
+        moment(4.0, 0.0, rejected="too_dark"), moment(6.0, 0.0, rejected="too_soft"),
+    ]  # fmt: skip
+    picks = select(scored, PickSettings(top=3))
+    assert reject_reasons(scored, picks) == {"not_needed": 1, "too_dark": 2, "too_soft": 1}
+
+
+def test_the_reason_names_rank_size_and_pose():
+    scored = [moment(float(i), 0.5, sharpness=i / 10) for i in range(10)]
+    assert explain(scored[8], scored) == "sharper than 8 of 9 looked at; face 120 px; facing the camera"
+    nose_aside = replace(scored[8].face, landmarks=((130, 140), (170, 140), (162, 160), (135, 180), (165, 180)))
+    assert "27° turned" in explain(replace(scored[8], face=nose_aside), scored)
+    assert explain(moment(1.0, 0.0, rejected="face_too_small"), scored) == "rejected: face too small"
+
+
+@pytest.mark.parametrize("top", [1, 3])
+def test_nothing_scored_gives_no_picks(top):
+    assert select([], PickSettings(top=top)) == []
+    assert reject_reasons([], []) == {}
