@@ -133,6 +133,14 @@ def motion_blurred(image: Image, length_px: float, angle: float) -> Image:
     return total / np.float32(steps)
 
 
+def compressed(picture: Picture, quality: int) -> Picture:
+    """Return the picture as JPEG of this quality leaves it."""
+    packed = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    unpacked = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    assert unpacked is not None
+    return np.asarray(cv2.cvtColor(unpacked, cv2.COLOR_BGR2RGB), np.uint8)
+
+
 def frames(subject: Subject, nuisance: Nuisance, rng: np.random.Generator) -> Iterator[tuple[float, Picture]]:
     """Yield FRAMES pairs of the blur of the face in pixels (standard deviation) and the picture."""
     high, wide = subject.pixels.shape[:2]
@@ -160,8 +168,7 @@ def frames(subject: Subject, nuisance: Nuisance, rng: np.random.Generator) -> It
             image = image + rng.normal(0, rng.uniform(0, 18), image.shape).astype(np.float32)
         picture = np.clip(np.rint(image), 0, 255).astype(np.uint8)
         if nuisance.jpeg:
-            packed = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(12, 96))])[1]
-            picture = np.asarray(cv2.cvtColor(cv2.imdecode(packed, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+            picture = compressed(picture, int(rng.integers(12, 96)))
         yield blur, picture
 
 
@@ -187,7 +194,8 @@ def roi_tenengrad(pixels: Picture, face: Face) -> float:
 def scan_measure(pixels: Picture, face: Face) -> float:
     """Return the cheap measure of the scan."""
     luma = luma_of(pixels[face.box.as_slices()])
-    return quick_sharpness(cv2.resize(luma, (QUICK_SIDE_PX, QUICK_SIDE_PX), interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]  # uint8 stays
+    patch = cv2.resize(luma, (QUICK_SIDE_PX, QUICK_SIDE_PX), interpolation=cv2.INTER_AREA)
+    return quick_sharpness(np.asarray(patch, np.uint8), QUICK_SIDE_PX / math.sqrt(luma.size))
 
 
 def p97_gradient(pixels: Picture, face: Face) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -32,15 +33,18 @@ class Reduced:
         """The pixels turned upright: a view."""
         return self.orientation.upright(self.pixels)
 
-    def cut(self, box: Box, side_px: int) -> Grey | None:
-        """Return what a box of the upright full frame shows as (side_px, side_px) uint8; None where it is outside."""
+    def cut(self, box: Box, side_px: int) -> tuple[Grey, float] | None:
+        """Return what a box of the upright full frame shows, and how much larger that is than in the small copy.
+
+        The picture is (side_px, side_px) uint8; None where the box lies outside the frame.
+        """
         upright = self.upright
         rows, columns = upright.shape
         part_box = box.scaled(columns / self.width, rows / self.height).clipped(columns, rows)
         part = upright[part_box.as_slices()]
         if part.shape[0] < 3 or part.shape[1] < 3:
             return None
-        return resized(np.ascontiguousarray(part), side_px, side_px)
+        return resized(np.ascontiguousarray(part), side_px, side_px), side_px / math.sqrt(part.size)
 
     def thumbnail(self, long_edge_px: int) -> Grey:
         """Return the upright picture with square pixels, its long edge at most this; a contiguous copy."""

@@ -35,7 +35,7 @@ EDGE_PERCENTILE = 97.0
 DIRECTIONS = 8
 FINE_WEIGHT = 2.0
 """How much the fine scale corrects the coarse one, in logarithms, in a picture without noise."""
-FINE_DOUBT = 15.0
+FINE_DOUBT = 12.0
 """How fast the correction fades with the noise's share of the fine edges."""
 FINE_EXPECTED = (0.889, 0.393)
 """Offset and factor of the line that gives the usual logarithm of the fine over the coarse slope from that of the
@@ -160,13 +160,14 @@ def patch_sharpness(patch: FacePatch) -> Sharpness:
         _harmonic_mean(fine),
         variance + CONTRAST_FLOOR,
         fine_noise / max(float(np.median(fine)), 1e-6),
+        patch.scale,
         FINE_EXPECTED,
     )
     return Sharpness(mapped(slope), slope, patch.noise_sigma, math.sqrt(variance))
 
 
 def corrected_slope(
-    coarse: float, fine: float, variance: float, noise_share: float, expected: tuple[float, float]
+    coarse: float, fine: float, variance: float, noise_share: float, scale: float, expected: tuple[float, float]
 ) -> float:
     """Return the slope of the edges in shares of the contrast, corrected by the fine scale as far as that is clean.
 
@@ -175,12 +176,14 @@ def corrected_slope(
         fine: The same after the fine one.
         variance: Of the face, in the same squared levels.
         noise_share: Share of noise in the fine edges, 0 or more.
+        scale: Patch pixels per source pixel. Where the face was enlarged, the fine scale is finer than its pixels and
+            holds their noise alone, so that it counts less by the square of this.
         expected: Offset and factor of the line through the usual fine slopes, see ``FINE_EXPECTED``.
     """
     tiny = 0.01  # squared levels: less is nothing but rounding
     log_coarse = 0.5 * math.log((coarse + tiny) / variance)
     log_gain = 0.5 * math.log((fine + tiny) / (coarse + tiny))
-    weight = FINE_WEIGHT / (1.0 + FINE_DOUBT * noise_share)
+    weight = FINE_WEIGHT / (1.0 + FINE_DOUBT * noise_share) / max(scale, 1.0) ** 2
     usual_gain = max(expected[0] + expected[1] * log_coarse, 0.0)  # the finer scale never sees gentler edges
     return math.exp(log_coarse + weight * (log_gain - usual_gain))
 
@@ -218,7 +221,7 @@ _MEAN_OVER_MEDIAN = 1 / math.log(2)
 """Of the squared length of a gradient that is noise in both directions: an exponential distribution."""
 
 
-def quick_sharpness(patch: npt.NDArray[np.uint8]) -> float:
+def quick_sharpness(patch: npt.NDArray[np.uint8], scale: float = 1.0) -> float:
     """Return about the order of ``face_sharpness`` for a fraction of its cost, for the scan.
 
     The geometric mean of the eigenvalues of the structure tensor (mean squared gradients) stands for the directions;
@@ -226,6 +229,7 @@ def quick_sharpness(patch: npt.NDArray[np.uint8]) -> float:
 
     Args:
         patch: (QUICK_SIDE_PX, QUICK_SIDE_PX) uint8 luma of a face.
+        scale: Patch pixels per pixel of the picture the face was cut from.
 
     Returns:
         0 to 1.
@@ -236,7 +240,7 @@ def quick_sharpness(patch: npt.NDArray[np.uint8]) -> float:
     smooth = cv2.GaussianBlur(levels, (0, 0), CONTRAST_SIGMA * _SHRUNK)
     variance = float(cv2.meanStdDev(smooth)[1][0, 0]) ** 2 + CONTRAST_FLOOR
     noise_share = _MEAN_OVER_MEDIAN * max(fine_median - coarse_median, 0.0) / max(fine_mean, 1e-6)
-    return mapped(corrected_slope(coarse, fine, variance, noise_share, QUICK_EXPECTED), QUICK_HALF_SLOPE)
+    return mapped(corrected_slope(coarse, fine, variance, noise_share, scale, QUICK_EXPECTED), QUICK_HALF_SLOPE)
 
 
 def _tensor(luma: npt.NDArray[np.float32], sigma: float) -> tuple[float, float, float]:

@@ -167,10 +167,10 @@ def _value(waiting: _Waiting, places: list[Place]) -> float:
             continue
         patch = waiting.reduced.cut(box, QUICK_SIDE_PX)
         if patch is not None:
-            best = max(best, quick_sharpness(patch) * size_term(box.height))
+            best = max(best, quick_sharpness(*patch) * size_term(box.height))
     if best == 0.0:
         width, height = waiting.reduced.width, waiting.reduced.height
         middle = Box(width * 0.3, height * 0.15, width * 0.7, height * 0.75)
         patch = waiting.reduced.cut(middle, QUICK_SIDE_PX)
-        best = NO_FACE_SHARE * (quick_sharpness(patch) if patch is not None else 0.0)
+        best = NO_FACE_SHARE * (quick_sharpness(*patch) if patch is not None else 0.0)
     return min(best * (KEY_FRAME_BONUS if waiting.key_frame else 1.0), 1.0)
