@@ -7,10 +7,11 @@ turns a face into the crop a card shows. Networks are loaded from the model stor
 from __future__ import annotations
 
 from fancam.faces.composition import FRAMING_CONVENTIONS, Framing, compose
-from fancam.faces.detection import PHOTO_LONG_EDGES_PX, FaceDetector, WeightStore, create_detector
+from fancam.faces.detection import DEFAULT_DETECTOR, PHOTO_LONG_EDGES_PX, FaceDetector, WeightStore, create_detector
 from fancam.faces.tracking import FaceTracker, track_faces
 
 __all__ = [
+    "DEFAULT_DETECTOR",
     "FRAMING_CONVENTIONS",
     "PHOTO_LONG_EDGES_PX",
     "FaceDetector",

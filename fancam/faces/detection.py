@@ -16,6 +16,8 @@ from fancam.faces.detections import Detections, overlaps, plausible, suppress
 from fancam.records import Face, Picture
 from fancam.settings import DETECTORS, FaceSettings
 
+DEFAULT_DETECTOR = "centerface"
+"""What ``auto`` means: its weights come with the installation."""
 PHOTO_LONG_EDGES_PX = (320, 768, 2048)
 """Scales at which photos are searched. The coarse one finds a face that fills the picture (a network's receptive field
 is about 800 px), the fine one small faces of a group; between them no face is farther than a factor of 1.6 from a
@@ -203,12 +205,12 @@ def create_detector(
         DeviceError: The device is not there.
         UsageError: The detector's name is unknown.
     """
-    name = "centerface" if settings.detector == "auto" else settings.detector
+    name = DEFAULT_DETECTOR if settings.detector == "auto" else settings.detector
     if name not in DETECTORS:
         raise unknown_choice("detector", name, DETECTORS)
     weights = store.locate(name)
     network: FaceNetwork
-    if name == "centerface":
+    if name == DEFAULT_DETECTOR:
         network = CenterFace(weights)
     else:
         from fancam.faces.retinaface import RetinaFace  # torch: seconds that only this detector has to spend

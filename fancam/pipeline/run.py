@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__, manifest, printing
+from fancam import __version__, faces, manifest, printing
 from fancam.errors import ExitCode, FancamError, InputError, NothingFoundError
 from fancam.files import sha256_of_file
 from fancam.models import ModelStore
@@ -114,9 +114,14 @@ class Run:
         return row, [manifest.pick_row(pick, index, cards.get(pick.id)) for pick in picks], errors
 
     def _key(self, source: Source, sha256: str) -> str:
-        """Return the hash of all that the result for one input depends on."""
-        upscaler = self.settings.enhance.upscaler
-        weights = sha256_of_file(Path(upscaler)) if Path(upscaler).is_file() else upscaler
+        """Return the hash of all that the result for one input depends on, weights and versions included."""
+        detector = self.settings.faces.detector
+        named = (self.settings.enhance.upscaler, faces.DEFAULT_DETECTOR if detector == "auto" else detector)
+        known = {entry.name for entry in self.store.entries()}
+        weights = [
+            self.store.sha256(name) if name in known else sha256_of_file(Path(name)) if Path(name).is_file() else name
+            for name in named
+        ]
         return sha256_of_values([__version__, self.settings.as_dict(), self.stream, source.stem, sha256, weights])
 
     def _finish(
