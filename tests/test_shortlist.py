@@ -20,7 +20,8 @@ from fancam.records import Box, Face, LumaFrame, Orientation
 from fancam.settings import ScanSettings
 
 GREY = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
-WALL = cv2.GaussianBlur(np.random.default_rng(3).integers(0, 255, (480, 854), np.uint8), (0, 0), 2.0)
+NOISE = np.random.default_rng(3).normal(0, 1, (480, 854)).astype(np.float32)
+WALL = np.clip(128 + 450 * cv2.GaussianBlur(NOISE, (0, 0), 2.0), 0, 255).astype(np.uint8)  # as contrasty as a face
 
 
 def stage(x: int, y: int, blur: float, wall_blur: float = 0.0) -> np.ndarray:
@@ -109,7 +110,7 @@ def test_no_frames_give_no_candidates():
 
 
 def test_without_a_detector_the_middle_of_the_frame_is_judged():
-    frames = [luma_frame(i, stage(330, 60, 0.0 if i == 40 else 4.0)) for i in range(80)]
+    frames = [luma_frame(i, stage(330, 60, 0.0 if i == 40 else 4.0, wall_blur=6.0)) for i in range(80)]
     assert max(run(frames, None), key=lambda c: c.scan_score).pts == 40 * 512
 
 
@@ -164,7 +165,8 @@ def test_a_rotated_clip_is_judged_at_its_upright_face(quarter_turns):
 def test_deep_interlaced_and_oblong_luma_find_the_same_moment(kind):
     frames = []
     for i in range(40):
-        luma, more = stage(300, 100, 0.0 if i == 22 else 3.0), {"width": 854, "height": 480}
+        luma = stage(300, 100, 0.0 if i == 22 else 3.0, wall_blur=4.0 if i == 22 else 0.0)
+        more = {"width": 854, "height": 480}
         if kind == "ten bits":
             luma, more["bit_depth"] = luma.astype(np.uint16) * 4, 10
         elif kind == "one field":
@@ -240,6 +242,13 @@ def test_a_wall_that_changes_behind_the_performer_is_no_cut():
         return picture
 
     assert cut_frames([frame(i) for i in range(30)]) == []
+
+
+@pytest.mark.parametrize("speed_px", [6, 14, 22])
+def test_a_camera_that_pans_is_no_cut(speed_px):
+    scene = cv2.resize(astronaut(), (1708, 1708), interpolation=cv2.INTER_CUBIC)[200:680, :, 1]
+    places = [*range(30), *[29] * 8]  # and comes to rest
+    assert cut_frames([np.ascontiguousarray(scene[:, i * speed_px :][:, :854]) for i in places]) == []
 
 
 def test_one_foreign_frame_is_no_cut():
