@@ -1,8 +1,9 @@
 """What it is worth to crop before upscaling: one card of a 1080p frame, against upscaling the whole frame first.
 
 Every way uses realesrgan-x4plus and ends in the same print size. A whole frame takes minutes on a CPU: unless --full is
-given, some of its tiles are measured and scaled up to all of them, and the table says so. On a CPU the seconds are those
-of the processor, which a busy machine does not stretch. The last column is the usual recipe: the whole frame, in fp32.
+given, some of its tiles are measured and scaled up to all of them, and the table says so. On a CPU the seconds are
+those of the processor, which a busy machine does not stretch. The last column is the usual recipe: the whole frame, in
+fp32.
 """
 
 from __future__ import annotations

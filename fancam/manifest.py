@@ -136,8 +136,16 @@ def video_row(info: VideoInfo, report: ScanReport, candidates: int, rejected: Ma
     }  # fmt: skip
 
 
-def photo_row(frame: Frame, found: int) -> Json:
-    """Return the row of a photo, but for its path and hash."""
+def photo_row(frame: Frame, found: int, left_out: int) -> Json:
+    """Return the row of a photo, but for its path and hash.
+
+    Args:
+        frame: The photo.
+        found: How many faces it has.
+        left_out: How many of them are bystanders and get no card.
+    """
+    people = "1 face was" if left_out == 1 else f"{left_out} faces were"
+    said = [f"{people} left out: turned away and in shadow; --all-faces makes their cards too"] if left_out else []
     return {
         "kind": "photo",
         "width": frame.width,
@@ -147,5 +155,6 @@ def photo_row(frame: Frame, found: int) -> Json:
         "frames_scanned": 1,
         "frames_rejected": {},
         "faces_found": found,
-        "warnings": list(frame.warnings),
+        "faces_left_out": left_out,
+        "warnings": [*frame.warnings, *said],
     }

@@ -79,6 +79,8 @@ class PickSettings:
     """A face lower than this does not become a card."""
     min_sharpness: float = 0.15
     """A face softer than this (0 to 1, see ``picking.sharpness``) does not become a card."""
+    all_faces: bool = False
+    """Whether a photo's bystanders, who are turned away and in shadow, get a card as well."""
 
     def __post_init__(self) -> None:
         _require(self.top >= 1, "top", self.top, "at least 1")
@@ -111,7 +113,7 @@ class EnhanceSettings:
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     precision: str = "auto"
-    tile_px: int = 256
+    tile_px: int = 336
     """Side of a tile in source pixels, its overlap not counted."""
     tile_overlap_px: int = 48
     """Context on each side of a seam: on a portrait, 48 gave 66 dB and 32 gave 55 (benchmark ``golden``)."""

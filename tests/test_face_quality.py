@@ -58,6 +58,13 @@ def test_each_gate_rejects_what_it_names(pixels, face, reason):
     assert score.why["sharpness"] is not None  # the reason can be judged even so
 
 
+def test_a_face_is_a_bystander_only_when_it_is_turned_away_and_in_shadow_at_once():
+    shadow = lit(0.28)
+    assert score_face(shadow, turned(18), SETTINGS).rejected == "turned_into_shadow"
+    assert score_face(shadow, FACE, SETTINGS).rejected is None
+    assert score_face(astronaut(), turned(18), SETTINGS).rejected is None
+
+
 def test_the_limits_come_from_the_settings():
     assert score_face(astronaut(), FACE, PickSettings(min_face_px=200)).rejected == "face_too_small"
     assert score_face(astronaut(), FACE, PickSettings(min_sharpness=0.999)).rejected == "too_soft"

@@ -385,6 +385,15 @@ def test_two_presidents_become_two_cards(shared, tmp_path):
     document = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert len(document["picks"]) == 2
     assert all(pick["card"] and not pick["warnings"] for pick in document["picks"])
+    assert "1 face was left out" in document["inputs"][0]["warnings"][0]  # a girl walks by, looking down, in shadow
+
+
+def test_a_bystander_gets_a_card_when_asked_for(shared, tmp_path):
+    photo = shared("data/photo/group/obama_and_biden.jpg")
+    assert run(photo, "-o", tmp_path / "out", *FAST, "-q", "--all-faces") == 0
+    document = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [pick["rejected"] for pick in document["picks"]] == [None, None, "turned_into_shadow"]
+    assert all(pick["card"] for pick in document["picks"])
 
 
 def walk(folder: str) -> list[str]:

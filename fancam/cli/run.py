@@ -50,6 +50,9 @@ def run(
         float | None,
         typer.Option(metavar="SECONDS", help=f"Between two picks. [default: {_DEFAULTS.pick.min_gap_s:g}]"),
     ] = None,
+    all_faces: Annotated[
+        bool | None, typer.Option("--all-faces", help="Cards of a photo's bystanders too.", show_default=False)
+    ] = None,
     upscaler: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help=f"{', '.join(UPSCALERS)}, or a weight file.")
     ] = None,
@@ -70,7 +73,7 @@ def run(
     with edge("run", as_json=as_json, verbose=verbose):
         settings = load_settings(preset, config, {
             "faces": {"detector": detector},
-            "pick": {"top": top, "min_gap_s": min_gap},
+            "pick": {"top": top, "min_gap_s": min_gap, "all_faces": all_faces},
             "crop": {"framing": framing, "min_ppi": min_ppi},
             "enhance": {"upscaler": upscaler, "device": device, "precision": precision},
             "card": {"size": size, "bleed_mm": _millimetres(bleed, "--bleed"), "dpi": dpi,

@@ -28,6 +28,9 @@ DARK_LEVEL, CLIPPED_LEVEL = 20, 248
 MAX_CLIPPED_SHARE = 0.40
 MIN_MEDIAN_LEVEL = 24
 """A face whose median luma is below this prints as a dark blotch."""
+MIN_FACING = 0.20
+"""Least product of the pose and the exposure terms. A profile in good light has about 0.3, a frontal face in half
+shadow 0.4: either can be wanted. Below this a head is turned away and in shadow at once: somebody walking through."""
 MIN_VISIBLE_SHARE = 0.90
 EDGE_TOLERANCE_PX = 1.0
 """Detectors clip their boxes to the frame: a box that ends at the border belongs to a face that goes on behind it."""
@@ -113,7 +116,7 @@ def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
 
     The value is the weighted geometric mean of the terms in ``why`` (weights in ``WEIGHTS``), so that one bad term
     cannot be outweighed by many mediocre ones; it is 0 where a gate rejects the face. Gates, in this order:
-    ``cut_by_frame``, ``face_too_small``, ``too_dark``, ``blown_out``, ``too_soft``.
+    ``cut_by_frame``, ``face_too_small``, ``too_dark``, ``blown_out``, ``turned_into_shadow``, ``too_soft``.
 
     Args:
         pixels: (height, width, 3) uint8 RGB, the upright full frame.
@@ -145,6 +148,8 @@ def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
         rejected = "too_dark"
     elif light.clipped_share > MAX_CLIPPED_SHARE:
         rejected = "blown_out"
+    elif pose_term(face) * exposure_term(light) < MIN_FACING:
+        rejected = "turned_into_shadow"
     elif sharp.value < settings.min_sharpness:
         rejected = "too_soft"
     return Score(0.0 if rejected else _combined(why), MappingProxyType(why), rejected)

@@ -21,6 +21,9 @@ from fancam.settings import FaceSettings, Settings
 
 Json = dict[str, Any]
 
+BYSTANDER = "turned_into_shadow"
+"""The only gate that keeps a face of a photo from its card."""
+
 
 class Finder:
     """Finds the picks of one input after the other.
@@ -136,8 +139,12 @@ class Finder:
             found = sorted(self.photo_detector.detect([frame.pixels])[0], key=lambda face: face.box.centre)
             self.progress("faces", 1, 1)
         picks = []
+        left_out = 0
         for number, face in enumerate(found, start=1):
             score = picking.score_face(frame.pixels, face, self.settings.pick)
+            if score.rejected == BYSTANDER and not self.settings.pick.all_faces:
+                left_out += 1
+                continue
             others = [other for other in found if other is not face]
             crop = faces.compose(face, frame.width, frame.height, self.geometry, self.settings.crop, others)
             # Whoever is in a photo was asked for: a weak face is said to be weak, and gets its card.
@@ -146,7 +153,7 @@ class Finder:
             picks.append(
                 Pick(f"{source.stem}-face{number:02d}", None, None, face, score, crop, reason, weak + crop.warnings)
             )
-        return manifest.photo_row(frame, len(found)), picks
+        return manifest.photo_row(frame, len(found), left_out), picks
 
 
 def _moment_id(stem: str, pts: int, twin: int | None) -> str:
