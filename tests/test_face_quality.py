@@ -59,7 +59,7 @@ def test_each_gate_rejects_what_it_names(pixels, face, reason):
 
 
 def test_a_face_is_a_bystander_only_when_it_is_turned_away_and_in_shadow_at_once():
-    shadow = lit(0.28)
+    shadow = lit(0.16)
     assert score_face(shadow, turned(18), SETTINGS).rejected == "turned_into_shadow"
     assert score_face(shadow, FACE, SETTINGS).rejected is None
     assert score_face(astronaut(), turned(18), SETTINGS).rejected is None
