@@ -16,7 +16,7 @@ from pathlib import Path
 
 import av
 
-from benchmarks.scan_memory import repeat
+from benchmarks._clips import repeat
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "stage.mp4"
 SAMPLE_S = 10

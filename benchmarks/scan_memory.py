@@ -13,30 +13,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import av
-
-from benchmarks.scan_speed import write_grainy
+from benchmarks._clips import repeat, write_grainy
 from fancam.settings import ScanSettings
 from fancam.video import scan
 
 SHORT_S, TIMES = 60, 10
-
-
-def repeat(source: Path, target: Path, times: int) -> None:
-    """Copy the packets of a clip several times in a row, without decoding them."""
-    with av.open(str(source)) as given, av.open(str(target), "w") as container:
-        template = given.streams.video[0]
-        assert template.duration is not None
-        stream: Any = container.add_stream_from_template(template)
-        for round_number in range(times):
-            given.seek(0)
-            shift = round_number * template.duration
-            for packet in given.demux(template):
-                if packet.pts is None or packet.dts is None:
-                    continue
-                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
-                packet.stream = stream
-                container.mux(packet)
 
 
 def scan_once(path: Path, with_shortlist: bool) -> None:

@@ -11,15 +11,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks._clips import repeat, write_grainy
 from fancam.faces import create_detector
 from fancam.models import ModelStore
 from fancam.picking import Shortlist
@@ -31,29 +30,6 @@ from fancam.video._open import thread_count
 Grey = npt.NDArray[np.uint8]
 ROUNDS = 3
 TOP = 8
-
-
-def write_grainy(path: Path, *, width: int, height: int, frames: int, codec: str, pixel_format: str, rate: str) -> None:
-    """Write a clip of a wandering texture under film-like grain."""
-    random = np.random.default_rng(0)
-    coarse = random.integers(30, 220, (height // 40 + 12, width // 40 + 12), np.uint8)
-    texture = cv2.resize(coarse, None, fx=40, fy=40, interpolation=cv2.INTER_CUBIC)
-    grain = random.integers(-9, 10, (height + 64, width + 64), np.int16)
-    with av.open(str(path), "w") as container:
-        # Cameras and sites use CABAC and in-loop deblocking, which the fastest presets leave out.
-        options = {"preset": "fast", "g": "60", "x265-params": "log-level=none"}
-        stream: Any = container.add_stream(codec, rate=60, options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
-        stream.bit_rate = int(float(rate.rstrip("M")) * 1e6)
-        for i in range(frames):
-            x, y = random.integers(0, 64, 2)
-            part = texture[i % 300 : i % 300 + height, i % 300 : i % 300 + width].astype(np.int16)
-            luma = np.clip(part + grain[y : y + height, x : x + width], 16, 235).astype(np.uint8)
-            picture = np.concatenate([luma, np.full((height // 2, width), 128, np.uint8)])
-            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p").reformat(format=pixel_format)
-            frame.pts, frame.time_base = i, Fraction(1, 60)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
 
 
 def decode_only(path: Path) -> int:
@@ -144,7 +120,8 @@ def measure(title: str, path: Path) -> None:
 def main(arguments: list[str]) -> None:
     """Make the clips in a temporary folder and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks scan_speed")
-    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--frames", type=int, default=300, help="of the clip, which is shown --times times")
+    parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--4k", dest="four_k", action="store_true", help="measure 2160p HEVC 10 bit as well")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +129,10 @@ def main(arguments: list[str]) -> None:
         write_grainy(
             clip, width=1920, height=1080, frames=options.frames, codec="libx264", pixel_format="yuv420p", rate="12M"
         )
-        measure(f"1080p60 H.264, {clip.stat().st_size * 8 * 60 / options.frames / 1e6:.0f} Mbit/s", clip)
+        rate = clip.stat().st_size * 8 * 60 / options.frames / 1e6
+        shown = Path(folder) / "shown.mp4"
+        repeat(clip, shown, options.times)
+        measure(f"1080p60 H.264, {rate:.0f} Mbit/s, {options.frames * options.times} frames", shown)
         if options.four_k:
             clip = Path(folder) / "2160p60.mp4"
             write_grainy(

@@ -31,6 +31,8 @@ NO_FACE_SHARE = 0.05
 KEY_FRAME_BONUS = 1.02
 """Key frames are coded 0.8 to 1.5 dB better than their neighbours at usual rates; it decides between equals."""
 MIN_CANDIDATES, MAX_CANDIDATES = 16, 2048
+MAX_QUEUED_FRAMES = 16
+"""Small copies that wait to be looked at: 8 MB at 1080p; more would not make a steady worker faster."""
 
 
 @dataclass(slots=True)
@@ -56,9 +58,11 @@ class _Segment:
 class Shortlist:
     """Finds the moments worth an exact look, in one pass, with bounded memory, whatever the length of the video.
 
-    Faces are searched for about every ``probe_interval_s`` and after each cut, in a worker thread; the frames in
-    between wait as small grey copies. When the faces on both sides are known, their places are interpolated and the
-    sharpness of the faces alone is measured. The result depends on the frames only, never on the timing of threads.
+    Faces are searched for about every ``probe_interval_s`` and after each cut; the frames in between wait as small
+    grey copies. When the faces on both sides are known, their places are interpolated and the sharpness of the faces
+    alone is measured. The caller's thread, which decodes, only makes the small copies; one worker thread does the rest
+    in the order of the frames, and another one searches for faces. The result depends on the frames only, never on the
+    timing of the threads.
 
     Args:
         settings: How often faces are searched for, how large the picture is, and how many moments are wanted.
@@ -73,6 +77,8 @@ class Shortlist:
         self._limit = min(max(top * settings.candidates_per_pick, MIN_CANDIDATES), MAX_CANDIDATES)
         self._probe = probe
         self._worker = ThreadPoolExecutor(1, "fancam-scan-faces") if probe is not None else None
+        self._measurer = ThreadPoolExecutor(1, "fancam-scan-measure")
+        self._queued: deque[Future[None]] = deque()
         self._reducer = Reducer()
         self._cuts = CutDetector()
         self._reservoir = Reservoir(duration_s)
@@ -86,13 +92,19 @@ class Shortlist:
         Raises:
             Exception: Whatever ``probe`` raised for an earlier frame.
         """
-        reduced = self._reducer.reduce(frame)
-        self._segment.frames.append(_Waiting(frame.pts, frame.time_s, frame.key_frame, reduced))
-        new = self._cuts.add(reduced.pixels)
+        waiting = _Waiting(frame.pts, frame.time_s, frame.key_frame, self._reducer.reduce(frame))
+        self._queued.append(self._measurer.submit(self._take, waiting))
+        while len(self._queued) > MAX_QUEUED_FRAMES or (self._queued and self._queued[0].done()):
+            self._queued.popleft().result()
+
+    def _take(self, waiting: _Waiting) -> None:
+        """Put a small copy into its segment, and measure the segments whose faces are known."""
+        self._segment.frames.append(waiting)
+        new = self._cuts.add(waiting.reduced.pixels)
         if new:
             self._split(new)
-        if self._due(frame.time_s):
-            self._look(frame.time_s, reduced)
+        if self._due(waiting.time_s):
+            self._look(waiting.time_s, waiting.reduced)
         while len(self._complete) > 1:
             self._measure(self._complete.popleft())
 
@@ -101,6 +113,9 @@ class Shortlist:
 
         Empty where no frame was added. The object is of no use afterwards.
         """
+        while self._queued:
+            self._queued.popleft().result()
+        self._measurer.shutdown()
         last = self._segment.frames[-1] if self._segment.frames else None
         if last is not None and self._worker is not None and last.time_s != self._probed_at_s:
             self._look(last.time_s, last.reduced)
