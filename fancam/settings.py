@@ -34,7 +34,7 @@ class ScanSettings:
     probe_interval_s: float = 1.0
     """How often the scan looks where the faces are; between two looks their place is interpolated."""
     probe_long_edge_px: int = 384
-    """Size of the picture that is searched for faces during the scan; a face of 50 px in a 1080p frame is 10 px in it."""
+    """Size of the picture that is searched for faces during the scan; 50 px in a 1080p frame are 10 px in it."""
     probe_min_face_px: int = 10
     """Smallest face the scan follows, in the picture it searches; the detector finds most faces of this height."""
     candidates_per_pick: int = 12

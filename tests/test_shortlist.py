@@ -69,7 +69,7 @@ def run(frames, probe, *, top=1, settings=None) -> list:
     return shortlist.finish()
 
 
-SCALE = 480 / 854
+SCALE = ScanSettings().probe_long_edge_px / 854
 
 
 def test_the_sharp_face_is_found_though_the_wall_is_sharp_elsewhere():
