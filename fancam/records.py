@@ -1,4 +1,4 @@
-"""What travels between the stages: frozen values with their units in their names, and the arithmetic of boxes.
+"""What travels between the stages: frozen values with their units in their names.
 
 Pictures are ``numpy.uint8`` HWC RGB, upright, square pixels, sRGB, unless a record says otherwise. Boxes are
 ``x0, y0, x1, y1`` in pixels of the upright full frame, half open. Nothing here does I/O.
@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from fancam.geometry import Box, Orientation, Point
+
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) uint8 RGB."""
-
-Point = tuple[float, float]
-"""(x, y) in pixels; the centre of the top left pixel is (0.5, 0.5)."""
 
 Progress = Callable[[str, int, int | None], None]
 """Called as ``progress(stage, done, total)``; total is None while it is unknown."""
@@ -27,103 +26,6 @@ Progress = Callable[[str, int, int | None], None]
 
 def no_progress(stage: str, done: int, total: int | None) -> None:
     """Ignore progress; the default of every stage that reports it."""
-
-
-# --- geometry -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A half-open rectangle in pixels of the upright full frame."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-
-    @property
-    def width(self) -> float:
-        """Width in pixels."""
-        return self.x1 - self.x0
-
-    @property
-    def height(self) -> float:
-        """Height in pixels."""
-        return self.y1 - self.y0
-
-    @property
-    def area(self) -> float:
-        """Area in square pixels; 0 for an empty box."""
-        return max(self.width, 0.0) * max(self.height, 0.0)
-
-    @property
-    def centre(self) -> Point:
-        """(x, y) of the middle."""
-        return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
-
-    def scaled(self, scale_x: float, scale_y: float | None = None) -> Box:
-        """Return the box in a picture that is larger by these factors."""
-        scale_y = scale_x if scale_y is None else scale_y
-        return Box(self.x0 * scale_x, self.y0 * scale_y, self.x1 * scale_x, self.y1 * scale_y)
-
-    def grown(self, share: float) -> Box:
-        """Return the box grown on each side by this share of its size; a negative share shrinks it."""
-        dx, dy = self.width * share, self.height * share
-        return Box(self.x0 - dx, self.y0 - dy, self.x1 + dx, self.y1 + dy)
-
-    def clipped(self, width: float, height: float) -> Box:
-        """Return the part of the box inside a picture of this size; it may be empty, never inverted."""
-        x0, y0 = min(max(self.x0, 0.0), width), min(max(self.y0, 0.0), height)
-        return Box(x0, y0, max(min(self.x1, width), x0), max(min(self.y1, height), y0))
-
-    def intersection(self, other: Box) -> Box:
-        """Return the common part, empty where there is none."""
-        x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
-        return Box(x0, y0, max(min(self.x1, other.x1), x0), max(min(self.y1, other.y1), y0))
-
-    def iou(self, other: Box) -> float:
-        """Return intersection over union in [0, 1]."""
-        common = self.intersection(other).area
-        union = self.area + other.area - common
-        return common / union if union > 0 else 0.0
-
-    def contains(self, other: Box) -> bool:
-        """Whether the other box lies wholly inside this one."""
-        return self.x0 <= other.x0 and self.y0 <= other.y0 and self.x1 >= other.x1 and self.y1 >= other.y1
-
-    def as_slices(self) -> tuple[slice, slice]:
-        """Return (rows, columns) of the whole pixels the box covers, rounded outward; clip the box first."""
-        rows = slice(max(math.floor(self.y0), 0), max(math.ceil(self.y1), 0))
-        return rows, slice(max(math.floor(self.x0), 0), max(math.ceil(self.x1), 0))
-
-    def as_list(self, digits: int = 2) -> list[float]:
-        """Return [x0, y0, x1, y1] rounded for the manifest."""
-        return [round(v, digits) for v in (self.x0, self.y0, self.x1, self.y1)]
-
-
-@dataclass(frozen=True, slots=True)
-class Orientation:
-    """How a stored picture must be turned to stand upright: first mirrored, then turned clockwise."""
-
-    quarter_turns_clockwise: int = 0
-    """0 to 3."""
-    mirrored: bool = False
-    """Whether the stored picture is mirrored left to right before it is turned."""
-
-    @property
-    def rotation_deg(self) -> int:
-        """The clockwise turn in degrees: 0, 90, 180 or 270."""
-        return 90 * self.quarter_turns_clockwise
-
-    @property
-    def swaps_sides(self) -> bool:
-        """Whether width and height change places."""
-        return self.quarter_turns_clockwise % 2 == 1
-
-    def upright(self, pixels: npt.NDArray) -> npt.NDArray:
-        """Return the array turned upright: a view, of shape (H, W) or (H, W, C)."""
-        turned = pixels[:, ::-1] if self.mirrored else pixels
-        return np.rot90(turned, k=-self.quarter_turns_clockwise)
 
 
 # --- video --------------------------------------------------------------------------------------------------------

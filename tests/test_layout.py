@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fancam"
-SHARED = {"records", "settings", "errors", "files", "__init__"}
+SHARED = {"geometry", "records", "settings", "errors", "files", "__init__"}
 FOUNDATION = {"models", "pictures"}
 STAGES = {"video", "picking", "faces", "enhance", "printing"}
 MAY_IMPORT = {
