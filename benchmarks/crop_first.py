@@ -44,8 +44,7 @@ def face_of(height_px: float) -> Face:
 
 def whole_frame_s(engine: Engine, frame: Picture, tiles: int) -> tuple[float, str]:
     """Return the seconds the network needs for the frame, and how they were measured."""
-    settings = engine.settings
-    plan = plan_tiles(HEIGHT, WIDTH, settings.tile_px, settings.tile_overlap_px)
+    plan = plan_tiles(HEIGHT, WIDTH, engine.tile_px, engine.settings.tile_overlap_px)
     rows, columns = plan.shape
     if tiles >= len(plan):
         began = clock()

@@ -113,8 +113,8 @@ class EnhanceSettings:
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     precision: str = "auto"
-    tile_px: int = 336
-    """Side of a tile in source pixels, its overlap not counted."""
+    tile_px: int = 0
+    """Side of a tile in source pixels, its overlap not counted; 0 chooses by precision."""
     tile_overlap_px: int = 48
     """Context on each side of a seam: on a portrait, 48 gave 66 dB and 32 gave 55 (benchmark ``golden``)."""
     batch_tiles: int = 0
@@ -125,7 +125,7 @@ class EnhanceSettings:
             raise unknown_choice("upscaler", self.upscaler, (*UPSCALERS, "FILE.pth", "FILE.safetensors"))
         if self.precision not in PRECISIONS:
             raise unknown_choice("precision", self.precision, PRECISIONS)
-        _require(self.tile_px >= 32, "tile_px", self.tile_px, "at least 32")
+        _require(self.tile_px == 0 or self.tile_px >= 32, "tile_px", self.tile_px, "0 (automatic) or at least 32")
         _require(self.tile_overlap_px >= 32, "tile_overlap_px", self.tile_overlap_px, "at least 32")
         _require(self.batch_tiles >= 0, "batch_tiles", self.batch_tiles, "0 (automatic) or more")
 

@@ -26,6 +26,9 @@ ENOUGH_PIXELS = 1.02
 
 _BATCH_TILES = {"cuda": 4}
 """Tiles per pass where the settings leave it open. On a CPU one tile fills all cores."""
+_TILE_PX = {"fp32": 272}
+_HALF_PRECISION_TILE_PX = 336
+"""Tile sides where the settings leave them open: with x4plus the whole job stays under 2.5 GB for a 1080p video."""
 _SMALLEST_TILE_PX = 32
 _PICTURES_AT_ONCE = 8
 
@@ -89,13 +92,18 @@ class Engine:
             self.compute = _in_fp32(self.compute, network, settings.precision)
         self._runner = Runner(network, self.compute) if network is not None else None
         self._batch = settings.batch_tiles or _BATCH_TILES.get(self.compute.device.type, 1)
-        self._tile_px = settings.tile_px
+        self._tile_px = settings.tile_px or _TILE_PX.get(self.compute.precision, _HALF_PRECISION_TILE_PX)
         self._notes: list[str] = list(self.compute.notes) if network is not None else []
 
     @property
     def scale(self) -> int:
         """Output pixels per source pixel of the network; 1 for a plain filter."""
         return self.network.scale if self.network is not None else 1
+
+    @property
+    def tile_px(self) -> int:
+        """Side of a tile in source pixels, its overlap not counted; smaller after memory ran out."""
+        return self._tile_px
 
     @property
     def pictures_at_once(self) -> int:
