@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
@@ -187,6 +187,7 @@ def test_a_truncated_file_is_refused(tmp_path, suffix, keep):
 
 
 @settings(deadline=None, max_examples=40)
+@example(b"X", ".pth")  # a string whose length is missing
 @given(st.binary(max_size=300), st.sampled_from([".pth", ".safetensors"]))
 def test_any_bytes_are_refused_with_a_clear_error(tmp_path_factory, data, suffix):
     path = tmp_path_factory.mktemp("any") / f"net{suffix}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model")
 """Keys under which training programs put the parameters, best first: BasicSR writes ``params_ema`` and ``params``."""
 
 _BROKEN = (
-    RuntimeError, OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError,
+    RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError,
+    ArithmeticError, ImportError, MemoryError, struct.error,
 )  # fmt: skip
-"""What ``torch.load`` raises on files that are cut short or changed at random."""
+"""What ``torch.load`` raises on files that are cut short or changed at random: its unpickler does not check lengths."""
 
 
 def load_torch(path: Path) -> dict[str, torch.Tensor]:
