@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -194,6 +195,22 @@ def test_a_photo_without_a_face_is_exit_4_and_one_line(tmp_path, capsys):
     Image.fromarray(rng.integers(0, 255, (300, 400, 3), np.uint8)).save(tmp_path / "noise.png")
     assert run(tmp_path / "noise.png", "-o", tmp_path / "out", *FAST, "-q") == 4
     assert "no face found" in capsys.readouterr().err
+
+
+def test_a_photo_of_bystanders_only_is_exit_4_and_says_how_to_get_their_cards(
+    group_photo, tmp_path, monkeypatch, capsys
+):
+    from fancam import picking
+
+    real = picking.score_face
+
+    def in_shadow(*arguments):
+        return dataclasses.replace(real(*arguments), value=0.0, rejected="turned_into_shadow")
+
+    monkeypatch.setattr(picking, "score_face", in_shadow)
+    assert run(group_photo, "-o", tmp_path / "out", *FAST, "-q") == 4
+    assert "--all-faces makes their cards" in capsys.readouterr().err
+    assert run(group_photo, "-o", tmp_path / "out", *FAST, "-q", "--all-faces") == 0
 
 
 def test_json_is_the_manifest_and_nothing_else_on_stdout(group_photo, tmp_path, capsys):

@@ -177,6 +177,9 @@ def _exit_code(cards: int, errors: Sequence[FancamError]) -> ExitCode:
 
 
 def _nothing_found(source: Source, row: Json) -> NothingFoundError:
+    if row.get("faces_left_out"):
+        cause = "every face in it is turned away and in shadow"
+        return NothingFoundError(cause, item=source.path, remedy="--all-faces makes their cards all the same")
     if not source.is_video:
         return NothingFoundError("no face found", item=source.path, remedy="try --preset wide-stage for small faces")
     rejected = row["faces_rejected"]
