@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fancam.printing import format_time
+from fancam.printing import format_time, ppi_grade
 from fancam.records import Progress as ProgressCallback
 from fancam.records import no_progress
 
@@ -48,12 +48,8 @@ def progress_bars(*, quiet: bool) -> Iterator[ProgressCallback]:
 
 
 def ppi_style(effective_ppi: float) -> str:
-    """Return the colour a resolution is shown in: from 300 it prints sharp, below 75 it does not print well."""
-    if effective_ppi >= 300:
-        return "green"
-    if effective_ppi >= 150:
-        return "default"
-    return "yellow" if effective_ppi >= 75 else "red"
+    """Return the colour a resolution is shown in, the same grades as on the contact sheet."""
+    return ("green", "default", "yellow", "red")[ppi_grade(effective_ppi)]
 
 
 def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:

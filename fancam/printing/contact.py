@@ -59,15 +59,15 @@ class ContactEntry:
     effective_ppi: float
 
 
+def ppi_grade(effective_ppi: float) -> int:
+    """Return how well a resolution prints: 0 as sharp as paper allows, 1 good, 2 soft, 3 badly."""
+    ppi = round(effective_ppi)  # as it is printed beside it
+    return sum(ppi < least for least in (FULL_PPI, GOOD_PPI, LEAST_PPI))
+
+
 def ppi_colour(effective_ppi: float) -> tuple[int, int, int]:
     """Return the colour that says how much a camera delivered: green, plain, amber or red."""
-    green, plain, amber, red = _PPI_COLOURS.values()
-    ppi = round(effective_ppi)  # as it is printed beside it
-    if ppi >= FULL_PPI:
-        return green
-    if ppi >= GOOD_PPI:
-        return plain
-    return amber if ppi >= LEAST_PPI else red
+    return tuple(_PPI_COLOURS.values())[ppi_grade(effective_ppi)]
 
 
 def format_time(time_s: float) -> str:
