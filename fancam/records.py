@@ -7,10 +7,11 @@ Pictures are ``numpy.uint8`` HWC RGB, upright, square pixels, sRGB, unless a rec
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ from fancam.geometry import Box, Orientation, Point
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) uint8 RGB."""
+
+Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""A picture or a plane of one, with 8 or 16 bits."""
 
 Progress = Callable[[str, int, int | None], None]
 """Called as ``progress(stage, done, total)``; total is None while it is unknown."""
@@ -150,6 +154,38 @@ class Frame:
         return f"Frame({self.width}x{self.height}, source={self.source.name}, pts={self.pts}, time_s={self.time_s})"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StillPicture:
+    """A photo as its file holds it, upright: in its own colour space and depth, with all that is written back."""
+
+    colour: Samples
+    """(height, width, 3) RGB in the space of ``profile``; grey pictures have three equal channels."""
+    alpha: Samples | None
+    """(height, width) straight alpha in the type of ``colour``; None where everything is opaque."""
+    grey: bool
+    """Whether the file is grey, and is to be written so again."""
+    profile: bytes | None
+    """ICC profile of ``colour`` (of the grey channel where ``grey``); None: sRGB."""
+    exif: bytes | None
+    """EXIF without orientation, thumbnail and sizes, which no longer hold."""
+    xmp: bytes | None
+    dpi: tuple[float, float] | None
+    format: str
+    """As Pillow names it: ``JPEG``, ``PNG``, ``TIFF`` …"""
+    source: Path
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.colour.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.colour.shape[0])
+
+
 # --- faces --------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +235,65 @@ class Face:
         return ((nx - (ax + bx) / 2) * ex + (ny - (ay + by) / 2) * ey) / squared
 
 
+class Embedder(Protocol):
+    """Turns faces into vectors whose angle tells how alike they are."""
+
+    name: str
+    sha256: str
+
+    def embed(
+        self, pictures: Sequence[Picture], landmarks: Sequence[npt.NDArray[np.float32]]
+    ) -> npt.NDArray[np.float32]:
+        """Return (N, dimension) float32 vectors of length 1, one per face.
+
+        Args:
+            pictures: A picture per face, (H, W, 3) uint8 RGB.
+            landmarks: (5, 2) per face, in pixels of its picture.
+        """
+        ...
+
+
+class Landmarker(Protocol):
+    """Finds the landmarks of the one face in each picture."""
+
+    def __call__(self, pictures: Sequence[Picture]) -> list[npt.NDArray[np.float32] | None]:
+        """Return (5, 2) landmarks of the face nearest the middle of each picture; None where there is none."""
+        ...
+
+
+class FaceParser(Protocol):
+    """Tells which pixels of an aligned face are face."""
+
+    name: str
+
+    def masks(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return (N, 512, 512) float32 in [0, 1], 1 on skin, eyes, brows, nose and mouth, for (N, 512, 512, 3) RGB."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FaceOutcome:
+    """What was done to one face of a picture, and how far it moved from what the camera saw."""
+
+    face: Face
+    """In the source."""
+    restorer: str | None
+    """Name of the face prior; None where none touched the face."""
+    strength: float
+    """Of the prior, as used."""
+    skipped: str | None = None
+    """Why the face was left alone: ``turned``, ``too_small``, ``occluded``, ``sharp`` …; None where it was not."""
+    identity: float | None = None
+    """Cosine similarity between the camera's face and the printed one; None where nothing could measure it."""
+    identity_network: float | None = None
+    """The same for the enlargement alone."""
+    landmark_drift: float | None = None
+    """Largest movement of a landmark, in eye distances."""
+    mask_share: float = 0.0
+    """Share of the aligned face square that the prior was blended into."""
+    warnings: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A moment the scan found worth an exact look."""
@@ -230,6 +325,16 @@ class ScoredFace:
     candidate: Candidate
     face: Face
     score: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One step of the chain that was chosen, for ``--explain``."""
+
+    step: str
+    """``upscale``, ``detail``, ``restore``, ``guard`` …"""
+    choice: str
+    reason: str
 
 
 # --- cards --------------------------------------------------------------------------------------------------------
@@ -288,7 +393,8 @@ class CardGeometry:
 class Enhanced:
     """A crop at print size, and what was done to it."""
 
-    pixels: Picture
+    pixels: Samples
+    """(height, width, 3) RGB in the type of the source."""
     upscaler: str
     """Name of the network, or of the plain filter when none was needed."""
     upscaler_sha256: str | None
@@ -299,6 +405,11 @@ class Enhanced:
     """Whether a network added detail that the camera did not deliver."""
     notes: tuple[str, ...] = ()
     """Fallbacks that were taken: a tile redone in fp32, a halved batch …"""
+    detail: float = 1.0
+    """Share of the network's picture; the rest is the plain filter. 0 where no network ran."""
+    delta_e: float | None = None
+    """Mean CIEDE2000 between the source and the result made small again; None where it was not measured."""
+    faces: tuple[FaceOutcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ FRAMINGS = ("face", "bust", "half")
 UPSCALERS = ("realesrgan-x4plus", "realesr-animevideov3", "bicubic", "lanczos")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CARD_FORMATS = ("png", "jpg", "tif")
+RESTORERS = ("none", "auto", "restoreformer", "gfpgan", "codeformer")
+SWITCH = ("on", "off")
+COMPILE = ("auto", "on", "off")
 
 
 def _require(condition: bool, setting: str, value: object, rule: str) -> None:
@@ -119,6 +122,11 @@ class EnhanceSettings:
     """Context on each side of a seam: on a portrait, 48 gave 66 dB and 32 gave 55 (benchmark ``golden``)."""
     batch_tiles: int = 0
     """Tiles per forward pass; 0 chooses by device."""
+    detail: float | None = None
+    """Share of the network's picture in the result, 0 to 1; the rest is the plain filter. None: chosen by how much the
+    print needs to be enlarged."""
+    compile: str = "auto"
+    """Whether the network is compiled: ``auto`` does so where it pays."""
 
     def __post_init__(self) -> None:
         if self.upscaler not in UPSCALERS and not Path(self.upscaler).suffix:
@@ -128,6 +136,52 @@ class EnhanceSettings:
         _require(self.tile_px == 0 or self.tile_px >= 32, "tile_px", self.tile_px, "0 (automatic) or at least 32")
         _require(self.tile_overlap_px >= 32, "tile_overlap_px", self.tile_overlap_px, "at least 32")
         _require(self.batch_tiles >= 0, "batch_tiles", self.batch_tiles, "0 (automatic) or more")
+        _require(self.detail is None or 0 <= self.detail <= 1, "detail", self.detail, "between 0 and 1")
+        if self.compile not in COMPILE:
+            raise unknown_choice("compile", self.compile, COMPILE)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreSettings:
+    """The face prior: a network that draws faces."""
+
+    restore: str = "auto"
+    """``auto`` takes the prior whose licence allows commercial use, where its weights are here, else none; the others
+    by name, or the path of a weight file that spandrel knows."""
+    strength: float = 0.5
+    """Share of the prior's detail in the face, 0 to 1, before the guard lowers it."""
+    min_face_px: int = 32
+    """A face lower than this in the source is left alone: what a prior draws there is somebody else."""
+    max_yaw: float = 0.35
+    """A face turned further than this (see ``Face.yaw_proxy``) is left alone: the priors know frontal faces."""
+
+    def __post_init__(self) -> None:
+        if self.restore not in RESTORERS and not Path(self.restore).suffix:
+            raise unknown_choice("restorer", self.restore, (*RESTORERS, "FILE.pth", "FILE.safetensors"))
+        _require(0 <= self.strength <= 1, "strength", self.strength, "between 0 and 1")
+        _require(self.min_face_px >= 1, "min_face_px", self.min_face_px, "at least 1")
+        _require(self.max_yaw > 0, "max_yaw", self.max_yaw, "above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """What may change between what the camera saw and what is printed."""
+
+    guard: str = "on"
+    """``off`` neither measures nor lowers nor corrects anything."""
+    max_identity_loss: float = 0.05
+    """How much similarity to the camera's face a prior may cost, compared with the enlargement alone."""
+    max_landmark_drift: float = 0.04
+    """How far a landmark may move, in eye distances."""
+    max_delta_e: float = 1.0
+    """Mean colour difference (CIEDE2000) allowed between the input and the result made small again."""
+
+    def __post_init__(self) -> None:
+        if self.guard not in SWITCH:
+            raise unknown_choice("guard", self.guard, SWITCH)
+        _require(0 <= self.max_identity_loss <= 1, "max_identity_loss", self.max_identity_loss, "between 0 and 1")
+        _require(self.max_landmark_drift > 0, "max_landmark_drift", self.max_landmark_drift, "above 0")
+        _require(self.max_delta_e > 0, "max_delta_e", self.max_delta_e, "above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +218,8 @@ class Settings:
     pick: PickSettings = field(default_factory=PickSettings)
     crop: CropSettings = field(default_factory=CropSettings)
     enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
+    restore: RestoreSettings = field(default_factory=RestoreSettings)
+    guard: GuardSettings = field(default_factory=GuardSettings)
     card: CardSettings = field(default_factory=CardSettings)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
