@@ -210,6 +210,34 @@ class CardSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoSettings:
+    """Size and format of whole pictures, for ``enhance``."""
+
+    scale: float | None = None
+    """Pixels of the result per pixel of the picture. One of scale, long edge and size is given; 2 where none is."""
+    long_edge_px: int | None = None
+    size: str | None = None
+    """Paper size to fill, such as ``55x85mm`` or a name from ``printing/sizes.toml``; what does not fit is cut off."""
+    dpi: float = 300.0
+    """Of the result when ``size`` is given; otherwise the picture keeps its own."""
+    format: str = "same"
+    """Ending of the result; ``same`` keeps that of the picture."""
+    quality: int = 95
+    """Of JPEG, AVIF and HEIC."""
+
+    def __post_init__(self) -> None:
+        _require(self.scale is None or 0.1 <= self.scale <= 16, "scale", self.scale, "between 0.1 and 16")
+        _require(
+            self.long_edge_px is None or 64 <= self.long_edge_px <= 100_000,
+            "long_edge_px", self.long_edge_px, "between 64 and 100000",
+        )  # fmt: skip
+        given = [name for name in ("scale", "long_edge_px", "size") if getattr(self, name) is not None]
+        _require(len(given) <= 1, "size of the result", " and ".join(given), "one of scale, long edge and size")
+        _require(36 <= self.dpi <= 4800, "dpi", self.dpi, "between 36 and 4800")
+        _require(1 <= self.quality <= 100, "quality", self.quality, "between 1 and 100")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All stages of a run."""
 
@@ -221,6 +249,7 @@ class Settings:
     restore: RestoreSettings = field(default_factory=RestoreSettings)
     guard: GuardSettings = field(default_factory=GuardSettings)
     card: CardSettings = field(default_factory=CardSettings)
+    photo: PhotoSettings = field(default_factory=PhotoSettings)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return the settings as plain values, for the manifest."""
