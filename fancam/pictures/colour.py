@@ -20,6 +20,10 @@ _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.HIGHRESPRECALC
 _ADOBE_RGB_PRIMARIES = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 _D65 = (0.3127, 0.3290)
 _ADOBE_RGB_GAMMA = 563 / 256
+_SRGB_PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))  # IEC 61966-2-1
+
+SRGB_CURVE = 0.0
+"""Stands for sRGB's curve where an exponent is asked for: it is a straight piece and a power, not one exponent."""
 
 
 @functools.cache
@@ -50,6 +54,42 @@ def profile_description(profile: bytes) -> str | None:
         return None
 
 
+def fitting_profile(profile: bytes | None, mode: str) -> tuple[bytes | None, list[str]]:
+    """Return the profile if it can be used for pictures of this mode, and otherwise why not.
+
+    Args:
+        profile: The embedded ICC profile, if any.
+        mode: L, RGB or CMYK. Grey may be tagged with an RGB profile: it then means equal parts of its primaries.
+    """
+    if profile is None:
+        return None, []
+    problem = _misfit(profile, mode)
+    return (None, [problem]) if problem else (profile, [])
+
+
+@functools.lru_cache(maxsize=32)
+def _misfit(profile: bytes, mode: str) -> str:
+    """Return why the profile cannot be used, empty where it can."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        space = source.profile.xcolor_space.strip()
+        if space == "RGB" and mode == "L":
+            mode = "RGB"
+        if {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space) != mode:
+            return f"the embedded {space} profile does not fit a picture of mode {mode}"
+        _transformed(Image.new(mode, (1, 1)), source)
+    except (ImageCms.PyCMSError, OSError):
+        return "the embedded colour profile is damaged: the picture was read as sRGB"
+    return ""
+
+
+def is_srgb(profile: bytes | None) -> bool:
+    """Whether RGB pixels under this (usable) profile are sRGB already, under whatever name."""
+    if profile is None:
+        return True
+    return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip() == "RGB" and _is_srgb(profile)
+
+
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, list[str]]:
     """Convert a picture without transparency to sRGB.
 
@@ -65,21 +105,51 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, lis
     """
     if image.mode == "LAB":
         return _transformed(image, ImageCms.createProfile("LAB")), []
-    if profile is None:
-        warnings = ["CMYK without a profile: the colours are approximate"] if image.mode == "CMYK" else []
+    usable, warnings = fitting_profile(profile, image.mode)
+    if usable is None:
+        if profile is None and image.mode == "CMYK":
+            warnings = ["CMYK without a profile: the colours are approximate"]
         return image.convert("RGB"), warnings
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        space = source.profile.xcolor_space.strip()
-        if space == "RGB" and image.mode == "L":
-            image = image.convert("RGB")  # grey tagged with an RGB profile: equal parts of its primaries
-        if {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space) != image.mode:
-            return image.convert("RGB"), [f"the embedded {space} profile does not fit a picture of mode {image.mode}"]
-        if space == "RGB" and _is_srgb(profile):
+    source = ImageCms.ImageCmsProfile(io.BytesIO(usable))
+    if source.profile.xcolor_space.strip() == "RGB":
+        image = image.convert("RGB")  # grey tagged with an RGB profile
+        if _is_srgb(usable):
             return image, []
-        return _transformed(image, source), []
-    except (ImageCms.PyCMSError, OSError):
-        return image.convert("RGB"), ["the embedded colour profile is damaged: the picture was read as sRGB"]
+    return _transformed(image, source), []
+
+
+# --- grey and RGB profiles of the same curve ----------------------------------------------------------------------
+
+
+def grey_profile_like(profile: bytes) -> bytes | None:
+    """Return the grey profile under which grey looks as equal parts of red, green and blue do under this RGB profile.
+
+    None where the profile is not made of a matrix and one common curve.
+    """
+    tags = _icc_tags(profile)
+    curves = [tags.get(name) for name in (b"rTRC", b"gTRC", b"bTRC")]
+    if b"A2B0" in tags or curves[0] is None or curves != [curves[0]] * 3:
+        return None
+    return _packed_profile("Grey", b"GRAY", [(b"kTRC", curves[0])])
+
+
+def rgb_profile_like(profile: bytes) -> bytes | None:
+    """Return the RGB profile (sRGB's primaries) under which equal parts look as grey does under this grey profile.
+
+    None where the profile is not made of one curve.
+    """
+    tags = _icc_tags(profile)
+    if b"A2B0" in tags or b"kTRC" not in tags:
+        return None
+    return _matrix_profile("RGB with the curve of a grey profile", _SRGB_PRIMARIES, _D65, tags[b"kTRC"])
+
+
+def _icc_tags(profile: bytes) -> dict[bytes, bytes]:
+    """Return the tagged elements of a profile (ICC.1:2022, 7.3) by signature."""
+    (count,) = struct.unpack_from(">I", profile, 128)
+    count = min(count, (len(profile) - 132) // 12)
+    entries = (struct.unpack_from(">4s2I", profile, 132 + 12 * index) for index in range(count))
+    return {name: profile[start : start + size] for name, start, size in entries}
 
 
 def _transformed(image: Image.Image, source: ImageCms.ImageCmsProfile | ImageCms.core.CmsProfile) -> Image.Image:
@@ -120,26 +190,44 @@ def matrix_profile(
         description: ASCII.
         primaries: (x, y) chromaticities of red, green and blue.
         white: (x, y) chromaticity of the white point; it is adapted to D50 with the Bradford matrix.
-        gamma: Exponent from encoded to linear, below 256.
+        gamma: Exponent from encoded to linear, below 256; ``SRGB_CURVE`` for the curve of IEC 61966-2-1.
     """
-    text = description.encode("ascii") + b"\0"
-    tags: list[tuple[bytes, bytes]] = [
-        (b"desc", b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(78)),
-        (b"cprt", b"text" + bytes(4) + b"No copyright, use freely\0"),
-        (b"wtpt", _xyz_tag(_D50)),
-    ]
+    if gamma == SRGB_CURVE:
+        encoded = np.linspace(0, 1, 1024)
+        linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+        curve = b"curv" + bytes(4) + struct.pack(">I", linear.size) + np.rint(linear * 65535).astype(">u2").tobytes()
+    else:
+        curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256))  # u8Fixed8Number
+    return _matrix_profile(description, primaries, white, curve)
+
+
+def _matrix_profile(
+    description: str, primaries: Sequence[tuple[float, float]], white: tuple[float, float], curve: bytes
+) -> bytes:
     columns = _rgb_to_xyz_d50(primaries, white)
-    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256))  # u8Fixed8Number
+    tags: list[tuple[bytes, bytes]] = []
     for index, name in enumerate("rgb"):
         tags.append((f"{name}XYZ".encode(), _xyz_tag(columns[:, index])))
         tags.append((f"{name}TRC".encode(), curve))
+    return _packed_profile(description, b"RGB ", tags)
+
+
+def _packed_profile(description: str, space: bytes, own_tags: list[tuple[bytes, bytes]]) -> bytes:
+    """Return a display profile of these tags, those that every profile has before them."""
+    text = description.encode("ascii") + b"\0"
+    tags = [
+        (b"desc", b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(78)),
+        (b"cprt", b"text" + bytes(4) + b"No copyright, use freely\0"),
+        (b"wtpt", _xyz_tag(_D50)),
+        *own_tags,
+    ]
     table, body = b"", b""
     start = 128 + 4 + 12 * len(tags)
     for signature, data in tags:
         table += signature + struct.pack(">II", start + len(body), len(data))
         body += data + bytes(-len(data) % 4)
     size = start + len(body)
-    header = struct.pack(">I4xI4s4s4s", size, 0x02400000, b"mntr", b"RGB ", b"XYZ ")
+    header = struct.pack(">I4xI4s4s4s", size, 0x02400000, b"mntr", space, b"XYZ ")
     header += struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
     header += struct.pack(">3i", *(round(v * 65536) for v in _D50))
     return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body

@@ -1,123 +1,159 @@
-"""Write 16-bit RGB, RGBA and grey as PNG and TIFF. Pillow cannot hold 16-bit RGB, and OpenCV writes no metadata."""
+"""Write PNG with 16 bits, and TIFF with 8 or 16: Pillow cannot hold 16-bit RGB, and OpenCV writes no metadata."""
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from fancam.pictures.metadata import XMP_PNG_KEYWORD, XMP_TIFF_TAG, PictureMetadata, exif_of, rational, xmp_packet
+from fancam.pictures.ifd import (
+    BYTE,
+    LONG,
+    RATIONAL,
+    RESOLUTION_UNIT,
+    SHORT,
+    UNDEFINED,
+    X_RESOLUTION,
+    Y_RESOLUTION,
+    Directory,
+    Field,
+    Fields,
+    directories,
+    rational,
+)
+from fancam.records import Samples
 
+XMP_TIFF_TAG = 700
+"""Tag that holds the packet in TIFF (XMP specification part 3, 2.4)."""
+XMP_PNG_KEYWORD = "XML:com.adobe.xmp"
+"""Keyword of the iTXt chunk that holds the packet in PNG (XMP specification part 3, 2.5)."""
 _STRIP_BYTES = 1 << 18
 """Aim for the size of a TIFF strip before compression."""
+ICC_TIFF_TAG = 34675
+"""InterColorProfile (ICC.1:2022, annex B.4)."""
+
+Resolution = tuple[float, float]
+"""Pixels per inch, across and down."""
 
 
 def deep_png(
-    pixels: npt.NDArray[np.uint16], *, dpi: float, profile: bytes | None, metadata: PictureMetadata
-) -> bytes:  # fmt: skip
+    pixels: npt.NDArray[np.uint16], *, resolution: Resolution | None, profile: bytes | None, exif: bytes, xmp: bytes
+) -> bytes:
     """Return a PNG file (W3C PNG, third edition) with 16 bits per sample.
 
     Args:
-        pixels: (height, width), (height, width, 3) or (height, width, 4) uint16.
-        dpi: Pixels per inch, kept as whole pixels per metre.
+        pixels: (height, width), or (height, width, channels) with 2 for grey and alpha, 3 or 4 channels.
+        resolution: Kept as whole pixels per metre.
         profile: ICC profile or None.
-        metadata: Goes into eXIf and iTXt.
+        exif: Goes into eXIf, beginning with its byte order mark; left out when empty.
+        xmp: Packet for iTXt; left out when empty.
     """
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    colour_type = {1: 0, 3: 2, 4: 6}[channels]
-    per_metre = round(dpi / 0.0254)
+    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     chunks = [(b"IHDR", struct.pack(">2I5B", width, height, 16, colour_type, 0, 0, 0))]
     if profile is not None:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
-    chunks.append((b"pHYs", struct.pack(">2IB", per_metre, per_metre, 1)))
-    chunks.append((b"eXIf", exif_of(metadata, dpi).tobytes().removeprefix(b"Exif\0\0")))
-    # keyword, no compression, no language, no translated keyword, text
-    chunks.append((b"iTXt", XMP_PNG_KEYWORD.encode() + b"\0\0\0\0\0" + xmp_packet(metadata)))
-    chunks.append((b"IDAT", zlib.compress(_png_rows(pixels, 2 * channels), 6)))
+    if resolution is not None:
+        per_metre = [round(dpi / 0.0254) for dpi in resolution]
+        chunks.append((b"pHYs", struct.pack(">2IB", *per_metre, 1)))
+    if exif:
+        chunks.append((b"eXIf", exif))
+    if xmp:  # keyword, no compression, no language, no translated keyword, text
+        chunks.append((b"iTXt", XMP_PNG_KEYWORD.encode() + b"\0\0\0\0\0" + xmp))
+    # Level 6 in pieces: a scan of 100 megapixels has 600 MB, and no copy of it is needed.
+    compressor = zlib.compressobj(6)
+    data = b"".join(compressor.compress(rows) for rows in _png_rows(pixels, 2 * channels)) + compressor.flush()
+    chunks += [(b"IDAT", data[i : i + _LARGEST_CHUNK]) for i in range(0, len(data), _LARGEST_CHUNK)]
     chunks.append((b"IEND", b""))
     body = b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+        part
+        for name, data in chunks
+        for part in (struct.pack(">I", len(data)), name, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(name))))
     )
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def _png_rows(pixels: npt.NDArray[np.uint16], pixel_bytes: int) -> bytes:
-    """Return the rows in network byte order, each less the row above (filter type 2, Up), which suits photos."""
-    height = pixels.shape[0]
-    rows = pixels.astype(">u2").view(np.uint8).reshape(height, pixels.shape[1] * pixel_bytes)
-    filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
-    filtered[:, 0] = 2
-    filtered[0, 1:] = rows[0]  # the row above the first one is zero
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # modulo 256, as the standard wants
-    return filtered.tobytes()
+_LARGEST_CHUNK = (1 << 31) - 1
+"""Lengths of chunks are 31 bits (W3C PNG, third edition, 5.3)."""
 
 
-def deep_tiff(
-    pixels: npt.NDArray[np.uint16], *, dpi: float, profile: bytes | None, metadata: PictureMetadata
-) -> bytes:  # fmt: skip
-    """Return a little-endian TIFF 6.0 file with 16 bits per sample, deflated in strips, horizontal differencing.
+def _png_rows(pixels: npt.NDArray[np.uint16], pixel_bytes: int) -> Iterator[bytes]:
+    """Yield rows in network byte order, each less the row above (filter type 2, Up), which suits photos."""
+    row_bytes = pixels.shape[1] * pixel_bytes
+    step = max(_STRIP_BYTES // row_bytes, 1)
+    above = np.zeros(row_bytes, np.uint8)  # the row above the first one is zero
+    for y in range(0, len(pixels), step):
+        rows = pixels[y : y + step].astype(">u2").view(np.uint8).reshape(-1, row_bytes)
+        filtered = np.empty((len(rows), row_bytes + 1), np.uint8)
+        filtered[:, 0] = 2
+        np.subtract(rows[0], above, out=filtered[0, 1:])  # modulo 256, as the standard wants
+        np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+        above = rows[-1]
+        yield filtered.tobytes()
+
+
+def tiff(pixels: Samples, *, resolution: Resolution | None, profile: bytes | None, fields: Fields, xmp: bytes) -> bytes:
+    """Return a TIFF 6.0 file, deflated in strips, horizontal differencing, in the byte order of ``fields``.
 
     Args:
-        pixels: (height, width), (height, width, 3) or (height, width, 4) uint16.
-        dpi: Pixels per inch, kept as a fraction.
+        pixels: (height, width), or (height, width, channels) with 2 for grey and alpha, 3 or 4 channels; uint8 or
+            uint16.
+        resolution: Kept as a fraction.
         profile: ICC profile or None.
-        metadata: Goes into Software, ImageDescription and XMP (tag 700).
+        fields: Descriptive fields, and the Exif and GPS directories.
+        xmp: Packet for tag 700; left out when empty.
     """
     height, width = pixels.shape[:2]
-    samples = pixels.reshape(height, width, -1).astype("<u2")
+    samples = pixels.reshape(height, width, -1)
     channels = samples.shape[2]
-    difference = samples.copy()
-    difference[:, 1:] -= samples[:, :-1]
-    rows_per_strip = max(_STRIP_BYTES // (2 * width * channels), 1)
-    strips = [zlib.compress(difference[y : y + rows_per_strip].tobytes(), 6) for y in range(0, height, rows_per_strip)]
+    rows_per_strip = max(_STRIP_BYTES // (samples.itemsize * width * channels), 1)
+    strips = list(_tiff_strips(samples, rows_per_strip, fields.order))
     offsets, position = [], 8
     for strip in strips:
         offsets.append(position)
         position += len(strip) + len(strip) % 2  # every offset is even (TIFF 6.0, section 2)
-    short, long, text, fraction, byte, undefined = 3, 4, 2, 5, 1, 7
-    exif = exif_of(metadata, dpi)
-    entries: list[tuple[int, int, int, bytes]] = [
-        (256, long, 1, struct.pack("<I", width)),
-        (257, long, 1, struct.pack("<I", height)),
-        (258, short, channels, struct.pack(f"<{channels}H", *[16] * channels)),
-        (259, short, 1, struct.pack("<H", 8)),  # Compression: deflate (Adobe Photoshop TIFF Technical Notes, 2002)
-        (262, short, 1, struct.pack("<H", 1 if channels == 1 else 2)),  # BlackIsZero or RGB
-        (273, long, len(strips), struct.pack(f"<{len(strips)}I", *offsets)),
-        (277, short, 1, struct.pack("<H", channels)),
-        (278, long, 1, struct.pack("<I", rows_per_strip)),
-        (279, long, len(strips), struct.pack(f"<{len(strips)}I", *map(len, strips))),
-        (282, fraction, 1, struct.pack("<2I", *rational(dpi))),
-        (283, fraction, 1, struct.pack("<2I", *rational(dpi))),
-        (284, short, 1, struct.pack("<H", 1)),  # PlanarConfiguration: chunky
-        (296, short, 1, struct.pack("<H", 2)),  # ResolutionUnit: inch
-        (317, short, 1, struct.pack("<H", 2)),  # Predictor: horizontal differencing
-    ]
-    for tag in (270, 305):  # ImageDescription, Software
-        if tag in exif:
-            value = str(exif[tag]).encode("ascii") + b"\0"
-            entries.append((tag, text, len(value), value))
-    if channels == 4:
-        entries.append((338, short, 1, struct.pack("<H", 2)))  # ExtraSamples: straight alpha
-    xmp = xmp_packet(metadata)
-    entries.append((XMP_TIFF_TAG, byte, len(xmp), xmp))
+
+    def entry(kind: int, *values: int) -> Field:
+        return fields.entry(kind, values)
+
+    main: Directory = {
+        **fields.main,
+        256: entry(LONG, width),
+        257: entry(LONG, height),
+        258: entry(SHORT, *[8 * samples.itemsize] * channels),
+        259: entry(SHORT, 8),  # Compression: deflate (Adobe Photoshop TIFF Technical Notes, 2002)
+        262: entry(SHORT, 1 if channels < 3 else 2),  # BlackIsZero or RGB
+        273: entry(LONG, *offsets),
+        277: entry(SHORT, channels),
+        278: entry(LONG, rows_per_strip),
+        279: entry(LONG, *map(len, strips)),
+        284: entry(SHORT, 1),  # PlanarConfiguration: chunky
+        317: entry(SHORT, 2),  # Predictor: horizontal differencing
+    }
+    if resolution is not None:
+        main[X_RESOLUTION], main[Y_RESOLUTION] = (entry(RATIONAL, *rational(dpi)) for dpi in resolution)
+        main[RESOLUTION_UNIT] = entry(SHORT, 2)  # inch
+    if channels in (2, 4):
+        main[338] = entry(SHORT, 2)  # ExtraSamples: straight alpha
+    if xmp:
+        main[XMP_TIFF_TAG] = Field(BYTE, len(xmp), xmp)
     if profile is not None:
-        entries.append((34675, undefined, len(profile), profile))
-    pixels_part = b"".join(strip + bytes(len(strip) % 2) for strip in strips)
-    return struct.pack("<2sHI", b"II", 42, position) + pixels_part + _directory(sorted(entries), position)
+        main[ICC_TIFF_TAG] = Field(UNDEFINED, len(profile), profile)
+    mark = b"II" if fields.order == "<" else b"MM"
+    head = struct.pack(f"{fields.order}2sHI", mark, 42, position)
+    padded = (part for strip in strips for part in (strip, bytes(len(strip) % 2)))
+    described = Fields(fields.order, main, fields.exif, fields.gps, fields.interop)
+    return b"".join((head, *padded, directories(described, position)))
 
 
-def _directory(entries: list[tuple[int, int, int, bytes]], position: int) -> bytes:
-    """Return the image file directory at this position, the values that do not fit it behind."""
-    values_at = position + 2 + 12 * len(entries) + 4
-    table, values = struct.pack("<H", len(entries)), b""
-    for tag, kind, count, data in entries:
-        if len(data) <= 4:
-            field = data.ljust(4, b"\0")
-        else:
-            field = struct.pack("<I", values_at + len(values))
-            values += data + bytes(len(data) % 2)
-        table += struct.pack("<2HI", tag, kind, count) + field
-    return table + struct.pack("<I", 0) + values
+def _tiff_strips(samples: Samples, rows_per_strip: int, order: str) -> Iterator[bytes]:
+    kind = samples.dtype.newbyteorder("<" if order == "<" else ">")
+    for y in range(0, len(samples), rows_per_strip):
+        rows = samples[y : y + rows_per_strip].astype(kind)
+        difference = rows.copy()
+        np.subtract(rows[:, 1:], rows[:, :-1], out=difference[:, 1:])  # modulo 2^bits
+        yield zlib.compress(difference.tobytes(), 6)

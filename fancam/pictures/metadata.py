@@ -6,26 +6,21 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from fancam.errors import NotMediaError
 from fancam.pictures.colour import profile_description
-from fancam.pictures.read import opened_picture
-
-FANCAM_NAMESPACE = "urn:fancam:provenance/1.0/"
-"""Namespace of the fields that no standard vocabulary has."""
-XMP_TIFF_TAG = 700
-"""Tag that holds the packet in TIFF (XMP specification part 3, 2.4)."""
-XMP_PNG_KEYWORD = "XML:com.adobe.xmp"
-"""Keyword of the iTXt chunk that holds the packet in PNG (XMP specification part 3, 2.5)."""
+from fancam.pictures.deep import XMP_PNG_KEYWORD
+from fancam.pictures.ifd import rational
+from fancam.pictures.opening import opened_picture
+from fancam.pictures.xmp import FANCAM_NAMESPACE, RDF, Name, xml_text
 
 _NAMESPACES = {
-    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "rdf": RDF,
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "dc": "http://purl.org/dc/elements/1.1/",
     "fancam": FANCAM_NAMESPACE,
@@ -44,8 +39,6 @@ _EXIF_SHOWN = (
     ExifTags.Base.ResolutionUnit,
 )
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
-# XML 1.0, production 2 (Char): what may stand in a document at all, escaped or not.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 FieldValue = str | int | float | bool | None | Sequence[str | int | float]
 
@@ -81,31 +74,15 @@ def exif_of(metadata: PictureMetadata, dpi: float) -> Image.Exif:
     return exif
 
 
-def rational(dpi: float) -> tuple[int, int]:
-    """Return the resolution as (numerator, denominator) that fit 32 bits."""
-    nearest = Fraction(dpi).limit_denominator(100_000)
-    return nearest.numerator, nearest.denominator
-
-
 def xmp_packet(metadata: PictureMetadata) -> bytes:
     """Return the metadata as an XMP packet (ISO 16684-1): UTF-8 RDF/XML, read-only, the same for the same input.
 
     Raises:
         ValueError: A field's name is not snake_case.
     """
-    properties = []
-    if metadata.software:
-        properties.append(f"<xmp:CreatorTool>{_text(metadata.software)}</xmp:CreatorTool>")
-    if metadata.source:
-        properties.append(f"<dc:source>{_text(metadata.source)}</dc:source>")
-    if metadata.description:
-        item = f'<rdf:li xml:lang="x-default">{_text(metadata.description)}</rdf:li>'
-        properties.append(f"<dc:description><rdf:Alt>{item}</rdf:Alt></dc:description>")
-    for name, value in metadata.fields.items():
-        if not _FIELD_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no snake_case name")
-        if value is not None:
-            properties.append(f"<fancam:{name}>{_value(value)}</fancam:{name}>")
+    prefixes = {uri: prefix for prefix, uri in _NAMESPACES.items()}
+    found = xmp_properties(metadata)
+    properties = [f"<{prefixes[uri]}:{name}>{value}</{prefixes[uri]}:{name}>" for (uri, name), value in found.items()]
     names = "".join(f" xmlns:{key}={quoteattr(uri)}" for key, uri in _NAMESPACES.items() if key != "rdf")
     body = "\n   ".join(properties)
     return (
@@ -119,17 +96,37 @@ def xmp_packet(metadata: PictureMetadata) -> bytes:
     ).encode()
 
 
+def xmp_properties(metadata: PictureMetadata) -> dict[Name, str]:
+    """Return the metadata as XMP properties: name to what stands inside its element.
+
+    The prefix ``rdf`` must be declared where they are put.
+
+    Raises:
+        ValueError: A field's name is not snake_case.
+    """
+    found: dict[Name, str] = {}
+    if metadata.software:
+        found[_NAMESPACES["xmp"], "CreatorTool"] = xml_text(metadata.software)
+    if metadata.source:
+        found[_NAMESPACES["dc"], "source"] = xml_text(metadata.source)
+    if metadata.description:
+        item = f'<rdf:li xml:lang="x-default">{xml_text(metadata.description)}</rdf:li>'
+        found[_NAMESPACES["dc"], "description"] = f"<rdf:Alt>{item}</rdf:Alt>"
+    for name, value in metadata.fields.items():
+        if not _FIELD_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no snake_case name")
+        if value is not None:
+            found[FANCAM_NAMESPACE, name] = _value(value)
+    return found
+
+
 def _value(value: FieldValue) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         items = "".join(f"<rdf:li>{_value(item)}</rdf:li>" for item in value)
         return f"<rdf:Seq>{items}</rdf:Seq>"
     if isinstance(value, bool):
         return "True" if value else "False"  # XMP spells its booleans so (ISO 16684-1, 8.2.1.1)
-    return _text(str(value))
-
-
-def _text(value: str) -> str:
-    return escape(_NOT_XML.sub("\ufffd", value))
+    return xml_text(str(value))
 
 
 def _ascii(value: str) -> str:

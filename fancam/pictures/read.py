@@ -1,40 +1,21 @@
-"""Read a still picture: any common format in, upright 8-bit sRGB out."""
+"""Read a still picture: as its file holds it, or as upright 8-bit sRGB."""
 
 from __future__ import annotations
 
-import functools
-import importlib
-import struct
-import threading
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-import cv2
 import numpy as np
-import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
-from fancam.errors import (
-    InputNotFoundError,
-    InputUnreadableError,
-    NotMediaError,
-    PictureTooLargeError,
-    TruncatedInputError,
-    UnsupportedMediaError,
-)
-from fancam.pictures.colour import adobe_rgb_profile, to_srgb
-from fancam.pictures.sniff import SAMPLE_BYTES, Kind, is_cut_off, sniff
-from fancam.records import Frame, Orientation, Picture
-
-MAX_PIXELS = 1 << 28
-"""268 megapixels, 805 MB as RGB: above the largest phone sensors (200 megapixels), far below a decompression bomb."""
-
-_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "GIF", "JPEG2000", "PPM", "PSD", "QOI")
-"""What is opened; the JPEG opener takes MPO as well. Pillow knows more names, among them stubs that cannot decode and
-EPS, which starts Ghostscript."""
+from fancam.pictures.colour import adobe_rgb_profile, fitting_profile, grey_profile_like, is_srgb, to_srgb
+from fancam.pictures.colour_tags import ColourTags, colour_tags, profile_of
+from fancam.pictures.decode import Decoded, decoded, to_8_bit
+from fancam.pictures.ifd import Fields, descriptive, exif_bytes, parse_exif, read_fields
+from fancam.pictures.opening import MAX_PIXELS, checked_picture
+from fancam.pictures.xmp import XmpError, kept_packet
+from fancam.records import Frame, Orientation, Picture, Samples, StillPicture
 
 # EXIF 2.32 table 6: what each value of Orientation asks for, as "mirror left to right, then turn clockwise".
 _ORIENTATIONS = {
@@ -47,32 +28,20 @@ _ORIENTATIONS = {
     7: Orientation(1, mirrored=True),
     8: Orientation(3),
 }
-
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    IndexError,
-    KeyError,
-    TypeError,
-)
-"""What Pillow's decoders are known to raise on damaged files."""
-
-_open_lock = threading.Lock()
+_SRGB_GAMMA = 0.45455
+"""What PNG's gAMA says of sRGB (W3C PNG, third edition, 11.3.2.5)."""
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
-    """Read a still picture.
+    """Read a still picture as detectors and cards want it.
 
     The first picture of a file that holds several. Turned upright by its EXIF orientation, converted to sRGB from the
     embedded profile (or from Adobe RGB where a camera says so in EXIF), 16-bit samples rounded to 8, transparency
     laid on white. What had to be assumed is in ``Frame.warnings``.
 
     Args:
-        path: JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, JPEG 2000, PPM, PSD or QOI; HEIC where pillow-heif is installed.
+        path: JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, JPEG 2000, PPM, PSD or QOI; HEIC where pi-heif or pillow-heif is
+            installed.
         max_pixels: Refuse pictures with more pixels, before they are decoded.
 
     Returns:
@@ -86,251 +55,209 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
         UnsupportedMediaError: The format is known but cannot be decoded here.
         PictureTooLargeError: It has more than ``max_pixels`` pixels.
     """
-    kind = sniff(_head(path))
-    if kind is Kind.HEIF and not _heif_opener():
-        raise UnsupportedMediaError(
-            "HEIC pictures need an extra decoder",
-            item=path,
-            remedy="pip install pillow-heif, or save it as JPEG",
-        )
-    if kind in (Kind.CAMERA_RAW, Kind.JPEG_XL):
-        raise UnsupportedMediaError(
-            f"{kind.value} cannot be decoded", item=path, remedy="save it as JPEG, PNG or TIFF first"
-        )
-    with opened_picture(path) as image:
-        pixels_claimed = image.width * image.height
-        if pixels_claimed > max_pixels:
-            raise PictureTooLargeError(
-                f"{image.width}x{image.height} is more than the limit of {max_pixels / 1e6:.0f} megapixels",
-                item=path,
-                remedy="make it smaller first",
-            )
-        if image.format == "TIFF" and _is_raw_tiff(image):
-            raise UnsupportedMediaError(
-                f"{Kind.CAMERA_RAW.value} cannot be decoded", item=path, remedy="save it as JPEG, PNG or TIFF first"
-            )
-        return _decoded(image, path)
+    read = _read(path, max_pixels)
+    laid = ("has transparency: it was laid on white",) if read.still.alpha is not None else ()
+    return Frame(srgb_view(read.still), source=path, warnings=(*read.found, *laid))
 
 
-def looks_like_picture(path: Path) -> bool:
-    """Whether the file is a still picture, by its first bytes; animated GIF, PNG and AVIF files count as video.
+def read_still(path: Path, *, max_pixels: int = MAX_PIXELS) -> StillPicture:
+    """Read a still picture with all that is written back: its own colour space, its depth, alpha, EXIF, XMP, DPI.
 
-    A picture whose format cannot be decoded here is a picture all the same: ``read_picture`` says what is wrong.
-    False for what is missing, unreadable or a folder.
+    The first picture of a file that holds several, turned upright. RGB and grey samples keep their values and their
+    profile, so no colour is clipped; CMYK and LAB are converted to 8-bit sRGB and ``warnings`` says so. PNG, TIFF,
+    PPM and grey JPEG 2000 keep 16 bits. Colour tags (cICP, nclx) and Adobe RGB named in EXIF become the profile that
+    says the same.
+
+    Args:
+        path: As for ``read_picture``.
+        max_pixels: Refuse pictures with more pixels, before they are decoded.
+
+    Returns:
+        The picture. Its EXIF has lost what no longer holds (orientation, thumbnail, sizes, a maker's note that cannot
+        be moved), its XMP has the orientation 1; ``dpi`` is None where the file states no resolution.
+
+    Raises:
+        InputError: As ``read_picture`` does.
     """
-    try:
-        kind = sniff(_head(path))
-    except (InputNotFoundError, InputUnreadableError, TruncatedInputError):
-        return False
-    if kind is Kind.MAYBE_ANIMATED:
-        try:
-            with opened_picture(path) as image:
-                return not getattr(image, "is_animated", False)
-        except (NotMediaError, TruncatedInputError):
-            return True
-    return kind is not Kind.OTHER
+    return _read(path, max_pixels).still
 
 
-@functools.cache
-def picture_suffixes() -> frozenset[str]:
-    """Return the file name endings of the formats that can be read here: lower case, with the dot."""
-    Image.init()
-    formats = {*_FORMATS, "MPO", *(["HEIF"] if _heif_opener() else [])}
-    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
+def srgb_view(still: StillPicture) -> Picture:
+    """Return a still picture as detectors and comparisons want it: what ``read_picture`` makes of the same file.
+
+    Returns:
+        (height, width, 3) uint8 sRGB, on white where there is transparency. It shares its memory with the picture
+        where nothing had to be changed.
+    """
+    colour = to_8_bit(still.colour)
+    if not is_srgb(still.profile):
+        image = Image.fromarray(np.ascontiguousarray(colour[..., 0]) if still.grey else colour)
+        colour = np.array(to_srgb(image, still.profile)[0])
+    if still.alpha is None:
+        return np.ascontiguousarray(colour)
+    return cast("Picture", on_white(colour, to_8_bit(still.alpha)))
 
 
-@functools.cache
-def _heif_opener() -> bool:
-    """Register the HEIC decoder if it is installed."""
-    try:
-        importlib.import_module("pillow_heif").register_heif_opener()
-    except ImportError:
-        return False
-    return True
+def on_white(colour: Samples, alpha: Samples) -> Samples:
+    """Return RGB over white paper, mixed in encoded values as browsers and editors do.
+
+    Args:
+        colour: (height, width, channels).
+        alpha: (height, width) of the same type.
+    """
+    most = np.iinfo(colour.dtype).max
+    result = np.empty_like(colour, order="C")
+    for row in range(0, len(colour), 256):  # in pieces: the products need 64 bits
+        part = slice(row, row + 256)
+        share = alpha[part, :, np.newaxis].astype(np.uint64)
+        result[part] = (colour[part] * share + most * (most - share) + most // 2) // most
+    return result
 
 
-def _head(path: Path) -> bytes:
-    """Return the first bytes of the file."""
-    try:
-        if path.is_dir():
-            raise InputUnreadableError("is a folder, not a picture", item=path, remedy="name a file in it")
-        if not path.is_file():
-            raise InputNotFoundError("no such file", item=path, remedy="check the path")
-        with path.open("rb") as file:
-            head = file.read(SAMPLE_BYTES)
-    except PermissionError as error:
-        raise InputUnreadableError("no permission to read it", item=path, remedy="check its rights") from error
-    except OSError as error:
-        raise InputUnreadableError(f"cannot be read ({error.strerror})", item=path, remedy="check the disk") from error
-    if not head:
-        raise TruncatedInputError("the file is empty", item=path, remedy="copy it again from its source")
-    return head
+@dataclass(frozen=True, slots=True)
+class _Read:
+    still: StillPicture
+    found: tuple[str, ...]
+    """The warnings that hold for the sRGB view as well."""
 
 
-@contextmanager
-def opened_picture(path: Path) -> Iterator[Image.Image]:
-    """Open the file with Pillow; only its header is read. Errors while opening are turned into ours."""
-    formats = [*_FORMATS, *(["HEIF"] if _heif_opener() else [])]
-    try:
-        # Pillow's own limit is a global and lower than ours; ours is checked before anything is decoded.
-        with _open_lock, _quiet():
-            pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            try:
-                image = Image.open(path, formats=formats)
-            finally:
-                Image.MAX_IMAGE_PIXELS = pillow_limit
-    except UnidentifiedImageError as error:
-        raise _unidentified(path) from error
-    except _DECODER_ERRORS as error:
-        raise _damaged(path, error) from error
-    with image:
-        yield image
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Pillow's warnings about odd but readable files off the user's terminal."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
-
-
-_COPY_AGAIN = "copy it again from its source, or open and save it in a picture editor"
-
-
-def _unidentified(path: Path) -> NotMediaError | TruncatedInputError:
-    if sniff(_head(path)) is Kind.OTHER:
-        return NotMediaError("not a picture that can be read", item=path, remedy="give a JPEG, PNG, WebP or TIFF file")
-    if is_cut_off(path):
-        return TruncatedInputError("the picture is cut off", item=path, remedy=_COPY_AGAIN)
-    return NotMediaError(
-        "its header is damaged, or asks for a variant of the format that cannot be decoded",
-        item=path, remedy="open it in a picture editor and save it as 8-bit JPEG, PNG or TIFF",
-    )  # fmt: skip
-
-
-def _damaged(path: Path, error: Exception) -> NotMediaError | TruncatedInputError:
-    words = str(error).lower()
-    if isinstance(error, EOFError) or "truncated" in words or "not enough" in words or is_cut_off(path):
-        return TruncatedInputError("the picture is cut off", item=path, remedy=_COPY_AGAIN)
-    return NotMediaError(f"the picture is damaged ({error})", item=path, remedy=_COPY_AGAIN)
-
-
-def _decoded(image: Image.Image, path: Path) -> Frame:
-    """Decode the first picture, in sRGB and upright."""
+def _read(path: Path, max_pixels: int) -> _Read:
     found: list[str] = []
-    try:
-        with _quiet():
-            count = getattr(image, "n_frames", 1)
-            if count > 1 and image.format != "MPO":  # the others in an MPO are previews and depth maps of the first
-                found.append(f"holds {count} pictures: the first was used")
-            image.load()
-            profile = image.info.get("icc_profile") or None
-            # After loading: Pillow turns TIFF by itself then, and takes the tag away.
-            exif = image.getexif()
-            orientation = _ORIENTATIONS.get(exif.get(ExifTags.Base.Orientation, 1), Orientation())
-            if profile is None and _is_adobe_rgb(exif):
-                profile = adobe_rgb_profile()
-            colour, alpha = _colour_and_alpha(image, path)
-    except _DECODER_ERRORS as error:
-        raise _damaged(path, error) from error
-    converted, colour_warnings = to_srgb(colour, profile)
-    pixels: Picture = np.asarray(converted)
-    if alpha is not None and int(alpha.min()) < 255:
-        pixels = _on_white(pixels, alpha)
-        found.append("has transparency: it was laid on white")
-    # Own memory: what NumPy sees of a Pillow picture may not be written to.
-    upright = np.array(orientation.upright(pixels), order="C")
-    return Frame(upright, source=path, warnings=(*found, *colour_warnings))
+    with checked_picture(path, max_pixels) as image:
+        count = getattr(image, "n_frames", 1)
+        if count > 1 and image.format != "MPO":  # the others in an MPO are previews and depth maps of the first
+            found.append(f"holds {count} pictures: the first was used")
+        tags = colour_tags(path, image.format or "")
+        fields = _fields(image, path)
+        samples = decoded(image, path, tags.bits)
+        # After decoding: Pillow turns TIFF by itself then, and takes the tag away.
+        orientation = _ORIENTATIONS.get(image.getexif().get(ExifTags.Base.Orientation, 1), Orientation())
+        profile, tag_notes = _stated_profile(image, tags, fields)
+        if tags.channels == 1 and not samples.grey and isinstance(samples.image, np.ndarray):
+            samples = Decoded(samples.image[..., 0], samples.alpha, samples.notes)
+        dpi = _dpi(image, fields)
+        raw_xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+        has_iptc = "photoshop" in image.info and 0x0404 in image.info["photoshop"]
+        kind = image.format or ""
+    colour = _colour(samples, profile)
+    kept, notes = descriptive(fields) if fields is not None else (Fields(), [])
+    xmp, xmp_notes = _kept_xmp(raw_xmp)
+    if has_iptc or (fields is not None and 33723 in fields.main):
+        notes.append("its IPTC-IIM fields (captions, keywords) are not kept; those in XMP are")
+    still = StillPicture(
+        colour=_upright(colour.pixels, orientation),
+        alpha=None if samples.alpha is None else _upright(samples.alpha, orientation),
+        grey=colour.grey,
+        profile=colour.profile,
+        exif=exif_bytes(kept) or None,
+        xmp=xmp,
+        dpi=dpi,
+        format="JPEG" if kind == "MPO" else kind,
+        source=path,
+        warnings=(*found, *samples.notes, *tag_notes, *colour.warnings, *colour.conversion, *notes, *xmp_notes),
+    )
+    return _Read(still, (*found, *samples.notes, *tag_notes, *colour.warnings))
 
 
-def _is_adobe_rgb(exif: Image.Exif) -> bool:
-    """Whether a camera marked the picture as Adobe RGB the way DCF 2.0 (Exif 2.3, 4.6.6 D) lays down: "R03"."""
-    interoperability = exif.get_ifd(ExifTags.IFD.Interop)
-    return str(interoperability.get(1, "")).startswith("R03")
-
-
-def _colour_and_alpha(image: Image.Image, path: Path) -> tuple[Image.Image, npt.NDArray[np.uint8] | None]:
-    """Return the picture in mode L, RGB, CMYK or LAB with 8 bits, and its alpha channel if it has one."""
-    deep = _deep_samples(image, path)
-    if deep is not None:
-        eight = to_8_bit(deep)
-        if eight.ndim == 3 and eight.shape[2] == 4:
-            return Image.fromarray(np.ascontiguousarray(eight[..., :3])), eight[..., 3]
-        return Image.fromarray(eight), None
-    if image.mode in ("I", "F"):
-        raise UnsupportedMediaError(
-            "holds 32-bit samples whose range is not known", item=path, remedy="save it with 8 or 16 bits"
-        )
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        alpha = np.asarray(rgba.getchannel("A"))
-        return (image.getchannel("L") if image.mode == "LA" else rgba.convert("RGB")), alpha
-    if image.mode == "1":
-        return image.convert("L"), None
-    if image.mode in ("L", "RGB", "CMYK", "LAB"):
-        return image, None
-    return image.convert("RGB"), None
-
-
-def _on_white(pixels: Picture, alpha: npt.NDArray[np.uint8]) -> Picture:
-    """Return RGB over white paper, mixed in encoded values as browsers and editors do."""
-    share = alpha[..., np.newaxis].astype(np.uint32)
-    return ((pixels * share + 255 * (255 - share) + 127) // 255).astype(np.uint8)
-
-
-def to_8_bit(samples: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """Return 16-bit samples as 8-bit ones: round(v / 257), so that 0 stays 0 and 65535 becomes 255."""
-    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _deep_samples(image: Image.Image, path: Path) -> npt.NDArray[np.uint16] | None:
-    """Return the samples of a 16-bit grey, RGB or RGBA picture; None for pictures with fewer bits.
-
-    Pillow holds 16-bit grey only; of RGB it keeps the high byte, which darkens by half a level on average. OpenCV
-    reads those. It is not asked first because it returns what it has of a truncated file without a word.
-    """
-    if image.mode.startswith("I;16"):
-        grey = np.asarray(image).astype(np.uint16)
-        inverted = image.format == "TIFF" and _tiff_tag(image, 262) == 0  # PhotometricInterpretation: WhiteIsZero
-        return 65535 - grey if inverted else grey
-    if image.mode == "I" and image.format == "PPM":
-        return np.asarray(image).clip(0, 65535).astype(np.uint16)
-    if not _stores_16_bit_rgb(image, path):
-        return None
-    data = np.frombuffer(path.read_bytes(), np.uint8)
-    stored = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if stored is None or stored.dtype != np.uint16 or stored.shape[:2] != (image.height, image.width):
-        return None
-    if stored.ndim == 2:
-        return np.asarray(stored, np.uint16)
-    order = cv2.COLOR_BGRA2RGBA if stored.shape[2] == 4 else cv2.COLOR_BGR2RGB
-    return np.asarray(cv2.cvtColor(stored, order), np.uint16)
-
-
-def _stores_16_bit_rgb(image: Image.Image, path: Path) -> bool:
-    if image.format == "PNG":
+def _fields(image: Image.Image, path: Path) -> Fields | None:
+    """Return the EXIF as it is stored; None where there is none."""
+    if image.format == "TIFF":
         with path.open("rb") as file:
-            return file.read(26)[24:25] == b"\x10"  # bit depth in IHDR
-    if image.format == "TIFF" and image.mode in ("RGB", "RGBA"):
-        bits = _tiff_tag(image, 258)  # BitsPerSample
-        if not (isinstance(bits, tuple) and set(bits) == {16}):
-            return False
-        if _tiff_tag(image, 284) == 2:  # PlanarConfiguration: both libraries return wrong colours
-            raise UnsupportedMediaError(
-                "holds 16-bit colour in separate planes",
-                item=path, remedy="save it with interleaved channels, or with 8 bits",
-            )  # fmt: skip
-        return True
-    return False
+            return read_fields(file)
+    raw = image.info.get("exif")
+    return parse_exif(raw) if isinstance(raw, bytes) else None
 
 
-def _is_raw_tiff(image: Image.Image) -> bool:
-    """Whether it is a raw file in TIFF clothing (DNG, NEF, ARW …), whose first picture is a thumbnail."""
-    is_preview = _tiff_tag(image, 254) == 1  # NewSubfileType: reduced-resolution version of another picture
-    return _tiff_tag(image, 50706) is not None or (is_preview and _tiff_tag(image, 330) is not None)  # DNG; SubIFDs
+# --- colour -------------------------------------------------------------------------------------------------------
 
 
-def _tiff_tag(image: Image.Image, tag: int) -> object:
-    tags = getattr(image, "tag_v2", {})
-    return tags.get(tag)
+@dataclass(frozen=True, slots=True)
+class _Colour:
+    pixels: Samples
+    """(height, width, 3)."""
+    grey: bool
+    profile: bytes | None
+    warnings: list[str]
+    """What had to be assumed."""
+    conversion: list[str]
+    """What was converted as it should be."""
+
+
+def _stated_profile(image: Image.Image, tags: ColourTags, fields: Fields | None) -> tuple[bytes | None, list[str]]:
+    """Return the profile the file states, by a profile, by numbers or by the name of Adobe RGB in EXIF."""
+    embedded = image.info.get("icc_profile") or None
+    from_tags, notes = profile_of(tags)
+    if image.format == "PNG" and tags != ColourTags():  # cICP outranks iCCP (W3C PNG, third edition, 4.3)
+        return from_tags, notes
+    if embedded is not None:
+        return embedded, []
+    if fields is not None and _is_adobe_rgb(fields):
+        return adobe_rgb_profile(), []
+    gamma = image.info.get("gamma")
+    if image.format == "PNG" and gamma and "srgb" not in image.info and abs(gamma - _SRGB_GAMMA) > 0.05:
+        notes = [*notes, f"states a gamma of {1 / gamma:.2f} without a profile: it was read as sRGB"]
+    return from_tags, notes
+
+
+def _is_adobe_rgb(fields: Fields) -> bool:
+    """Whether a camera marked the picture as Adobe RGB the way DCF 2.0 (Exif 2.3, 4.6.6 D) lays down: "R03"."""
+    index = fields.interop.get(1)
+    return index is not None and index.data.startswith(b"R03")
+
+
+def _colour(samples: Decoded, profile: bytes | None) -> _Colour:
+    """Return RGB samples with the profile they are in; what is neither RGB nor grey is converted to sRGB."""
+    if isinstance(samples.image, Image.Image):
+        converted, warnings = to_srgb(samples.image, profile)
+        return _Colour(np.asarray(converted), False, None, warnings, [f"{samples.image.mode} was converted to sRGB"])
+    if not samples.grey:
+        usable, warnings = fitting_profile(profile, "RGB")
+        return _Colour(samples.image, False, usable, warnings, [])
+    pixels = cast("Samples", np.repeat(samples.image[..., np.newaxis], 3, axis=2))
+    usable, warnings = fitting_profile(profile, "L")
+    if usable is None or fitting_profile(usable, "RGB")[0] is None:
+        return _Colour(pixels, True, usable, warnings, [])
+    # Grey tagged with an RGB profile; no format can hold that properly.
+    if is_srgb(usable):
+        return _Colour(pixels, True, None, [], [])
+    like = grey_profile_like(usable)
+    if like is not None:
+        return _Colour(pixels, True, like, [], [])
+    return _Colour(pixels, False, usable, [], ["grey with an RGB profile: it is kept as RGB"])
+
+
+# --- beside the pixels --------------------------------------------------------------------------------------------
+
+
+def _dpi(image: Image.Image, fields: Fields | None) -> tuple[float, float] | None:
+    """Return the resolution the file states, as exactly as it does; None where it states none in a unit of length."""
+    stated = image.info.get("dpi")
+    exact = fields.dpi if fields is not None else None
+    if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2):
+        stated = None  # Pillow invents 72 then
+    if stated is None or not all(0 < float(v) < 1e6 for v in stated):
+        return exact if exact is not None and all(0 < v < 1e6 for v in exact) else None
+    x, y = (float(v) for v in stated)
+    if exact is not None and max(abs(exact[0] - x), abs(exact[1] - y)) <= 0.5:
+        return exact  # JFIF has whole dots, PNG whole pixels per metre
+    return (_nearest_whole(x), _nearest_whole(y)) if image.format == "PNG" else (x, y)
+
+
+def _nearest_whole(dpi: float) -> float:
+    """Return the whole number of dots that is stored as the same number of pixels per metre, where there is one."""
+    return float(round(dpi)) if round(round(dpi) / 0.0254) == round(dpi / 0.0254) else dpi
+
+
+def _kept_xmp(raw: bytes | str) -> tuple[bytes | None, list[str]]:
+    packet = raw.encode() if isinstance(raw, str) else bytes(raw)
+    if not packet.strip(b"\0 \n\r\t"):
+        return None, []
+    try:
+        return kept_packet(packet), []
+    except XmpError as error:
+        return None, [f"its XMP packet is not valid and was left out ({error})"]
+
+
+def _upright(samples: Samples, orientation: Orientation) -> Samples:
+    """Return the samples turned upright, in memory of their own: a view of a Pillow picture may not be written to."""
+    return np.require(orientation.upright(samples), requirements=["C", "W"])

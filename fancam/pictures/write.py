@@ -13,13 +13,11 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 from fancam.errors import UsageError, unknown_choice
 from fancam.files import replace_file
 from fancam.pictures.colour import srgb_profile
-from fancam.pictures.deep import deep_png, deep_tiff
-from fancam.pictures.metadata import XMP_PNG_KEYWORD, XMP_TIFF_TAG, PictureMetadata, exif_of, xmp_packet
+from fancam.pictures.deep import ICC_TIFF_TAG, XMP_PNG_KEYWORD, XMP_TIFF_TAG, deep_png, tiff
+from fancam.pictures.ifd import IMAGE_DESCRIPTION, SOFTWARE, Fields, text_field
+from fancam.pictures.metadata import PictureMetadata, exif_of, xmp_packet
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
-
-_ICC_TIFF_TAG = 34675
-"""InterColorProfile (ICC.1:2022, annex B.4)."""
 
 
 def write_picture(
@@ -67,12 +65,23 @@ def write_picture(
         raise UsageError(f"{kind} cannot hold 16 bits", item=path, remedy="write png or tif")
     profile = icc_profile if icc_profile is not None else (srgb_profile() if pixels.ndim == 3 else None)
     if pixels.dtype == np.uint16:
-        encode = deep_png if kind == "PNG" else deep_tiff
-        data = encode(pixels.astype(np.uint16), dpi=dpi, profile=profile, metadata=metadata)
+        data = _deep(kind, pixels.astype(np.uint16, copy=False), dpi, metadata, profile)
     else:
         data = _encoded(kind, np.ascontiguousarray(pixels), dpi, metadata, jpeg_quality, profile)
     replace_file(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def _deep(
+    kind: str, pixels: npt.NDArray[np.uint16], dpi: float, metadata: PictureMetadata, profile: bytes | None
+) -> bytes:
+    resolution, xmp = (dpi, dpi), xmp_packet(metadata)
+    if kind == "PNG":
+        exif = exif_of(metadata, dpi).tobytes().removeprefix(b"Exif\0\0")
+        return deep_png(pixels, resolution=resolution, profile=profile, exif=exif, xmp=xmp)
+    words = {IMAGE_DESCRIPTION: metadata.description, SOFTWARE: metadata.software}
+    fields = Fields(main={tag: text_field(text) for tag, text in words.items() if text})
+    return tiff(pixels, resolution=resolution, profile=profile, fields=fields, xmp=xmp)
 
 
 def _encoded(
@@ -97,8 +106,8 @@ def _encoded(
         tags.tagtype[XMP_TIFF_TAG] = 1  # BYTE
         tags[XMP_TIFF_TAG] = xmp
         if profile is not None:
-            tags.tagtype[_ICC_TIFF_TAG] = 7  # UNDEFINED
-            tags[_ICC_TIFF_TAG] = profile
+            tags.tagtype[ICC_TIFF_TAG] = 7  # UNDEFINED
+            tags[ICC_TIFF_TAG] = profile
         image.save(buffer, "TIFF", compression="tiff_lzw", tiffinfo=tags)
     else:
         image.save(buffer, "WEBP", lossless=True, exact=True, icc_profile=profile or b"", exif=exif, xmp=xmp)
