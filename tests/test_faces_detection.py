@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from fancam.errors import ModelDamagedError, ModelMissingError
 from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
 from fancam.faces.centerface import CenterFace, decode, padded_blob
-from fancam.faces.detection import ScaleSearch, scales_for, shrink
-from fancam.faces.detections import Detections, overlaps, plausible, suppress
+from fancam.faces.detection import ScaleSearch, scales_for, shrink, windows
+from fancam.faces.detections import Detections, batches, overlaps, plausible, suppress
 from fancam.models import ModelStore
 from fancam.settings import FaceSettings
 
@@ -218,12 +218,13 @@ class Painted:
     name = "painted"
 
     def __init__(self, seen: dict[int, Detections]) -> None:
-        self.seen, self.asked = seen, []
+        self.seen, self.asked, self.sizes = seen, [], []
 
     def infer(self, pictures, min_confidence):
-        long_edge = max(pictures[0].shape[:2])
-        self.asked.append(long_edge)
-        return [self.seen.get(long_edge, Detections.empty()).scaled(long_edge / 1000, long_edge / 1000)] * len(pictures)
+        edges = [max(picture.shape[:2]) for picture in pictures]
+        self.asked += sorted(set(edges))
+        self.sizes.append([picture.shape[:2] for picture in pictures])
+        return [self.seen.get(edge, Detections.empty()).scaled(edge / 1000, edge / 1000) for edge in edges]
 
 
 def face_like(*boxes: tuple[float, float, float, float, float]) -> Detections:
@@ -276,12 +277,62 @@ def test_a_large_face_is_kept_when_the_second_look_sees_nothing_there():
     assert face.box.y1 == pytest.approx(740, abs=1)
 
 
-def test_batches_do_not_change_the_result():
+def test_pictures_of_all_sizes_go_through_a_scale_before_the_next():
+    network = Painted({})
+    search = ScaleSearch(network, (100, 250), min_confidence=0.5, min_face_px=10)
+    tall, wide = np.zeros((400, 300, 3), np.uint8), np.zeros((300, 400, 3), np.uint8)
+    assert search.detect([tall, wide, tall, wide[:150, :200]]) == [[], [], [], []]
+    assert network.sizes == [
+        [(75, 100), (75, 100), (100, 75), (100, 75)],
+        [(150, 200), (188, 250), (250, 188), (250, 188)],
+    ]
+
+
+def test_large_faces_of_many_pictures_are_measured_again_in_one_pass():
+    network = Painted({1000: face_like((100, 100, 600, 740, 0.8)), 250: face_like((100, 150, 600, 790, 0.7))})
+    search = ScaleSearch(network, (1000,), min_confidence=0.5, min_face_px=10)
+    found = search.detect([np.zeros((1000, 1000, 3), np.uint8)] * 3)
+    assert [len(sizes) for sizes in network.sizes] == [3, 3]
+    assert [faces[0].box.y1 for faces in found] == pytest.approx([790] * 3, abs=1)
+
+
+def test_no_more_pixels_are_held_than_the_window_has_room_for():
     network = Painted({100: face_like((100, 100, 500, 600, 0.9))})
-    search = ScaleSearch(network, (100,), min_confidence=0.5, min_face_px=10, batch=2)
+    search = ScaleSearch(network, (100,), min_confidence=0.5, min_face_px=10, window_pixels=20_000)
     found = search.detect([np.zeros((1000, 1000, 3), np.uint8)] * 5)
     assert [len(faces) for faces in found] == [1] * 5
-    assert len(network.asked) == 3
+    assert [len(sizes) for sizes in network.sizes] == [2, 2, 1]
+
+
+sizes = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)), max_size=30)
+
+
+@given(sizes, st.integers(1, 5000))
+def test_windows_and_batches_take_every_picture_once_and_keep_their_bounds(sizes, max_pixels):
+    for parts in (list(windows(sizes, max_pixels)), list(batches(sizes, max_pixels))):
+        assert sorted(index for part in parts for index in part) == list(range(len(sizes)))
+        for part in parts:
+            assert len(part) == 1 or sum(sizes[i][0] * sizes[i][1] for i in part) <= max_pixels
+    for part in batches(sizes, max_pixels):
+        assert len({sizes[index] for index in part}) == 1
+
+
+def test_batches_are_as_large_as_they_may_be():
+    assert list(batches([(10, 10), (20, 10), (10, 10), (10, 10)], 200)) == [[0, 2], [3], [1]]
+    assert [len(part) for part in windows([(10, 10)] * 5, 200)] == [2, 2, 1]
+
+
+def test_many_pictures_at_once_have_the_faces_each_has_alone(photos, astronaut, shared):
+    pictures = [
+        astronaut,
+        np.ascontiguousarray(astronaut[:, ::-1]),
+        np.ascontiguousarray(astronaut[:400, :300]),
+        read(shared("data/photo/people/obama/obama-240p.jpg")),
+        cv2.resize(astronaut, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)[:700, 100:900],  # a large face
+    ]
+    together = photos.detect(pictures)
+    assert [len(faces) for faces in together] == [1] * 5
+    assert together == [photos.detect([picture])[0] for picture in pictures]
 
 
 # --- suppression and plausibility ---------------------------------------------------------------------------------
@@ -372,11 +423,38 @@ def test_decoding_puts_box_and_landmarks_where_the_maps_say():
 @given(st.integers(1, 200), st.integers(1, 200))
 def test_sides_are_filled_up_and_never_stretched(height, width):
     picture = np.full((height, width, 3), (10, 20, 30), np.uint8)
-    blob = padded_blob(picture)
+    blob = padded_blob([picture])
     assert blob.shape[2] % 32 == blob.shape[3] % 32 == 0
     assert blob.shape[2] - height < 32
     assert (blob[0, :, :height, :width].transpose(1, 2, 0) == (10, 20, 30)).all()
     assert blob.sum() == 60 * height * width
+
+
+def test_a_batch_of_centerface_gives_the_bits_single_pictures_give(photos, astronaut):
+    network = photos._network
+    pictures = [astronaut[:300, 100:317], astronaut[30:331, 120:340, ::-1], np.zeros((320, 224, 3), np.uint8)] * 2
+    calls = []
+    real = network.outputs
+    network.outputs = lambda chosen: calls.append(len(chosen)) or real(chosen)
+    together = network.infer([*pictures, astronaut], 0.3)
+    del network.outputs
+    assert calls == [6, 1]
+    assert [len(found) for found in together] == [1, 1, 0, 1, 1, 0, 1]
+    for picture, found in zip([*pictures, astronaut], together, strict=True):
+        alone = network.infer([picture], 0.3)[0]
+        assert np.array_equal(found.boxes, alone.boxes)
+        assert np.array_equal(found.landmarks, alone.landmarks)
+        assert np.array_equal(found.scores, alone.scores)
+
+
+def test_a_pass_of_centerface_has_a_bounded_number_of_pixels(photos):
+    network = photos._network
+    calls = []
+    real = network.outputs
+    network.outputs = lambda chosen: calls.append(len(chosen)) or real(chosen)
+    network.infer([np.zeros((512, 512, 3), np.uint8)] * 5, 0.5)
+    del network.outputs
+    assert calls == [4, 1]
 
 
 # --- weights ------------------------------------------------------------------------------------------------------

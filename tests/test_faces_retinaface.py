@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fancam.errors import DeviceError, ModelDamagedError
-from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
+from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector, retinaface
 from fancam.faces.retinaface import RetinaFace, confidence, decode, priors, raw_probability
 from fancam.models import ModelStore
 from fancam.settings import FaceSettings
@@ -116,13 +116,25 @@ def test_faces_are_those_facexlib_reports(network, astronaut):
 
 
 def test_a_batch_gives_what_single_pictures_give(network, astronaut):
-    pictures = [astronaut, np.ascontiguousarray(astronaut[:, ::-1]), np.zeros_like(astronaut)]
+    small = np.ascontiguousarray(astronaut[20:276, 100:356])
+    pictures = [small, np.ascontiguousarray(small[:, ::-1]), np.zeros_like(small), small[:, :250]]
     together = network.infer(pictures, 0.5)
+    assert [len(found) > 0 for found in together] == [True, True, False, True]
     for picture, found in zip(pictures, together, strict=True):
         alone = network.infer([picture], 0.5)[0]
-        assert np.allclose(found.boxes, alone.boxes, atol=0.02)
-        assert np.allclose(found.scores, alone.scores, atol=1e-3)
-    assert len(together[2]) == 0
+        assert np.allclose(found.boxes, alone.boxes, atol=1e-3)
+        assert np.allclose(found.landmarks, alone.landmarks, atol=1e-3)
+        assert np.allclose(found.scores, alone.scores, atol=1e-4)
+
+
+def test_pictures_of_exactly_one_size_share_a_forward_pass_of_bounded_size(network, monkeypatch):
+    monkeypatch.setattr(retinaface, "MAX_BATCH_PIXELS", 3 * 64 * 64)
+    passes = []
+    hook = network._network.register_forward_pre_hook(lambda _, inputs: passes.append(tuple(inputs[0].shape)))
+    square, other = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 63, 3), np.uint8)
+    assert [len(found) for found in network.infer([square, square, other, square, square], 0.5)] == [0] * 5
+    hook.remove()
+    assert passes == [(3, 3, 64, 64), (1, 3, 64, 64), (1, 3, 64, 63)]
 
 
 def test_channels_go_in_as_blue_green_red(network, astronaut):

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from fancam.errors import ModelDamagedError
-from fancam.faces.detections import Detections, FloatArray
+from fancam.faces.detections import Detections, FloatArray, batches
 from fancam.records import Picture
 
 CELL_PX = 4
@@ -22,6 +23,11 @@ CELL_PX = 4
 
 SIDE_MULTIPLE_PX = 32
 """The network halves the picture five times and adds the levels up again, so both sides must divide by this."""
+
+
+MAX_BATCH_PIXELS = 1_100_000
+"""Pixels per forward pass: four faces of 512x512. A batch of small pictures gains about a tenth on a CPU, one of large
+pictures nothing (benchmark ``detect_batch``), and the memory of a pass grows with it."""
 
 
 class CenterFace:
@@ -52,27 +58,33 @@ class CenterFace:
             )
 
     def infer(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
-        """Return the faces of pictures of one common size; see ``FaceNetwork.infer``.
+        """Return the faces of each picture; see ``FaceNetwork.infer``."""
+        found = [Detections.empty()] * len(pictures)
+        for members in batches([padded_size(*picture.shape[:2]) for picture in pictures], MAX_BATCH_PIXELS):
+            maps = self.outputs([pictures[index] for index in members])
+            for index, heat, size, offset, landmarks in zip(members, *maps, strict=True):
+                found[index] = decode(heat[0], size, offset, landmarks, min_confidence)
+        return found
 
-        One picture per pass: on a CPU a batch gains nothing and takes its multiple in memory.
-        """
-        return [self._infer_one(picture, min_confidence) for picture in pictures]
-
-    def _infer_one(self, picture: Picture, min_confidence: float) -> Detections:
-        self._net.setInput(padded_blob(picture))
-        heat, size, offset, landmarks = (maps[0] for maps in self._net.forward(self._outputs))
-        return decode(heat[0], size, offset, landmarks, min_confidence)
+    def outputs(self, pictures: Sequence[Picture]) -> tuple[FloatArray, ...]:
+        """Return the four maps, (N, channels, H / 4, W / 4), of pictures of one common padded size."""
+        self._net.setInput(padded_blob(pictures))
+        return tuple(np.asarray(maps, np.float32) for maps in self._net.forward(self._outputs))
 
 
-def padded_blob(picture: Picture) -> FloatArray:
-    """Return the picture as (1, 3, H, W) float32, both sides filled up with black at the right and bottom.
+def padded_size(height: int, width: int) -> tuple[int, int]:
+    """Return the (height, width) the network sees: both sides filled up to what it can halve five times."""
+    return -(-height // SIDE_MULTIPLE_PX) * SIDE_MULTIPLE_PX, -(-width // SIDE_MULTIPLE_PX) * SIDE_MULTIPLE_PX
+
+
+def padded_blob(pictures: Sequence[Picture]) -> FloatArray:
+    """Return pictures of one padded size as (N, 3, H, W) float32, filled up with black at the right and bottom.
 
     Filled up and not stretched, so that faces keep their shape and the answer needs no rescaling.
     """
-    height, width = picture.shape[:2]
-    sides = (-(-side // SIDE_MULTIPLE_PX) * SIDE_MULTIPLE_PX for side in (height, width))
-    blob = np.zeros((1, 3, *sides), np.float32)
-    blob[0, :, :height, :width] = picture.transpose(2, 0, 1)
+    blob = np.zeros((len(pictures), 3, *padded_size(*pictures[0].shape[:2])), np.float32)
+    for planes, picture in zip(blob, pictures, strict=True):
+        planes[:, : picture.shape[0], : picture.shape[1]] = picture.transpose(2, 0, 1)
     return blob
 
 
@@ -90,15 +102,36 @@ def decode(
     """
     peak = cv2.dilate(heat, np.ones((3, 3), np.uint8))
     rows, columns = np.nonzero((heat >= min_confidence) & (heat >= peak))
-    box_height, box_width = np.exp(size[:, rows, columns]) * CELL_PX
-    shift_y, shift_x = offset[:, rows, columns]
+    at = (slice(None), rows, columns)
+    return decode_cells(rows, columns, heat[rows, columns], size[at], offset[at], landmarks[at])
+
+
+def decode_cells(
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    scores: FloatArray,
+    size: FloatArray,
+    offset: FloatArray,
+    landmarks: FloatArray,
+) -> Detections:
+    """Return the faces that N cells describe; see ``decode``.
+
+    Args:
+        rows: (N,) of the cells.
+        columns: (N,) of the cells.
+        scores: (N,) probability of a face centre.
+        size: (2, N)
+        offset: (2, N)
+        landmarks: (10, N)
+    """
+    box_height, box_width = np.exp(size) * CELL_PX
+    shift_y, shift_x = offset
     x0 = (columns + 0.5 + shift_x) * CELL_PX - box_width / 2
     y0 = (rows + 0.5 + shift_y) * CELL_PX - box_height / 2
-    points = landmarks[:, rows, columns]
-    points_x = points[1::2] * box_width + x0
-    points_y = points[0::2] * box_height + y0
+    points_x = landmarks[1::2] * box_width + x0
+    points_y = landmarks[0::2] * box_height + y0
     return Detections(
         np.stack([x0, y0, x0 + box_width, y0 + box_height], axis=1).astype(np.float32),
         np.stack([points_x.T, points_y.T], axis=2).astype(np.float32),
-        heat[rows, columns].astype(np.float32),
+        scores.astype(np.float32),
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from fancam.errors import unknown_choice
 from fancam.faces.centerface import CenterFace
@@ -37,6 +36,10 @@ interpenetrate); detections of one face at two scales by more than 0.6."""
 
 MAX_INSIDE = 0.75
 """Share of the smaller box inside the larger above which the weaker of the two is dropped."""
+
+
+WINDOW_PIXELS = 32_000_000
+"""Pixels of shrunk pictures held at a time, 96 MB: 120 faces of 512x512, ten photos at the finest scale."""
 
 
 class FaceDetector(Protocol):
@@ -79,12 +82,18 @@ class FaceNetwork(Protocol):
         ...
 
     def infer(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
-        """Return what the network sees in pictures of one common size; duplicates may remain."""
+        """Return what the network sees in each picture, in pixels of it; duplicates may remain.
+
+        Sizes may differ. Pictures of one size share a forward pass where that is faster; the memory of a pass is
+        bounded, and the answer is that of one picture at a time.
+        """
         ...
 
 
 class ScaleSearch:
     """Runs a network over a list of scales and merges what it finds; implements ``FaceDetector``.
+
+    All pictures go through one scale before the next, so that those of one size meet in a forward pass.
 
     Args:
         network: The network.
@@ -92,7 +101,7 @@ class ScaleSearch:
             above its own size are replaced by its own size.
         min_confidence: In [0, 1].
         min_face_px: Lower faces are not reported.
-        batch: Pictures of one size per forward pass; bounds the memory.
+        window_pixels: Pixels of shrunk pictures that are held at a time; bounds the memory.
     """
 
     def __init__(
@@ -102,13 +111,13 @@ class ScaleSearch:
         *,
         min_confidence: float,
         min_face_px: float,
-        batch: int = 8,
+        window_pixels: int = WINDOW_PIXELS,
     ) -> None:
         self._network = network
         self._long_edges_px = tuple(sorted(set(long_edges_px)))
         self._min_confidence = min_confidence
         self._min_face_px = min_face_px
-        self._batch = batch
+        self._window_pixels = window_pixels
 
     @property
     def name(self) -> str:
@@ -117,50 +126,51 @@ class ScaleSearch:
 
     def detect(self, pictures: Sequence[Picture]) -> list[list[Face]]:
         """Find the faces of each picture; see ``FaceDetector.detect``."""
-        groups: dict[tuple[int, int], list[int]] = {}
-        for index, picture in enumerate(pictures):
-            groups.setdefault(picture.shape[:2], []).append(index)
-        faces: list[list[Face]] = [[] for _ in pictures]
-        for members in groups.values():
-            for start in range(0, len(members), self._batch):
-                chosen = members[start : start + self._batch]
-                for index, found in zip(chosen, self._search([pictures[i] for i in chosen]), strict=True):
-                    faces[index] = found
-        return faces
+        scales = [scales_for(picture.shape[1], picture.shape[0], self._long_edges_px) for picture in pictures]
+        coarsest = self._see([(picture, own[0]) for picture, own in zip(pictures, scales, strict=True)])
+        parts = [[found] for found in self._look_again(pictures, scales, coarsest)]
+        finer = [(index, scale) for index, own in enumerate(scales) for scale in own[1:]]
+        for (index, scale), seen in zip(finer, self._see([(pictures[i], s) for i, s in finer]), strict=True):
+            parts[index].append(seen[seen.heights <= _large_face_px(pictures[index], scale)])
+        return [self._merge(found) for found in parts]
 
-    def _search(self, pictures: list[Picture]) -> list[list[Face]]:
-        """Return the faces of pictures of one common size."""
-        height, width = pictures[0].shape[:2]
-        scales = scales_for(width, height, self._long_edges_px)
-        levels = [self._at_scale(pictures, scale) for scale in scales]
-        found = []
-        for index, picture in enumerate(pictures):
-            coarsest = levels[0][index]
-            large = coarsest.heights > LARGE_FACE_PX * max(width, height) / scales[0]
-            if large.any():
-                coarsest = self._look_again(picture, coarsest, large)
-            finer = [
-                level[index][level[index].heights <= LARGE_FACE_PX * max(width, height) / scale]
-                for scale, level in zip(scales[1:], levels[1:], strict=True)
-            ]
-            found.append(self._merge([coarsest, *finer]))
+    def _see(self, jobs: Sequence[tuple[Picture, int]]) -> list[Detections]:
+        """Return the plausible faces the network sees in each picture at a scale, in pixels of the picture as given.
+
+        Args:
+            jobs: (picture, long edge in pixels) each.
+        """
+        found = [Detections.empty()] * len(jobs)
+        for window in windows([shrunk_size(picture, long_edge) for picture, long_edge in jobs], self._window_pixels):
+            shrunk = [shrink(*jobs[index]) for index in window]
+            answers = self._network.infer(shrunk, self._min_confidence)
+            for index, small, seen in zip(window, shrunk, answers, strict=True):
+                height, width = jobs[index][0].shape[:2]
+                seen = seen.scaled(width / small.shape[1], height / small.shape[0])
+                found[index] = seen[plausible(seen)]
         return found
 
-    def _at_scale(self, pictures: Sequence[Picture], long_edge_px: int) -> list[Detections]:
-        """Return the plausible faces the network sees at one scale, in pixels of the pictures as given."""
-        shrunk = [shrink(picture, long_edge_px) for picture in pictures]
-        back_x = pictures[0].shape[1] / shrunk[0].shape[1]
-        back_y = pictures[0].shape[0] / shrunk[0].shape[0]
-        seen = (found.scaled(back_x, back_y) for found in self._network.infer(shrunk, self._min_confidence))
-        return [found[plausible(found)] for found in seen]
-
-    def _look_again(self, picture: Picture, found: Detections, large: npt.NDArray[np.bool_]) -> Detections:
-        """Return the faces with the large ones measured once more where they suit the network."""
-        long_edge = round(max(picture.shape[:2]) * GOOD_FACE_PX / float(found.heights[large].max()))
-        again = self._at_scale([picture], max(long_edge, GOOD_FACE_PX))[0]
-        iou, _ = overlaps(np.concatenate([found.boxes, again.boxes]))
-        seen_again = (iou[: len(found), len(found) :] > MAX_IOU).any(axis=1)
-        return Detections.joined([again, found[~(large & seen_again)]])
+    def _look_again(
+        self, pictures: Sequence[Picture], scales: list[list[int]], coarsest: list[Detections]
+    ) -> list[Detections]:
+        """Return the faces of the coarsest scale with the large ones measured once more where they suit the network."""
+        large = [
+            found.heights > _large_face_px(picture, own[0])
+            for picture, own, found in zip(pictures, scales, coarsest, strict=True)
+        ]
+        chosen = [index for index, mask in enumerate(large) if mask.any()]
+        jobs = []
+        for index in chosen:
+            largest = float(coarsest[index].heights[large[index]].max())
+            long_edge = round(max(pictures[index].shape[:2]) * GOOD_FACE_PX / largest)
+            jobs.append((pictures[index], max(long_edge, GOOD_FACE_PX)))
+        merged = list(coarsest)
+        for index, again in zip(chosen, self._see(jobs), strict=True):
+            found = coarsest[index]
+            iou, _ = overlaps(np.concatenate([found.boxes, again.boxes]))
+            seen_again = (iou[: len(found), len(found) :] > MAX_IOU).any(axis=1)
+            merged[index] = Detections.joined([again, found[~(large[index] & seen_again)]])
+        return merged
 
     def _merge(self, parts: list[Detections]) -> list[Face]:
         found = Detections.joined(parts)
@@ -168,19 +178,49 @@ class ScaleSearch:
         return suppress(found, max_iou=MAX_IOU, max_inside=MAX_INSIDE).as_faces()
 
 
+def _large_face_px(picture: Picture, long_edge_px: int) -> float:
+    """Return, in pixels of the picture, the height above which a scale sees too little of a face."""
+    return LARGE_FACE_PX * max(picture.shape[:2]) / long_edge_px
+
+
+def windows(sizes: Sequence[tuple[int, int]], max_pixels: int) -> Iterator[list[int]]:
+    """Yield the indices of all pictures in windows of at most so many pixels, or of one; equal sizes side by side.
+
+    Args:
+        sizes: (height, width) of each picture.
+        max_pixels: Of a window.
+    """
+    window: list[int] = []
+    pixels = 0
+    for index in sorted(range(len(sizes)), key=lambda i: sizes[i]):
+        own = sizes[index][0] * sizes[index][1]
+        if window and pixels + own > max_pixels:
+            yield window
+            window, pixels = [], 0
+        window.append(index)
+        pixels += own
+    if window:
+        yield window
+
+
 def scales_for(width: int, height: int, long_edges_px: Sequence[int]) -> list[int]:
     """Return the long edges at which a picture of this size is searched: never above its own, none twice."""
     return sorted({min(edge, max(width, height)) for edge in long_edges_px})
 
 
+def shrunk_size(picture: Picture, long_edge_px: int) -> tuple[int, int]:
+    """Return the (height, width) of the picture with this long edge; its own where it is not larger."""
+    height, width = picture.shape[:2]
+    factor = min(long_edge_px / max(height, width), 1)
+    return max(round(height * factor), 1), max(round(width * factor), 1)
+
+
 def shrink(picture: Picture, long_edge_px: int) -> Picture:
     """Return the picture with this long edge, averaged over areas; the picture itself where it is not larger."""
-    height, width = picture.shape[:2]
-    factor = long_edge_px / max(height, width)
-    if factor >= 1:
+    height, width = shrunk_size(picture, long_edge_px)
+    if (height, width) == picture.shape[:2]:
         return picture
-    size = (max(round(width * factor), 1), max(round(height * factor), 1))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def create_detector(
@@ -195,7 +235,8 @@ def create_detector(
     Args:
         settings: Detector, smallest confidence, smallest face, scale for video frames.
         store: Where the weights are.
-        device: torch device for RetinaFace (``cpu``, ``cuda``, ``cuda:N``, ``mps``). CenterFace runs on the CPU.
+        device: torch device (``cpu``, ``cuda``, ``cuda:N``, ``mps``). On the CPU CenterFace runs in OpenCV, which is
+            several times faster there than torch (benchmark ``detect_batch``), and torch is not loaded.
         long_edges_px: Scales to search, as long edges of the picture; ``PHOTO_LONG_EDGES_PX`` for photos. None means
             the one scale of the settings, for video frames.
 
@@ -210,10 +251,15 @@ def create_detector(
         raise unknown_choice("detector", name, DETECTORS)
     weights = store.locate(name)
     network: FaceNetwork
-    if name == DEFAULT_DETECTOR:
+    # torch is loaded where it is needed: it costs seconds.
+    if name == DEFAULT_DETECTOR and device == "cpu":
         network = CenterFace(weights)
+    elif name == DEFAULT_DETECTOR:
+        from fancam.faces.centerface_torch import CenterFaceTorch
+
+        network = CenterFaceTorch(weights, device=device)
     else:
-        from fancam.faces.retinaface import RetinaFace  # torch: seconds that only this detector has to spend
+        from fancam.faces.retinaface import RetinaFace
 
         network = RetinaFace(weights, name, device=device)
     return ScaleSearch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,3 +143,19 @@ def plausible(found: Detections) -> npt.NDArray[np.bool_]:
         & (drop > 0.15) & (drop < 0.8)
         & (apart > 0.04) & (apart < 0.8)
     )  # fmt: skip
+
+
+def batches(sizes: Sequence[tuple[int, int]], max_pixels: int) -> Iterator[list[int]]:
+    """Yield which pictures share a forward pass, as indices: those of one size, never more pixels than allowed.
+
+    Args:
+        sizes: (height, width) of each picture as the network sees it.
+        max_pixels: Bounds the memory of a pass. A picture that alone has more goes alone.
+    """
+    groups: dict[tuple[int, int], list[int]] = {}
+    for index, size in enumerate(sizes):
+        groups.setdefault(size, []).append(index)
+    for (height, width), members in groups.items():
+        count = max(max_pixels // max(height * width, 1), 1)
+        for start in range(0, len(members), count):
+            yield members[start : start + count]

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fancam.errors import DeviceError, ModelDamagedError
-from fancam.faces.detections import Detections, FloatArray
+from fancam.errors import ModelDamagedError
+from fancam.faces.detections import Detections, FloatArray, batches
+from fancam.faces.torch_device import MAX_BATCH_PIXELS, exact, in_parts_that_fit, usable_device
 from fancam.models.torchfile import load_torch
 from fancam.records import Picture
 
@@ -57,14 +58,28 @@ class RetinaFace:
 
     def __init__(self, weights: Path, name: str, *, device: str = "cpu") -> None:
         self.name = name
-        self._device = _usable_device(device)
+        self._device = usable_device(device)
         self._network = _load(weights, BACKBONES[name]).to(self._device)
         self._mean = torch.tensor(MEAN_BGR, device=self._device).view(1, 3, 1, 1)
 
     def infer(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
-        """Return the faces of pictures of one common size, in one forward pass; see ``FaceNetwork.infer``."""
+        """Return the faces of each picture; see ``FaceNetwork.infer``.
+
+        Pictures of exactly one size go together: filled-up ones would have other priors.
+        """
+        found = [Detections.empty()] * len(pictures)
+        sizes = [(picture.shape[0], picture.shape[1]) for picture in pictures]
+        for members in batches(sizes, MAX_BATCH_PIXELS):
+            seen = in_parts_that_fit(
+                lambda chosen: self._infer_batch([pictures[i] for i in chosen], min_confidence), members, self._device
+            )
+            for index, detections in zip(members, seen, strict=True):
+                found[index] = detections
+        return found
+
+    def _infer_batch(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
         pixels = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)[..., ::-1])).to(self._device)
-        with torch.inference_mode():
+        with exact():
             batch = pixels.permute(0, 3, 1, 2).float() - self._mean
             shifts, scores, points = self._network(batch)
             scores = scores[..., 1]
@@ -124,17 +139,6 @@ def decode(shifts: FloatArray, points: FloatArray, scores: FloatArray, chosen: n
     landmarks = chosen[:, None, :2] + points.reshape(-1, 5, 2) * VARIANCES[0] * chosen[:, None, 2:]
     boxes = np.concatenate([centre - size / 2, centre + size / 2], axis=1)
     return Detections(boxes.astype(np.float32), landmarks.astype(np.float32), scores.astype(np.float32))
-
-
-def _usable_device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise DeviceError(
-            "torch cannot use this device", item=name, remedy="choose another with --device, for example cpu"
-        ) from error
-    return device
 
 
 def _load(weights: Path, backbone: str) -> torch.nn.Module:
