@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -41,11 +42,19 @@ class FancamError(Exception):
         self.remedy = remedy
         super().__init__(self.line())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are rebuilt from args, which hold the line only; workers send theirs to the parent.
+        return _rebuilt, (type(self), self.cause, self.item, self.remedy)
+
     def line(self) -> str:
         """Return the one line shown to the user: item, cause and remedy."""
         head = f"{self.item}: " if self.item else ""
         tail = f"; {self.remedy}" if self.remedy else ""
         return " ".join(f"{head}{self.cause}{tail}".split())
+
+
+def _rebuilt(kind: type[FancamError], cause: str, item: str | None, remedy: str) -> FancamError:
+    return kind(cause, item=item, remedy=remedy)
 
 
 # --- what was asked for -------------------------------------------------------------------------------------------
@@ -55,6 +64,10 @@ class UsageError(FancamError):
     """An option, size or setting has a value that means nothing."""
 
     exit_code = ExitCode.USAGE
+
+
+class CropError(FancamError, ValueError):
+    """What is to be enlarged is no RGB picture, or the part to show is empty or has no pixel of it."""
 
 
 def unknown_choice(what: str, value: str, valid: Iterable[str]) -> UsageError:

@@ -5,8 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fancam.enhance.canvas import Canvas
-from fancam.enhance.runner import FIXED_POINT
 from fancam.enhance.tiling import TilePlan, plan_axis, plan_tiles
 from fancam.errors import UsageError
 
@@ -85,31 +83,7 @@ def test_impossible_tiles_are_refused(arguments):
         plan_axis(*arguments)
 
 
-@given(st.integers(1, 200), st.integers(1, 200), st.integers(8, 64), st.integers(1, 3))
-def test_a_picture_cut_into_tiles_is_laid_together_unchanged(height, width, tile, scale):
-    picture = np.random.default_rng(height * width).integers(0, 256, (height * scale, width * scale, 3), np.uint8)
-    plan = plan_tiles(height, width, tile, 4)
-    canvas = Canvas(plan, scale)
-    whole = len(plan) == 1
-    for number, t in enumerate(plan):
-        part = picture[t.y * scale : (t.y + t.height) * scale, t.x * scale : (t.x + t.width) * scale]
-        done = canvas.add(t, part if whole else part.astype(np.int16) * FIXED_POINT)
-        assert done == (number == len(plan) - 1)
-    assert np.array_equal(canvas.pixels(), picture)
-
-
-def test_the_canvas_keeps_sums_for_one_row_of_tiles_only():
-    plan = plan_tiles(4000, 100, 64, 32)
-    canvas = Canvas(plan, 4)
-    assert canvas._band.shape[0] == plan.rows.tile * 4 < 4000 * 4 / 20
-
-
-def test_two_tiles_that_disagree_meet_without_a_step():
-    plan = TilePlan(plan_axis(1, 128, 32), plan_axis(300, 128, 32))
-    canvas = Canvas(plan, 1)
-    for number, tile in enumerate(plan):
-        level = (50, 200)[number % 2]
-        canvas.add(tile, np.full((1, tile.width, 3), level * FIXED_POINT, np.int16))
-    row = canvas.pixels()[0, :, 0].astype(int)
-    assert row[0] == 50 and 200 in row
-    assert np.abs(np.diff(row)).max() <= 10, "a hard cut would step by 150"
+@given(st.integers(300, 3000), st.integers(64, 400), st.sampled_from([8, 32]))
+def test_sides_of_tiles_are_rounded_as_asked_for(length, tile, multiple):
+    axis = plan_axis(length, tile, 32, multiple=multiple)
+    assert axis.tile % multiple == 0 if len(axis.starts) > 1 else axis.tile == length

@@ -1,14 +1,17 @@
-"""What part of a frame is needed for a card, and where the card lies in what comes back from the network."""
+"""What part of a frame is needed for a card, and where the card lies in it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from fancam.errors import CropError
 from fancam.pictures import resample
-from fancam.records import Box, Picture
+from fancam.records import Box, Samples
 
 CONTEXT_PX = 16
 """Real pixels around a crop, where the frame has them, so that neither the network nor the resampling filter meets an
@@ -16,14 +19,16 @@ edge inside the card."""
 
 _ROUNDING_PX = 1e-3
 """A box that sticks out of the frame by no more than this does so by rounding."""
+_BAND_PX = 2**24
+"""Pixels that are resampled at once: the filter works on float copies, four times the size of the picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropRequest:
-    """A part of a frame, and its size in print."""
+    """A part of a frame, or all of it, and its size in print."""
 
-    pixels: Picture
-    """(H, W, 3) uint8 RGB, the whole frame."""
+    pixels: Samples
+    """(H, W, 3) uint8 or uint16 RGB, the whole frame; 0 to 255 or 0 to 65535."""
     box: Box
     """What the card shows, in pixels of the frame, fractions included; it may reach beyond the frame."""
     width_px: int
@@ -36,20 +41,30 @@ class CropRequest:
 class Region:
     """The whole pixels around a box."""
 
-    pixels: Picture
+    pixels: Samples
     box: Box
     """The requested box, in pixels of this region."""
     notes: tuple[str, ...] = ()
+
+
+def check_picture(pixels: Samples) -> None:
+    """Refuse what is no RGB picture of 8 or 16 bits.
+
+    Raises:
+        CropError: Also a ValueError.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16) or pixels.size == 0:
+        raise CropError(f"not an RGB picture: {pixels.shape} {pixels.dtype}", remedy="give 3 channels of 8 or 16 bits")
 
 
 def print_scale(request: CropRequest) -> float:
     """Return the print pixels per source pixel along the axis that needs more.
 
     Raises:
-        ValueError: The box is empty.
+        CropError: The box is empty; also a ValueError.
     """
     if not request.box.area > 0:
-        raise ValueError(f"{request.box} is empty")
+        raise CropError(f"{request.box} is empty", remedy="check the box")
     return max(request.width_px / request.box.width, request.height_px / request.box.height)
 
 
@@ -63,15 +78,19 @@ def cut_region(request: CropRequest, context_px: int = CONTEXT_PX) -> Region:
         context_px: Pixels of the frame to keep around the box.
 
     Raises:
-        ValueError: The box is empty or has no pixel of the frame in it.
+        CropError: The frame is no RGB picture, the box is empty or has no pixel of the frame in it, or the print has
+            no pixels; also a ValueError.
     """
+    check_picture(request.pixels)
+    if request.width_px < 1 or request.height_px < 1:
+        raise CropError(f"a print of {request.width_px}x{request.height_px} is empty", remedy="ask for 1x1 or more")
     height, width = request.pixels.shape[:2]
     box = _without_rounding(request.box, width, height)
     if not box.clipped(width, height).area > 0:
-        raise ValueError(f"{request.box} is empty or outside a frame of {width}x{height}")
+        raise CropError(f"{request.box} is empty or outside a frame of {width}x{height}", remedy="check the box")
     left, right, before, behind = _span(box.x0, box.x1, width, context_px)
     top, bottom, above, below = _span(box.y0, box.y1, height, context_px)
-    pixels = request.pixels[top:bottom, left:right]
+    pixels: npt.NDArray[Any] = request.pixels[top:bottom, left:right]
     notes: tuple[str, ...] = ()
     outside = max(before, behind, above, below)
     if outside:
@@ -101,20 +120,26 @@ def _without_rounding(box: Box, width: int, height: int) -> Box:
     return Box(x0, y0, x1, y1)
 
 
-def resample_region(request: CropRequest, region: Region, pixels: Picture, scale: int, filter_name: str) -> Picture:
-    """Return the card: the one resample from an upscaled region to the exact print size.
-
-    The pixels of a network's output lie edge to edge like those of its input, so a place in the picture is found by
-    multiplying its coordinates with the scale.
+def resample_region(request: CropRequest, region: Region, filter_name: str) -> Samples:
+    """Return the card by a plain filter: one resample from the region to the exact print size, in bounded memory.
 
     Args:
         request: The size in print.
         region: The region and the box in it.
-        pixels: (scale × H, scale × W, 3), the region after the network, or the region itself.
-        scale: Pixels of ``pixels`` per pixel of the region.
         filter_name: ``lanczos`` or ``bicubic``.
 
     Returns:
-        (height_px, width_px, 3) uint8 RGB.
+        (height_px, width_px, 3) RGB in the type of the region.
     """
-    return resample(pixels, region.box.scaled(scale), request.width_px, request.height_px, filter_name)
+    box, height_px = region.box, request.height_px
+    pixels: npt.NDArray[Any] = region.pixels
+    ratio = box.height / height_px
+    rows_px = max(_BAND_PX // max(request.width_px, round(pixels.shape[1] * ratio)), 64)
+    if rows_px >= height_px:
+        return resample(pixels, box, request.width_px, height_px, filter_name)
+    result = np.empty((height_px, request.width_px, 3), pixels.dtype)
+    for top in range(0, height_px, rows_px):
+        bottom = min(top + rows_px, height_px)
+        part = Box(box.x0, box.y0 + top * ratio, box.x1, min(box.y0 + bottom * ratio, box.y1))
+        result[top:bottom] = resample(pixels, part, request.width_px, bottom - top, filter_name)
+    return result

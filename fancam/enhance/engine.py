@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from fancam.enhance.canvas import Canvas
-from fancam.enhance.crops import CropRequest, Region, cut_region, print_scale, resample_region
+from fancam.enhance.batches import Batches, Count, Job
+from fancam.enhance.crops import CropRequest, Region, check_picture, cut_region, print_scale, resample_region
+from fancam.enhance.detail import auto_share
 from fancam.enhance.device import Compute, choose_compute
-from fancam.enhance.runner import Pending, Runner, is_out_of_memory
-from fancam.enhance.tiling import Tile, TilePlan, plan_tiles
+from fancam.enhance.layout import Layout
+from fancam.enhance.pace import Pace
+from fancam.enhance.runner import Runner
+from fancam.enhance.tiling import TilePlan
 from fancam.enhance.upscalers import PLAIN_FILTERS, Network, load_upscaler
-from fancam.errors import DeviceError, UsageError
+from fancam.errors import DeviceError, FancamError, UsageError
 from fancam.models import ModelStore
-from fancam.records import Enhanced, Picture, Progress, no_progress
+from fancam.records import Enhanced, Progress, Samples, no_progress
 from fancam.settings import EnhanceSettings
 
 ENOUGH_PIXELS = 1.02
 """Up to this many print pixels per source pixel the network is skipped: there is nothing to invent."""
 
-_BATCH_TILES = {"cuda": 4}
-"""Tiles per pass where the settings leave it open. On a CPU one tile fills all cores."""
-_TILE_PX = {"fp32": 272}
-_HALF_PRECISION_TILE_PX = 336
-"""Tile sides where the settings leave them open: with x4plus the whole job stays under 2.5 GB for a 1080p video."""
-_SMALLEST_TILE_PX = 32
 _PICTURES_AT_ONCE = 8
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """A picture, its tiles, and what has happened to it."""
-
-    index: int
-    picture: Picture
-    plan: TilePlan
-    canvas: Canvas | None = None
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Count:
-    """Tiles done, told to the caller."""
-
-    progress: Progress
-    done: int
-    total: int
-
-    def tick(self) -> None:
-        self.done += 1
-        self.progress("enhance", self.done, self.total)
 
 
 class Engine:
@@ -91,9 +62,7 @@ class Engine:
         if network is not None and self.compute.precision not in network.precisions:
             self.compute = _in_fp32(self.compute, network, settings.precision)
         self._runner = Runner(network, self.compute) if network is not None else None
-        self._batch = settings.batch_tiles or _BATCH_TILES.get(self.compute.device.type, 1)
-        self._tile_px = settings.tile_px or _TILE_PX.get(self.compute.precision, _HALF_PRECISION_TILE_PX)
-        self._notes: list[str] = list(self.compute.notes) if network is not None else []
+        self._pace = Pace(self._runner, settings) if self._runner is not None else None
 
     @property
     def scale(self) -> int:
@@ -103,205 +72,194 @@ class Engine:
     @property
     def tile_px(self) -> int:
         """Side of a tile in source pixels, its overlap not counted; smaller after memory ran out."""
-        return self._tile_px
+        return self._pace.tile_px if self._pace is not None else 0
 
     @property
     def pictures_at_once(self) -> int:
         """How many crops are worth handing over together: a CPU gains nothing, and a stop would lose them all."""
         return 1 if self.compute.device.type == "cpu" else _PICTURES_AT_ONCE
 
+    def plan(self, height: int, width: int) -> TilePlan:
+        """Return the tiles that a picture of this size is cut into.
+
+        Raises:
+            UsageError: The upscaler is a plain filter.
+        """
+        return self._needed()[1].plan(height, width)
+
     # --- pictures ----------------------------------------------------------------------------------------------
 
-    def upscale(self, pictures: Sequence[Picture], progress: Progress = no_progress) -> list[Picture]:
-        """Return the pictures larger by the scale of the network, each (scale × H, scale × W, 3) uint8 RGB.
+    def upscale(self, pictures: Sequence[Samples], progress: Progress = no_progress) -> list[Samples]:
+        """Return the pictures larger by the scale of the network, each (scale × H, scale × W, 3) RGB.
 
         Args:
-            pictures: (H, W, 3) uint8 RGB each, of any sizes; one or many take the same way.
+            pictures: (H, W, 3) RGB each, uint8 (0 to 255) or uint16 (0 to 65535), of any sizes; one or many take the
+                same way. The results have the type of their pictures.
             progress: Called as ``("enhance", tiles done, tiles in all)``.
 
         Raises:
             UsageError: The upscaler is a plain filter.
-            DeviceError: The device has not enough memory for one small tile.
+            DeviceError: The device has not enough memory for one small tile, or the host for a result.
             ModelDamagedError: The network gives values that are not numbers.
+            CropError: One of them is no RGB picture; also a ValueError.
         """
-        results: list[Picture | None] = [None] * len(pictures)
-        for index, pixels, _notes in self._upscaled(pictures, progress):
-            results[index] = pixels
-        return [pixels for pixels in results if pixels is not None]
+        results = {index: pixels for index, pixels, _notes in self._upscaled(pictures, progress)}
+        return [results[index] for index in range(len(pictures))]
 
     def _upscaled(
-        self, pictures: Sequence[Picture], progress: Progress
-    ) -> Iterator[tuple[int, Picture, tuple[str, ...]]]:
+        self, pictures: Sequence[Samples], progress: Progress
+    ) -> Iterator[tuple[int, Samples, tuple[str, ...]]]:
         """Yield (index, pixels, notes) of each picture as soon as it is complete, not always in order."""
-        if self.network is None:
-            raise UsageError(f"{self.settings.upscaler} is no network", remedy="choose an upscaler that is one")
+        self._needed()
         for picture in pictures:
-            if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or picture.size == 0:
-                raise ValueError(f"not an RGB picture: {picture.shape} {picture.dtype}")
-        waiting, done = dict(enumerate(pictures)), 0
-        while waiting:
-            jobs = [_Job(index, picture, self._plan(picture)) for index, picture in waiting.items()]
-            count = _Count(progress, done, done + sum(len(job.plan) for job in jobs))
-            try:
-                for job in self._run(jobs, count):
-                    assert job.canvas is not None
-                    del waiting[job.index]
-                    done += len(job.plan)
-                    yield job.index, job.canvas.pixels(), (*self._notes, *job.notes)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                self._use_smaller_tiles(error)
-
-    def _plan(self, picture: Picture) -> TilePlan:
-        assert self.network is not None
-        height, width = picture.shape[:2]
-        tile_px = self._tile_px if self.network.tiles else max(height, width)
-        return plan_tiles(height, width, tile_px, self.settings.tile_overlap_px)
-
-    # --- tiles -------------------------------------------------------------------------------------------------
-
-    def _run(self, jobs: Sequence[_Job], count: _Count) -> Iterator[_Job]:
-        """Yield the jobs as they are completed; tiles of one shape share batches, also across pictures."""
-        groups: dict[tuple[tuple[int, int], bool], list[_Job]] = {}
-        for job in jobs:
-            groups.setdefault((job.plan.shape, len(job.plan) > 1), []).append(job)
-        for (_shape, blended), group in groups.items():
-            yield from self._run_group([(job, tile) for job in group for tile in job.plan], count, blended=blended)
-
-    def _run_group(self, queue: list[tuple[_Job, Tile]], count: _Count, *, blended: bool) -> Iterator[_Job]:
-        """Run equal tiles; while the device works on one batch the host lays down the one before."""
-        position = 0
-        flying: tuple[list[tuple[_Job, Tile]], Pending] | None = None
-        while position < len(queue) or flying is not None:
-            launched = None
-            if position < len(queue):
-                launched = self._launch(queue[position : position + self._batch], fine=blended)
-                position += len(launched[0])
-            if flying is not None:
-                yield from self._collect(*flying, count)
-            flying = launched
-
-    def _launch(self, part: list[tuple[_Job, Tile]], *, fine: bool) -> tuple[list[tuple[_Job, Tile]], Pending]:
-        """Start as many of these tiles as the memory allows and return them with the running batch."""
-        assert self._runner is not None
-        while True:
-            try:
-                return part, self._runner.launch(np.stack([self._cut(job, tile) for job, tile in part]), fine=fine)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or len(part) == 1:
-                    raise
-                self._batch = len(part) // 2
-                part = part[: self._batch]
-                self._notes.append(f"memory ran out: {self._batch} tile(s) per pass")
-            self._release_memory()
-
-    def _collect(self, part: list[tuple[_Job, Tile]], pending: Pending, count: _Count) -> Iterator[_Job]:
-        """Lay the results of a batch down and yield the pictures they complete."""
-        assert self._runner is not None
-        results, redone = self._runner.collect(pending)
-        for (job, tile), values, again in zip(part, results, redone, strict=True):
-            if job.canvas is None:
-                job.canvas = Canvas(job.plan, self.scale)
-            if again:
-                job.notes.append(
-                    f"the tile at x {tile.x}, y {tile.y} was redone in fp32: {self.compute.precision} gave non-numbers"
-                )
-            complete = job.canvas.add(tile, values[: tile.height * self.scale, : tile.width * self.scale])
-            count.tick()
-            if complete:
-                yield job
-
-    def _cut(self, job: _Job, tile: Tile) -> npt.NDArray[np.uint8]:
-        """Return the pixels of a tile, mirrored outward to a size the network takes."""
-        assert self.network is not None
-        pixels = job.picture[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
-        height, width = (
-            -(-max(side, self.network.minimum_px) // self.network.size_multiple) * self.network.size_multiple
-            for side in (tile.height, tile.width)
+            check_picture(picture)
+        jobs = (
+            Job(
+                index,
+                picture,
+                partial(Layout, scale=self.scale, dtype=picture.dtype, device=self.compute.device),
+                lambda pixels, notes: (pixels, notes),
+            )
+            for index, picture in enumerate(pictures)
         )
-        if self.network.square:
-            height = width = max(height, width)
-        if (height, width) == (tile.height, tile.width):
-            return pixels
-        return np.pad(pixels, ((0, height - tile.height), (0, width - tile.width), (0, 0)), mode="symmetric")
+        total = sum(len(self.plan(*picture.shape[:2])) for picture in pictures)
+        for job in self._run(jobs, progress, total):
+            if isinstance(job.outcome, FancamError):
+                raise job.outcome
+            assert isinstance(job.outcome, tuple)
+            pixels, notes = job.outcome
+            yield job.index, pixels, (*self.compute.notes, *notes)
 
-    def _use_smaller_tiles(self, error: BaseException) -> None:
-        """Halve the tile after even one did not fit; pictures that are not complete begin again."""
-        self._release_memory()
-        if self._tile_px <= _SMALLEST_TILE_PX or (self.network is not None and not self.network.tiles):
-            raise DeviceError(
-                f"not enough memory for one tile of {self._tile_px} pixels",
-                item=str(self.compute.device),
-                remedy="close other programs that use it, or use --device cpu",
-            ) from error
-        self._tile_px = max(self._tile_px // 2, _SMALLEST_TILE_PX)
-        self._notes.append(f"memory ran out: tiles of {self._tile_px} pixels")
+    def _run(self, jobs: Iterable[Job], progress: Progress, total: int | None) -> Iterator[Job]:
+        runner, pace = self._needed()
+        yield from Batches(runner, pace, Count(progress, total)).run(jobs)
 
-    def _release_memory(self) -> None:
-        """Give unused blocks back, so that a smaller request is not refused for fragmentation."""
-        if self.compute.device.type == "cuda":
-            torch.cuda.empty_cache()
+    def _needed(self) -> tuple[Runner, Pace]:
+        if self._runner is None or self._pace is None:
+            raise UsageError(f"{self.settings.upscaler} is no network", remedy="choose an upscaler that is one")
+        return self._runner, self._pace
 
     # --- crops -------------------------------------------------------------------------------------------------
 
     def enhance(self, requests: Sequence[CropRequest], progress: Progress = no_progress) -> list[Enhanced]:
-        """Return the crops at their print size, in the order of the requests.
-
-        Each crop is cut out first, with some pixels around it for context; it goes through the network only where it
-        has fewer pixels than the print; one resample then brings it to the exact size.
+        """Return the crops at their print size, in the order of the requests; see ``stream``.
 
         Args:
             requests: What to show and how large.
             progress: Called as ``("enhance", tiles done, tiles in all)``.
 
         Raises:
-            DeviceError: The device has not enough memory for one small tile.
+            DeviceError: The device has not enough memory for one small tile, or the host for a result.
             ModelDamagedError: The network gives values that are not numbers.
-            ValueError: A box is empty or has no pixel of the frame in it.
+            CropError: A frame is no RGB picture, or a box is empty or has no pixel of the frame in it; also a
+                ValueError.
         """
-        regions = [cut_region(request) for request in requests]
-        needing = [
-            index
-            for index, request in enumerate(requests)
-            if self.network is not None and print_scale(request) > ENOUGH_PIXELS
-        ]
+        regions = [cut_region(request) for request in requests]  # views of the frames, save where one is mirrored
+        total = sum(
+            len(self.plan(*region.pixels.shape[:2]))
+            for request, region in zip(requests, regions, strict=True)
+            if self._share(request) > 0
+        )
+        del regions
         results: dict[int, Enhanced] = {}
-        if needing:
-            larger = self._upscaled([regions[index].pixels for index in needing], progress)
-            for position, pixels, notes in larger:
-                index = needing[position]
-                results[index] = self._with_network(requests[index], regions[index], pixels, notes)
-        for index, request in enumerate(requests):
-            if index not in results:
-                results[index] = self._without_network(request, regions[index])
+        for index, outcome in self._enhanced(requests, progress, total):
+            if isinstance(outcome, FancamError):
+                raise outcome
+            results[index] = outcome
         return [results[index] for index in range(len(requests))]
 
-    def _with_network(self, request: CropRequest, region: Region, pixels: Picture, notes: tuple[str, ...]) -> Enhanced:
+    def stream(
+        self, requests: Iterable[CropRequest], progress: Progress = no_progress
+    ) -> Iterator[tuple[int, Enhanced | FancamError]]:
+        """Yield (number of the request, crop at its print size) as each is complete, not always in order.
+
+        Each crop is cut out first, with some pixels around it for context; it goes through the network only where it
+        has fewer pixels than the print; its tiles are resampled to the exact size as they come, so that the picture at
+        the network's size never exists, and mixed with the plain picture by the share of ``settings.detail``.
+
+        Requests are taken only a few ahead of what is yielded, so that a long list of pictures needs not be in memory;
+        tiles of different pictures share batches. A request that fails yields its error and does not harm the others.
+
+        Args:
+            requests: What to show and how large. An error that it raises ends the stream.
+            progress: Called as ``("enhance", tiles done, tiles in all)``; None until the last request was taken.
+
+        Raises:
+            DeviceError: The device has not enough memory for one small tile.
+        """
+        return self._enhanced(requests, progress, None)
+
+    def _enhanced(
+        self, requests: Iterable[CropRequest], progress: Progress, total: int | None
+    ) -> Iterator[tuple[int, Enhanced | FancamError]]:
+        jobs = (self._job(index, request) for index, request in enumerate(requests))
+        for job in jobs if self.network is None else self._run(jobs, progress, total):
+            assert isinstance(job.outcome, Enhanced | FancamError)
+            yield job.index, job.outcome
+
+    def _share(self, request: CropRequest) -> float:
+        """Return the share of the network's picture; 0 where it is not needed."""
+        scale = print_scale(request)
+        if self.network is None or scale <= ENOUGH_PIXELS:
+            return 0.0
+        return auto_share(scale) if self.settings.detail is None else self.settings.detail
+
+    def _job(self, index: int, request: CropRequest) -> Job:
+        """Return what is to be done for a request; done already where it needs no network, or failed."""
+        try:
+            region = cut_region(request)
+            share = self._share(request)
+            if share == 0:
+                return Job.done(index, self._without_network(request, region))
+        except FancamError as error:
+            return Job.done(index, error)
+        except MemoryError as error:
+            failure = DeviceError(
+                f"not enough memory for a print of {request.width_px}x{request.height_px}",
+                remedy="ask for a smaller print, or close other programs",
+            )
+            failure.__cause__ = error
+            return Job.done(index, failure)
+        arrange = partial(
+            Layout,
+            scale=self.scale,
+            dtype=region.pixels.dtype,
+            device=self.compute.device,
+            box=region.box,
+            size=(request.height_px, request.width_px),
+            share=share,
+        )
+        return Job(index, region.pixels, arrange, partial(self._with_network, request, region.notes, share))
+
+    def _with_network(
+        self, request: CropRequest, before: tuple[str, ...], share: float, pixels: Samples, notes: tuple[str, ...]
+    ) -> Enhanced:
         assert self.network is not None
         scale = print_scale(request)
         if scale > self.scale * ENOUGH_PIXELS:
             more = f"the print needs x{scale:.2f} and the network gives x{self.scale}; the rest is Lanczos"
             notes = (*notes, more)
         return Enhanced(
-            pixels=resample_region(request, region, pixels, self.scale, "lanczos"),
+            pixels=pixels,
             upscaler=self.network.name,
             upscaler_sha256=self.network.sha256,
             scale=scale,
             invented=True,
-            notes=(*region.notes, *notes),
+            notes=(*before, *self.compute.notes, *notes),
+            detail=share,
         )
 
     def _without_network(self, request: CropRequest, region: Region) -> Enhanced:
         chosen = self.settings.upscaler
         name = chosen if chosen in PLAIN_FILTERS else "lanczos"
         return Enhanced(
-            pixels=resample_region(request, region, region.pixels, 1, name),
+            pixels=resample_region(request, region, name),
             upscaler=name,
             upscaler_sha256=None,
             scale=print_scale(request),
             invented=False,
             notes=region.notes,
+            detail=0.0,
         )
 
 

@@ -3,36 +3,48 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from fancam.enhance.compiled import CompiledNetwork, has_triton
 from fancam.enhance.device import Compute
+from fancam.enhance.layout import Order
+from fancam.enhance.memory import is_out_of_memory as is_out_of_memory  # callers find it beside what runs out of it
 from fancam.enhance.upscalers import Network
 from fancam.errors import ModelDamagedError
+from fancam.records import Samples
 
-FIXED_POINT = 128
-"""Steps per level of 255 in the results of tiles that are blended: rounding them twice to whole levels would cost
-about 58 dB, more than the seams do. 255 × 128 fits in 16 bits."""
-
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
-"""How allocators say so that raise a plain RuntimeError (CPU, MPS)."""
+_Forward = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(slots=True, eq=False)
 class Pending:
     """A batch on its way: the work may still run on the device."""
 
-    tiles: npt.NDArray[np.uint8]
+    tiles: Samples
     """(N, H, W, 3), kept until the results are known to be numbers."""
-    fine: bool
-    results: torch.Tensor
-    """On the host; not valid before the event."""
+    orders: Sequence[Order]
+    results: list[torch.Tensor]
+    """One per tile, on the host; not valid before the event."""
     finite: torch.Tensor
     """(N,) bool on the host; not valid before the event."""
     event: torch.cuda.Event | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileResult:
+    """What came of one tile."""
+
+    values: npt.NDArray
+    """See ``Order.fill``."""
+    redone: bool = False
+    """Whether half precision gave non-numbers and fp32 was used."""
+    error: ModelDamagedError | None = None
+    """Set where fp32 gives non-numbers too; the values mean nothing then."""
 
 
 class Runner:
@@ -47,81 +59,101 @@ class Runner:
         self.network = network
         self.compute = compute
         self._fp32: torch.nn.Module | None = None
-        self._ends_fp32 = network.fp32_ends and compute.dtype != torch.float32
+        self._compiled: CompiledNetwork | None = None
+        ends_fp32 = network.fp32_ends and compute.dtype != torch.float32
+        self._entry = torch.float32 if ends_fp32 else compute.dtype
         if compute.dtype == torch.float32:
             self._module = self._fp32_module()
         else:
             module = _copied(network.module, compute.device, compute.dtype)
-            self._module = keep_ends_fp32(module, compute.dtype) if self._ends_fp32 else module
+            self._module = keep_ends_fp32(module, compute.dtype) if ends_fp32 else module
 
     def _fp32_module(self) -> torch.nn.Module:
         if self._fp32 is None:
             self._fp32 = _copied(self.network.module, self.compute.device, torch.float32)
         return self._fp32
 
-    def launch(self, tiles: npt.NDArray[np.uint8], *, fine: bool) -> Pending:
+    @property
+    def compiles_well(self) -> bool:
+        """Whether compiling is known to pay on the device."""
+        return self.compute.device.type == "cuda" and has_triton()
+
+    @property
+    def compile_note(self) -> str | None:
+        """Why the network runs as it is although compiling was asked for; None where nothing failed."""
+        return self._compiled.note if self._compiled is not None else None
+
+    def use_compiled(self, tiles: int) -> None:
+        """Compile the network at the next batch, unless it is compiled already.
+
+        Args:
+            tiles: In a full batch.
+        """
+        if self._compiled is None:
+            rules = self.network.size_multiple, self.network.square
+            self._compiled = CompiledNetwork(self._module, self._entry, tiles, *rules)
+
+    def expect(self, tiles: int) -> None:
+        """Take this many tiles for a full batch from now on."""
+        if self._compiled is not None:
+            self._compiled.tiles = tiles
+
+    def launch(self, tiles: Samples, orders: Sequence[Order]) -> Pending:
         """Start a batch; on CUDA this returns before the work is done.
 
         Args:
-            tiles: (N, H, W, 3) uint8 RGB.
-            fine: Whether the results are wanted in steps of 1/128 of a level.
+            tiles: (N, H, W, 3) RGB, uint8 or uint16.
+            orders: What is wanted of each tile.
 
         Raises:
             RuntimeError: Also when the device has no memory left; see ``is_out_of_memory``.
         """
-        entry = torch.float32 if self._ends_fp32 else self.compute.dtype
-        return self._launch(self._module, tiles, entry, fine=fine)
+        return self._launch(self._compiled or self._module, self._entry, tiles, orders)
 
-    def collect(self, pending: Pending) -> tuple[npt.NDArray, npt.NDArray[np.bool_]]:
-        """Wait for a batch and return (results, which tiles were redone in fp32).
-
-        Results are (N, scale × H, scale × W, 3): uint8, or int16 in steps of 1/128 where ``fine`` was asked for.
-
-        Raises:
-            ModelDamagedError: A result holds values that are not numbers even in fp32.
-        """
+    def collect(self, pending: Pending) -> list[TileResult]:
+        """Wait for a batch and return what came of each tile; tiles of non-numbers are redone in fp32."""
         if pending.event is not None:
             pending.event.synchronize()
-        results, finite = pending.results.numpy(), pending.finite.numpy()
-        for index in np.flatnonzero(~finite):
-            results[index] = self._redone(pending, int(index))
-        return results, ~finite
+        finite = pending.finite.numpy()
+        return [
+            TileResult(values.numpy()) if finite[index] else self._redone(pending, index)
+            for index, values in enumerate(pending.results)
+        ]
 
-    def _redone(self, pending: Pending, index: int) -> npt.NDArray:
+    def _redone(self, pending: Pending, index: int) -> TileResult:
         if self.compute.dtype != torch.float32:
-            tile = pending.tiles[index : index + 1]
-            again = self._launch(self._fp32_module(), tile, torch.float32, fine=pending.fine)
+            tile, orders = pending.tiles[index : index + 1], pending.orders[index : index + 1]
+            again = self._launch(self._fp32_module(), torch.float32, tile, orders)
             if again.event is not None:
                 again.event.synchronize()
             if bool(again.finite.all()):
-                return again.results.numpy()[0]
-        raise ModelDamagedError(
+                return TileResult(again.results[0].numpy(), redone=True)
+        error = ModelDamagedError(
             "the network gives values that are not numbers, in fp32 too",
             item=self.network.name,
             remedy="the weights are broken; choose another upscaler",
         )
+        return TileResult(pending.results[index].numpy(), error=error)
 
-    def _launch(
-        self, module: torch.nn.Module, tiles: npt.NDArray[np.uint8], entry: torch.dtype, *, fine: bool
-    ) -> Pending:
+    def _launch(self, forward: _Forward, entry: torch.dtype, tiles: Samples, orders: Sequence[Order]) -> Pending:
         device = self.compute.device
         on_cuda = device.type == "cuda"
-        host = torch.from_numpy(tiles)
+        # Not every device knows 16-bit whole numbers without a sign; as floats they are as exact.
+        host = torch.from_numpy(tiles if tiles.dtype == np.uint8 else tiles.astype(np.float32))
         host = host.pin_memory() if on_cuda else host
         # TF32 would make "fp32" mean ten bits; a fixed algorithm makes the same input give the same bytes.
         exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
         with torch.inference_mode(), exact:
             # HWC bytes seen as NCHW are channels_last already: no copy is needed for the layout.
-            batch = host.to(device, non_blocking=True).permute(0, 3, 1, 2).to(entry).div_(255)
-            output = module(batch).float()
+            batch = host.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / np.iinfo(tiles.dtype).max
+            output = forward(batch.to(entry)).float()
             finite = output.isfinite().flatten(1).all(1)
-            steps = 255 * FIXED_POINT if fine else 255
-            levels = output.clamp_(0, 1).mul_(steps).round_().to(torch.int16 if fine else torch.uint8)
-            results = levels.permute(0, 2, 3, 1).contiguous()
+            output = output.clamp(0, 1)
+            results = [order.fill(batch[index], output[index]) for index, order in enumerate(orders)]
             if not on_cuda:
-                return Pending(tiles, fine, results.cpu(), finite.cpu(), None)
+                return Pending(tiles, orders, [values.cpu() for values in results], finite.cpu(), None)
             event = torch.cuda.Event()
-            pending = Pending(tiles, fine, _to_pinned(results), _to_pinned(finite), event)
+            pending = Pending(tiles, orders, [_to_pinned(values) for values in results], _to_pinned(finite), event)
             event.record(torch.cuda.current_stream(device))
             return pending
 
@@ -149,10 +181,3 @@ def keep_ends_fp32(module: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Modu
     first.register_forward_hook(lambda _module, _inputs, output: output.to(dtype))
     last.register_forward_pre_hook(lambda _module, inputs: (inputs[0].float(),))
     return module
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device, or the host, has no memory left."""
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fancam.errors import UsageError
 
-_SIDE_MULTIPLE = 8
+SIDE_MULTIPLE = 8
 """Tile sides are rounded up to this, so that tiles of pictures of nearly the same size can share a batch."""
 
 
@@ -96,7 +96,9 @@ class TilePlan:
         return np.outer(self.rows.weights(tile.row, scale), self.columns.weights(tile.column, scale))
 
 
-def plan_axis(length: int, tile_px: int, overlap_px: int, blend_px: int | None = None) -> Axis:
+def plan_axis(
+    length: int, tile_px: int, overlap_px: int, blend_px: int | None = None, multiple: int = SIDE_MULTIPLE
+) -> Axis:
     """Return equal tiles that cover an axis.
 
     Args:
@@ -104,6 +106,7 @@ def plan_axis(length: int, tile_px: int, overlap_px: int, blend_px: int | None =
         tile_px: Length of a tile, its overlap not counted.
         overlap_px: Least context on each side of a seam: two neighbours share at least twice that.
         blend_px: Length of the zone around a seam in which two tiles are blended; ``overlap_px`` when None.
+        multiple: A tile that is not the whole axis is lengthened to a multiple of this.
 
     Raises:
         UsageError: A length is below 1, the overlap is negative, or the blend is longer than what two tiles share.
@@ -118,7 +121,7 @@ def plan_axis(length: int, tile_px: int, overlap_px: int, blend_px: int | None =
     if length <= tile_px + shared:
         return Axis(length, length, (0,), 0)
     side = math.ceil((length - shared) / math.ceil((length - shared) / tile_px)) + shared
-    side = math.ceil(side / _SIDE_MULTIPLE) * _SIDE_MULTIPLE
+    side = math.ceil(side / multiple) * multiple
     if side >= length:
         return Axis(length, length, (0,), 0)
     count = math.ceil((length - shared) / (side - shared))
@@ -127,7 +130,14 @@ def plan_axis(length: int, tile_px: int, overlap_px: int, blend_px: int | None =
     return Axis(length, side, starts, blend)
 
 
-def plan_tiles(height: int, width: int, tile_px: int, overlap_px: int, blend_px: int | None = None) -> TilePlan:
+def plan_tiles(
+    height: int,
+    width: int,
+    tile_px: int,
+    overlap_px: int,
+    blend_px: int | None = None,
+    multiple: int = SIDE_MULTIPLE,
+) -> TilePlan:
     """Return the tiles of a picture that cost the fewest pixels; one that is the whole picture if it is small enough.
 
     A tile has at most about as many pixels as a square of ``tile_px`` and its overlap, which bounds the memory; it need
@@ -137,14 +147,14 @@ def plan_tiles(height: int, width: int, tile_px: int, overlap_px: int, blend_px:
     """
     shared = 2 * overlap_px
     budget = (tile_px + shared) ** 2
-    square = plan_axis(width, tile_px, overlap_px, blend_px)
-    best = TilePlan(plan_axis(height, tile_px, overlap_px, blend_px), square)
+    square = plan_axis(width, tile_px, overlap_px, blend_px, multiple)
+    best = TilePlan(plan_axis(height, tile_px, overlap_px, blend_px, multiple), square)
     for count in range(len(square.starts) - 1, 0, -1):
-        columns = plan_axis(width, max(math.ceil((width - shared) / count), 1), overlap_px, blend_px)
+        columns = plan_axis(width, max(math.ceil((width - shared) / count), 1), overlap_px, blend_px, multiple)
         rows_px = budget // columns.tile - shared
         if rows_px < max(overlap_px, 1):  # thinner tiles would be more overlap than picture
             break
-        plan = TilePlan(plan_axis(height, rows_px, overlap_px, blend_px), columns)
+        plan = TilePlan(plan_axis(height, rows_px, overlap_px, blend_px, multiple), columns)
         if plan.cost_px < best.cost_px:
             best = plan
     return best
