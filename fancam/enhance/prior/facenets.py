@@ -1,0 +1,296 @@
+"""The architectures of the released face priors: recognised by their weights and called in their own range.
+
+Also which of their parts must stay in fp32 where the rest runs in half precision.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import torch
+from spandrel import ImageModelDescriptor, canonicalize_state_dict
+from spandrel.architectures.GFPGAN import GFPGAN, GFPGANArch
+from spandrel.architectures.RestoreFormer import RestoreFormerArch
+from spandrel.util import get_seq_len
+from torch.nn import functional
+
+from fancam.enhance.prior.alignment import FACE_SIZE_PX
+from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
+
+CODEFORMER_PACKAGE = "spandrel_extra_arches"
+"""Carries the architecture of CodeFormer. Its licence is non-commercial (S-Lab 1.0), so it is no dependency: it is
+imported only when somebody asks for CodeFormer."""
+
+CODEFORMER_FIDELITY = 0.5
+"""CodeFormer's own knob between its code book (0) and the input (1), Zhou et al. 2022; 0.5 is what its program takes
+for aligned faces. How much of the face is used is decided afterwards, by the strength and the guard."""
+
+_CODEFORMER_KEYS = ("position_emb", "idx_pred_layer.1.weight", "quantize.embedding.weight")
+_BROKEN = (RuntimeError, KeyError, ValueError, IndexError, AssertionError, ZeroDivisionError)
+"""What is raised on parameters that are missing, or whose shapes fit together in no network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the networks of one architecture are called, and how they are split by precision."""
+
+    call: Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]
+    """(N, 3, H, W) RGB in [-1, 1] to the same."""
+    fp32: Mapping[str, bool]
+    """Pattern of the parts that stay in fp32 in a half-precision network, and whether their results go back to half;
+    what lies inside a part is meant as well."""
+    half: tuple[str, ...] = ()
+    """Pattern of the parts that get their input from a part in fp32, and take it in half precision."""
+    contiguous: tuple[str, ...] = ()
+    """Parts whose result the architecture views in a shape that the channels_last layout does not allow."""
+
+
+# All three expect [-1, 1] and give [-1, 1]. spandrel's own call converts for RestoreFormer only; the others it feeds
+# with [0, 1] and clamps to [0, 1], so that everything darker than middle grey is lost.
+RECIPES: dict[str, Recipe] = {
+    # Noise: the stored one, or no two runs would give the same face. The pictures of the middle layers serve training
+    # only. The style, and the sums that make the picture, stay in fp32: bf16 has 128 steps between 0.5 and 1.
+    "GFPGAN": Recipe(
+        lambda module, faces: module(faces, return_rgb=False, randomize_noise=False)[0],
+        fp32={"conv_body_first": True, "final_linear": False, "*.modulation": False, "stylegan_decoder.to_rgb*": False},
+        contiguous=("final_conv",),
+    ),
+    # Both of these look up patches of face in a code book. All that leads to the choice stays in fp32, or half
+    # precision would choose others (3 % of them, with random weights): who is drawn must not hang on the device.
+    "RestoreFormer": Recipe(
+        lambda module, faces: module(faces)[0],
+        fp32={"encoder": False, "quant_conv": False, "quantize": False, "decoder.conv_out": False},
+        half=("post_quant_conv", "decoder"),
+    ),
+    "CodeFormer": Recipe(
+        lambda module, faces: module(faces, weight=CODEFORMER_FIDELITY)[0],
+        fp32={
+            "": False,  # the position embedding belongs to the root
+            "encoder": False,
+            "feat_emb": False,
+            "ft_layers": False,
+            "idx_pred_layer": False,
+            "quantize": False,
+            "generator.blocks.24": False,
+        },
+        half=("generator.blocks.0", "fuse_convs_dict.*"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceNetwork:
+    """A face prior, in fp32 on the CPU as loaded."""
+
+    name: str
+    """Of the registry, or the name of the user's file."""
+    module: torch.nn.Module
+    sha256: str
+    """Of the weight file."""
+    recipe: Recipe
+    architecture: str
+    side_px: int = FACE_SIZE_PX
+    """Height and width of the faces it takes and gives."""
+    precisions: tuple[str, ...] = ("fp32",)
+    """The precisions the network is known to work in."""
+
+
+def face_network(state: Mapping[str, torch.Tensor], path: Path, name: str, sha256: str) -> FaceNetwork:
+    """Return the face prior these parameters belong to.
+
+    Args:
+        state: Name to tensor, as ``fancam.models.torchfile.load_torch`` returns them.
+        path: Where they were read, for messages.
+        name: For records.
+        sha256: Of the file.
+
+    Raises:
+        UsageError: The parameters belong to no face prior that is known, or to one for faces of another size.
+        ModelMissingError: They are CodeFormer's, and the package with its architecture is not installed.
+        ModelDamagedError: A parameter is missing, or their shapes fit together in no network.
+    """
+    parameters = canonicalize_state_dict(dict(state))
+    architecture = _architecture(parameters, path)
+    try:
+        descriptor = architecture.load(parameters)
+    except _BROKEN as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ModelDamagedError(
+            f"the weights do not fit a {architecture.id} network: {reason}", item=path, remedy="replace the file"
+        ) from error
+    module = descriptor.model.eval().requires_grad_(False)
+    side_px = FACE_SIZE_PX
+    if architecture.id == "GFPGAN":
+        side_px = 2**module.log_size
+        share_convolutions(module)
+    if side_px != FACE_SIZE_PX:
+        raise UsageError(
+            f"the network is for faces of {side_px} pixels", item=path, remedy=f"give one for {FACE_SIZE_PX}"
+        )
+    halves = (("bf16", descriptor.supports_bfloat16), ("fp16", descriptor.supports_half))
+    precisions = ("fp32", *(precision for precision, works in halves if works))
+    return FaceNetwork(name, module, sha256, RECIPES[architecture.id], architecture.id, side_px, precisions)
+
+
+def _architecture(parameters: Mapping[str, torch.Tensor], path: Path) -> Any:
+    """Return spandrel's architecture for these parameters."""
+    if all(key in parameters for key in _CODEFORMER_KEYS):
+        require_codeformer_package(path)
+        return importlib.import_module(f"{CODEFORMER_PACKAGE}.architectures.CodeFormer").CodeFormerArch()
+    for architecture in (SizedGfpganArch(), RestoreFormerArch()):
+        if architecture.detect(dict(parameters)):
+            return architecture
+    if any(name.startswith("vqvae.") for name in parameters):  # the name its training program stores the network under
+        raise UsageError(
+            "these are weights of RestoreFormer++, and no architecture for them is known",
+            item=path,
+            remedy="use --restore restoreformer",
+        )
+    raise UsageError(
+        "the weights belong to no face prior that is known",
+        item=path,
+        remedy=f"give weights of {', '.join(RECIPES)}; those of an upscaler go to --upscaler",
+    )
+
+
+def require_codeformer_package(item: str | Path) -> None:
+    """Raise ModelMissingError where the architecture of CodeFormer is not installed; it is not imported for that."""
+    if importlib.util.find_spec(CODEFORMER_PACKAGE) is None:
+        raise ModelMissingError(
+            f"the architecture of CodeFormer is not installed (package {CODEFORMER_PACKAGE}, non-commercial licence)",
+            item=item,
+            remedy=f"if your use is not commercial, run 'pip install {CODEFORMER_PACKAGE}'; else use another restorer",
+        )
+
+
+# --- precision ------------------------------------------------------------------------------------------------------
+
+
+def split_precision(module: torch.nn.Module, recipe: Recipe, dtype: torch.dtype) -> torch.nn.Module:
+    """Bring a network to half precision but for the parts that must stay in fp32, and return it.
+
+    Args:
+        module: In fp32; changed in place.
+        recipe: Of its architecture.
+        dtype: The half precision.
+    """
+    for name, part in module.named_modules():
+        pattern = next((pattern for pattern in recipe.fp32 if _within(name, pattern)), None)
+        if pattern is None:
+            _cast_own(part, dtype)
+        else:
+            part.register_forward_pre_hook(lambda _part, inputs: _cast(inputs, torch.float32))
+            if recipe.fp32[pattern] and fnmatchcase(name, pattern):
+                part.register_forward_hook(lambda _part, _inputs, result: _cast(result, dtype))
+        if any(fnmatchcase(name, pattern) for pattern in recipe.half):
+            part.register_forward_pre_hook(lambda _part, inputs: _cast(inputs, dtype))
+    return module
+
+
+def channels_last(module: torch.nn.Module, recipe: Recipe) -> torch.nn.Module:
+    """Bring a network to the layout convolutions are fastest in, in place, and return it."""
+    for name in recipe.contiguous:
+        module.get_submodule(name).register_forward_hook(lambda _part, _inputs, result: result.contiguous())
+    return module.to(memory_format=torch.channels_last)
+
+
+def _within(name: str, pattern: str) -> bool:
+    """Whether a part is meant by a pattern, or lies inside one that is."""
+    return fnmatchcase(name, pattern) or (pattern != "" and fnmatchcase(name, f"{pattern}.*"))
+
+
+def _cast_own(part: torch.nn.Module, dtype: torch.dtype) -> None:
+    for parameter in part.parameters(recurse=False):
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
+    for name, buffer in part.named_buffers(recurse=False):
+        setattr(part, name, _cast(buffer, dtype))
+
+
+def _cast(value: Any, dtype: torch.dtype) -> Any:
+    """Return the value with every tensor of fractions in it in this precision."""
+    if isinstance(value, torch.Tensor):
+        return value.to(dtype) if value.is_floating_point() else value
+    if isinstance(value, dict):
+        return {key: _cast(each, dtype) for key, each in value.items()}
+    return tuple(_cast(each, dtype) for each in value) if isinstance(value, tuple) else value
+
+
+# --- GFPGAN ---------------------------------------------------------------------------------------------------------
+
+
+class SizedGfpganArch(GFPGANArch):
+    """GFPGAN in the widths its weights have; spandrel builds the widths of the release whatever the weights say."""
+
+    def load(self, state_dict: dict[str, torch.Tensor]) -> ImageModelDescriptor:
+        """Return spandrel's descriptor; raises like ``torch.nn.Module.load_state_dict``, or KeyError."""
+        decoder = "stylegan_decoder"
+        narrow = state_dict[f"{decoder}.constant_input.weight"].shape[1] / 512
+        style = state_dict[f"{decoder}.style_mlp.1.weight"].shape[0]
+        multiplier = 2.0
+        if (widest := f"{decoder}.style_convs.6.modulated_conv.weight") in state_dict:  # the first it applies to, 64x64
+            multiplier = state_dict[widest].shape[1] / (256 * narrow)
+        module = GFPGAN(
+            out_size=2 ** (get_seq_len(state_dict, "conv_body_down") + 2),
+            num_style_feat=style,
+            channel_multiplier=multiplier,
+            narrow=narrow,
+            different_w=state_dict["final_linear.weight"].shape[0] > style,
+        )
+        return ImageModelDescriptor(
+            module,
+            state_dict,
+            architecture=self,
+            purpose="FaceSR",
+            tags=[],
+            supports_half=False,
+            supports_bfloat16=True,
+            scale=1,
+            input_channels=3,
+            output_channels=3,
+        )
+
+
+class SharedConvolution(torch.nn.Module):
+    """StyleGAN2's modulated convolution, with one set of weights for all faces of a batch.
+
+    The original scales the weights by the style, which gives every face a convolution of its own (a grouped one). To
+    scale the channels that go in, and to normalise those that come out, is the same arithmetic in another order
+    (Karras et al.: "Analyzing and improving the image quality of StyleGAN", CVPR 2020, section 2.2), and leaves one
+    dense convolution for the batch.
+    """
+
+    def __init__(self, original: Any) -> None:
+        super().__init__()
+        self.modulation = original.modulation
+        self.weight = torch.nn.Parameter(original.weight.detach()[0], requires_grad=False)
+        self.demodulate: bool = original.demodulate
+        self.eps: float = original.eps
+        self.upsample: bool = original.sample_mode == "upsample"
+
+    def forward(self, features: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        """Return (N, out, H, W), twice as large where it upsamples, for (N, in, H, W) and (N, style features)."""
+        scale = self.modulation(style)
+        features = features * scale.to(features.dtype)[:, :, None, None]
+        if self.upsample:
+            features = functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+        features = functional.conv2d(features, self.weight, padding=self.weight.shape[-1] // 2)
+        if self.demodulate:
+            energy = self.weight.to(scale.dtype).square().sum((2, 3))  # (out, in)
+            norm = torch.rsqrt(scale.square() @ energy.T + self.eps)
+            features = features * norm.to(features.dtype)[:, :, None, None]
+        return features
+
+
+def share_convolutions(module: torch.nn.Module) -> None:
+    """Put a ``SharedConvolution`` in place of every modulated convolution of a GFPGAN network."""
+    decoder = module.get_submodule("stylegan_decoder")
+    for part in list(decoder.modules()):
+        if hasattr(part, "modulated_conv"):
+            part.modulated_conv = SharedConvolution(part.modulated_conv)
