@@ -172,7 +172,8 @@ class GuardSettings:
     max_identity_loss: float = 0.05
     """How much similarity to the camera's face a prior may cost, compared with the enlargement alone."""
     max_landmark_drift: float = 0.04
-    """How far a landmark may move, in eye distances."""
+    """How far a landmark may move, in eye distances. 0.04 is the least that is no noise of the measurement: of 39 faces
+    that were sharpened, made noisy, saved as JPEG or brightened, 99 in 100 stay within 0.036."""
     max_delta_e: float = 1.0
     """Mean colour difference (CIEDE2000) allowed between the input and the result made small again."""
 

@@ -1,13 +1,16 @@
 """Faces: detection with five landmarks, tracks across the moments of a shot, and the composition of a card.
 
 ``create_detector`` gives a ``FaceDetector``; ``track_faces`` says which faces of a shot are one person; ``compose``
-turns a face into the crop a card shows. Networks are loaded from the model store, never fetched here.
+turns a face into the crop a card shows. ``create_embedder`` tells people apart and ``create_landmarker`` measures
+landmarks, both for the guard. Networks are loaded from the model store, never fetched here.
 """
 
 from __future__ import annotations
 
 from fancam.faces.composition import FRAMING_CONVENTIONS, Framing, compose
 from fancam.faces.detection import DEFAULT_DETECTOR, PHOTO_LONG_EDGES_PX, FaceDetector, WeightStore, create_detector
+from fancam.faces.embedding import create_embedder, missing_embedder
+from fancam.faces.landmarks import create_landmarker
 from fancam.faces.tracking import FaceTracker, track_faces
 
 __all__ = [
@@ -20,5 +23,8 @@ __all__ = [
     "WeightStore",
     "compose",
     "create_detector",
+    "create_embedder",
+    "create_landmarker",
+    "missing_embedder",
     "track_faces",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 from fancam.errors import unknown_choice
 
 TASKS = ("upscale", "detect", "restore", "parse", "embed")
-FORMATS = ("ncnn", "onnx", "torch")
+FORMATS = ("ncnn", "onnx", "torch", "dlib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ModelEntry:
     commercial: bool
     """Whether the licence of the weights allows commercial use."""
     format: str
-    """``ncnn``, ``onnx`` or ``torch``."""
+    """``ncnn``, ``onnx``, ``torch`` or ``dlib``."""
     measured: str
     """What the weights are measured to do, or how far the row can be trusted; empty where nothing is known."""
     files: tuple[WeightFile, ...]

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fancam.enhance.guard import LADDER, FaceTrial, Guard, Measured, landmark_drift, network_warnings, objections
+from fancam.enhance.guard.drift import EYE_DISTANCE_PX, NOT_FOUND
+from fancam.enhance.guard.verdict import LANDMARK_REPEATABILITY
+from fancam.enhance.prior.alignment import TEMPLATE
+from fancam.settings import GuardSettings
+
+SETTINGS = GuardSettings()
+ANYTHING = st.floats(-1, 1)
+
+
+def face(value: int) -> np.ndarray:
+    """A picture that only carries a number, for instruments that read it back."""
+    return np.full((512, 512, 3), value, np.uint8)
+
+
+class FakeEmbedder:
+    """Reads the angle to the camera's face off the picture: value 200 is the camera, 1 less is 1 % less alike."""
+
+    name = "fake"
+    sha256 = "0" * 64
+
+    def __init__(self):
+        self.batches = []
+
+    def embed(self, pictures, landmarks):
+        self.batches.append(len(pictures))
+        assert all(np.allclose(points, TEMPLATE) for points in landmarks)
+        cosines = [1 - (200 - int(picture[0, 0, 0])) / 100 for picture in pictures]
+        return np.array([[c, math.sqrt(max(1 - c * c, 0))] for c in cosines], np.float32)
+
+
+class FakeLandmarker:
+    """Moves the nose by a hundredth of the eye distance per level in the green channel; 255 is no face."""
+
+    def __call__(self, pictures):
+        found = []
+        for picture in pictures:
+            moved = TEMPLATE.astype(np.float32)
+            moved[2, 0] += int(picture[0, 0, 1]) / 100 * EYE_DISTANCE_PX
+            found.append(None if picture[0, 0, 1] == 255 else moved)
+        return found
+
+
+def picture(alike: float = 1.0, drift: float = 0.0) -> np.ndarray:
+    made = face(0)
+    made[..., 0] = round(200 - 100 * (1 - alike))
+    made[..., 1] = 255 if drift == NOT_FOUND else round(100 * drift)
+    return made
+
+
+def trial(network=(0.95, 0.0), prior=(0.5, 0.0), asked=1.0, camera_drift=0.0):
+    """A prior whose effect grows evenly with its strength."""
+
+    def blended(strength):
+        assert strength > 0
+        return picture(*[n + strength * (p - n) for n, p in zip(network, prior, strict=True)])
+
+    return FaceTrial(picture(1.0, camera_drift), picture(*network), blended, asked)
+
+
+def guard(settings=SETTINGS, embedder=True, landmarker=True):
+    return Guard(settings, FakeEmbedder() if embedder else None, FakeLandmarker() if landmarker else None)
+
+
+# --- the rules ----------------------------------------------------------------------------------------------------
+
+
+def test_a_prior_may_cost_as_much_likeness_as_the_setting_says_and_no_more():
+    network = Measured(0.90, 0.0)
+    assert objections(Measured(0.86, 0.0), network, SETTINGS) == ()
+    assert objections(Measured(0.84, 0.0), network, SETTINGS) == ("identity",)
+
+
+def test_a_bad_enlargement_does_not_forbid_the_prior():
+    network = Measured(0.30, 0.09)
+    assert objections(Measured(0.30, 0.09), network, SETTINGS) == ()
+    assert objections(Measured(0.70, 0.02), network, SETTINGS) == ()
+
+
+def test_a_bad_enlargement_does_not_let_a_prior_make_it_worse():
+    network = Measured(0.95, 0.09)
+    assert objections(Measured(0.95, 0.09 + 2 * LANDMARK_REPEATABILITY), network, SETTINGS) == ("landmarks",)
+
+
+def test_landmarks_may_move_up_to_the_limit():
+    network = Measured(None, 0.0)
+    assert objections(Measured(None, 0.039), network, SETTINGS) == ()
+    assert objections(Measured(None, 0.041), network, SETTINGS) == ("landmarks",)
+
+
+def test_a_face_that_is_not_found_any_more_has_moved():
+    assert objections(Measured(0.95, NOT_FOUND), Measured(0.95, NOT_FOUND), SETTINGS) == ("landmarks",)
+
+
+def test_what_cannot_be_measured_is_not_granted():
+    assert objections(Measured(None, None), Measured(None, None), SETTINGS) == ("unmeasured",)
+
+
+@given(identity=ANYTHING, network=ANYTHING, drift=st.floats(0, 1), network_drift=st.floats(0, 1))
+def test_printing_the_enlargement_itself_is_never_refused(identity, network, drift, network_drift):
+    same = Measured(network, network_drift)
+    assert objections(same, same, SETTINGS) == ()
+    better = Measured(max(identity, network), min(drift, network_drift))
+    assert objections(better, same, SETTINGS) == ()
+
+
+@given(st.tuples(st.floats(-50, 50), st.floats(-50, 50)))
+def test_drift_of_a_shift_is_its_length_in_eye_distances(shift):
+    expected = math.hypot(*shift) / EYE_DISTANCE_PX
+    assert landmark_drift(TEMPLATE, TEMPLATE + np.array(shift)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_drift_is_that_of_the_landmark_that_moved_most():
+    moved = TEMPLATE.copy()
+    moved[4] += (3, 4)
+    moved[0] += (1, 0)
+    assert landmark_drift(TEMPLATE, moved) == pytest.approx(5 / EYE_DISTANCE_PX)
+
+
+def test_drift_without_a_reference_is_not_known_and_without_a_face_not_finite():
+    assert landmark_drift(None, TEMPLATE) is None
+    assert landmark_drift(TEMPLATE, None) == NOT_FOUND
+
+
+# --- the ladder ---------------------------------------------------------------------------------------------------
+
+
+def test_a_harmless_prior_keeps_its_strength():
+    (verdict,) = guard().judge([trial(prior=(0.95, 0.0), asked=0.6)])
+    assert (verdict.strength, verdict.forced_by, verdict.warnings) == (0.6, (), ())
+    assert verdict.identity == pytest.approx(0.95, abs=0.01) and verdict.identity_network == pytest.approx(0.95)
+
+
+def test_strength_is_lowered_until_the_likeness_holds():
+    # 0.15 of likeness lost at full strength: a quarter of it is what may be lost.
+    (verdict,) = guard().judge([trial(network=(0.95, 0.0), prior=(0.8, 0.0))])
+    assert verdict.strength == 0.25
+    assert verdict.forced_by == ("identity",)
+    assert verdict.identity == pytest.approx(0.91, abs=0.011)
+
+
+def test_strength_is_lowered_until_the_landmarks_hold():
+    (verdict,) = guard(embedder=False).judge([trial(network=(0.95, 0.0), prior=(0.95, 0.08))])
+    assert verdict.strength == 0.5 and verdict.forced_by == ("landmarks",)
+    assert verdict.landmark_drift == pytest.approx(0.04) and verdict.identity is None
+
+
+def test_a_prior_that_never_holds_is_left_out():
+    (verdict,) = guard().judge([trial(prior=(0.0, 0.5))])
+    assert verdict.strength == 0 and verdict.forced_by == ("identity", "landmarks")
+    assert verdict.identity == verdict.identity_network
+    assert verdict.landmark_drift == 0
+
+
+def test_the_ladder_is_in_shares_of_what_was_asked_for():
+    seen = []
+    one = trial(prior=(0.0, 0.0), asked=0.8)
+    guard().judge([dataclasses.replace(one, blended=lambda s: seen.append(s) or one.blended(s))])
+    assert seen == pytest.approx([0.8 * share for share in LADDER[:-1]])
+
+
+def test_faces_of_all_pictures_are_measured_together_and_only_refused_ones_again():
+    embedder = FakeEmbedder()
+    good, bad = trial(prior=(0.95, 0.0)), trial(prior=(0.8, 0.0))
+    verdicts = Guard(SETTINGS, embedder, None).judge([good, bad, good])
+    assert [verdict.strength for verdict in verdicts] == [1.0, 0.25, 1.0]
+    assert embedder.batches == [3, 3, 3, 1, 1, 1]  # cameras, enlargements, then four rungs
+
+
+def test_verdicts_do_not_depend_on_the_company():
+    trials = [trial(prior=(0.8, 0.0)), trial(prior=(0.95, 0.08)), trial(prior=(0.0, 0.0)), trial(asked=0.0)]
+    assert guard().judge(trials) == [guard().judge([one])[0] for one in trials]
+
+
+def test_without_a_prior_the_enlargement_alone_is_judged():
+    (verdict,) = guard().judge([trial(network=(0.40, 0.09), asked=0.0)])
+    assert verdict.strength == 0 and verdict.forced_by == ()
+    assert verdict.identity == verdict.identity_network == pytest.approx(0.40)
+    assert len(verdict.warnings) == 2
+    assert "0.40 like the camera's" in verdict.warnings[0] and "9 % of the eye distance" in verdict.warnings[1]
+
+
+def test_no_faces_give_no_verdicts():
+    assert guard().judge([]) == []
+
+
+# --- what is missing ----------------------------------------------------------------------------------------------
+
+
+def test_switched_off_it_measures_nothing_and_grants_everything():
+    class Forbidden:
+        name = sha256 = ""
+
+        def embed(self, pictures, landmarks):
+            raise AssertionError
+
+        def __call__(self, pictures):
+            raise AssertionError
+
+    off = Guard(GuardSettings(guard="off"), Forbidden(), Forbidden())
+    (verdict,) = off.judge([trial(prior=(0.0, 0.5), asked=0.7)])
+    assert verdict.strength == 0.7 and verdict.identity is None and verdict.warnings == ()
+    assert off.notes == () and off.measures == ()
+
+
+def test_without_an_embedder_it_says_so_and_goes_by_landmarks():
+    alone = guard(embedder=False)
+    assert alone.measures == ("landmarks",)
+    assert "identity is not measured" in alone.notes[0] and "fancam[members]" in alone.notes[0]
+    assert guard().notes == ()
+
+
+def test_without_any_instrument_no_prior_is_printed():
+    bare = guard(embedder=False, landmarker=False)
+    (verdict,) = bare.judge([trial(prior=(0.95, 0.0))])
+    assert verdict.strength == 0 and verdict.forced_by == ("unmeasured",)
+    assert len(bare.notes) == 2
+
+
+def test_a_face_the_landmarker_does_not_see_in_the_source_is_judged_by_identity():
+    hidden = trial(prior=(0.8, 0.0), camera_drift=NOT_FOUND)
+    assert guard().judge([hidden])[0].strength == 0.25
+    (alone,) = guard(embedder=False).judge([hidden])
+    assert alone.strength == 0 and alone.forced_by == ("unmeasured",)
+
+
+def test_a_face_lost_by_the_enlargement_has_no_drift_and_a_warning():
+    (verdict,) = guard().judge([trial(network=(0.95, NOT_FOUND), asked=0.0)])
+    assert verdict.landmark_drift is None and "no face is found in the enlarged picture" in verdict.warnings[0]
+
+
+def test_a_good_enlargement_gives_no_warning():
+    assert network_warnings(Measured(0.9, 0.05), SETTINGS) == ()
+    assert network_warnings(Measured(None, None), SETTINGS) == ()
