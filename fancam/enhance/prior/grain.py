@@ -1,0 +1,276 @@
+"""Puts back the grain that a face prior takes away, so that a restored face is not smoother than the picture around it.
+
+Grain is what remains in the calmest patches of a picture when light and shade are taken off. Its strength by
+brightness and its spectrum are measured around the face and in it, and what is missing is added. The model (noise
+shaped by one spectrum, scaled by a curve over brightness) is that of film grain synthesis in AV1 (Norkin, Birkbeck:
+"Film grain synthesis for AV1 video codec", DCC 2018); the spectrum comes from averaged periodograms (Welch, IEEE
+Trans. Audio Electroacoust. 15(2), 1967).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fancam.enhance.prior.paste import PasteResult
+from fancam.records import Samples
+
+Plane = npt.NDArray[np.float32]
+"""(height, width) float32."""
+
+RING_SHARE = 0.35
+"""How far around a face, in parts of its size, its surroundings reach."""
+
+MIN_SIGMA = 0.5
+"""Levels of 255 below which there is no grain: rounding alone makes 0.29."""
+
+_PATCH_PX = 32
+"""Side of the patches that are measured; 16 where a face is too small for enough of these."""
+
+_MIN_PATCHES = 6
+"""Fewer say nothing."""
+
+_MAX_PATCHES = 600
+"""Per region; more say nothing new."""
+
+_LOWEST_FREQUENCY = 2
+"""In periods per patch: what is slower is light and shade, and what leaks from them through the window. Grain has no
+peak there (it is noise that was blurred), so it is taken to go on as it is from here to ``_NEXT_FREQUENCY``."""
+
+_NEXT_FREQUENCY = 3
+
+_CALM_SHARE = 0.25
+_CALM_SPREAD = 1.6
+"""The calmest quarter of the patches tells the level; patches up to 1.6 times its variance are grain as well. Of
+patches of pure grain nearly all are kept, so that the mean is not biased; hair, lashes and edges are not."""
+
+_BINS = 8
+"""Steps of brightness."""
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""Weights of R'G'B' (ITU-R BT.709)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GrainProfile:
+    """The grain of a region."""
+
+    variance: npt.NDArray[np.float64]
+    """(bins,) in squared levels of 255, by brightness; NaN where nothing calm of this brightness is in the region."""
+    spectrum: npt.NDArray[np.float64]
+    """(patch, patch // 2 + 1) share of the variance at each frequency, in the order of ``numpy.fft.rfft2``."""
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation in levels of 255, the mean over the brightnesses that are there."""
+        return float(np.sqrt(np.nanmean(self.variance)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Patches:
+    """Patches of a region that share a size."""
+
+    brightness: npt.NDArray[np.float64]
+    """(count,) mean level of 255."""
+    spectra: npt.NDArray[np.float64]
+    """(count, patch, patch // 2 + 1) variance at each frequency."""
+
+
+def add_grain(printed: Samples, before: Samples, pasted: PasteResult) -> float:
+    """Give a pasted face the grain of its surroundings, in place; the same print gets the same grain.
+
+    The surroundings are what lies around the mask within ``RING_SHARE``, by brightness; the face never gets more than
+    they have, and never more than the print had in the place of the face: hair around a face is no grain. Where
+    neither has any, or the face is too small to tell, nothing changes.
+
+    Args:
+        printed: (H, W, 3) uint8 or uint16 RGB, with the face; changed in place, inside ``pasted.roi``.
+        before: The same print without it.
+        pasted: From ``paste_face``.
+
+    Returns:
+        Mean standard deviation of the grain that was added where the mask is full, in levels of 255; 0 for none.
+    """
+    if not pasted.roi.area > 0:
+        return 0.0
+    outer = _around(pasted, printed.shape[:2])
+    alpha = np.zeros((outer[0].stop - outer[0].start, outer[1].stop - outer[1].start), np.float32)
+    inner = _within(pasted, outer)
+    alpha[inner] = pasted.alpha
+    after, earlier = _luma(printed[outer]), _luma(before[outer])
+    missing = _missing(after, earlier, alpha)
+    if missing is None:
+        return 0.0
+    part = printed[pasted.roi.as_slices()]
+    full = float(pasted.alpha.max())
+    # Of independent grain, (1 - a)² of the variance survives under a mask of a: a · (2 - a) is missing.
+    share = pasted.alpha * (2 - pasted.alpha) / (full * (2 - full))
+    local = cv2.GaussianBlur(after[inner], (0, 0), 2.0)
+    variance = np.interp(local, _bin_centres(), missing.variance).astype(np.float32) * share
+    grain = np.sqrt(variance) * _noise(part, missing.spectrum)
+    levels = np.iinfo(part.dtype).max
+    part[...] = np.clip(np.rint(part + (grain * np.float32(levels / 255))[..., None]), 0, levels)
+    inside = pasted.alpha >= 0.9 * full
+    return float(np.sqrt(variance[inside].mean(dtype=np.float64)))
+
+
+def measure_grain(luma: Plane, region: npt.NDArray[np.bool_], patch_px: int = _PATCH_PX) -> GrainProfile | None:
+    """Return the grain of a region of a picture.
+
+    Args:
+        luma: (height, width) in levels of 255.
+        region: (height, width); patches lie wholly inside it.
+        patch_px: Side of the patches.
+
+    Returns:
+        None where fewer than six patches fit in.
+    """
+    patches = _patches(luma, region, patch_px)
+    return None if patches is None else _profile(patches)
+
+
+# --- what is missing -------------------------------------------------------------------------------------------------
+
+
+def _missing(after: Plane, before: Plane, alpha: Plane) -> GrainProfile | None:
+    """Return the grain the face lacks, its variance without gaps; None where it lacks none, or nothing can tell."""
+    face = alpha >= 0.9 * alpha.max()
+    ring = alpha == 0
+    for patch_px in (_PATCH_PX, _PATCH_PX // 2):
+        found = [measure_grain(*where, patch_px) for where in ((before, ring), (before, face), (after, face))]
+        around, beneath, drawn = found
+        if around is not None and beneath is not None and drawn is not None:
+            return _difference(around, beneath, drawn)
+    return None
+
+
+def _difference(around: GrainProfile, beneath: GrainProfile, drawn: GrainProfile) -> GrainProfile | None:
+    wanted = np.fmin(around.variance, beneath.variance)
+    wanted[np.isnan(beneath.variance)] = np.nan
+    wanted[wanted < MIN_SIGMA**2] = 0
+    lacking = np.maximum(wanted - drawn.variance, 0)
+    known = ~np.isnan(lacking)
+    if not (lacking[known] > 0).any():
+        return None
+    centres = _bin_centres()
+    variance = np.interp(centres, centres[known], lacking[known])
+    goal, given = float(wanted[known].mean()), float(drawn.variance[known].mean())
+    spectrum = np.maximum(goal * around.spectrum - given * drawn.spectrum, 0)
+    return GrainProfile(variance, spectrum / max(float((spectrum * _halves(spectrum)).sum()), 1e-12))
+
+
+# --- measuring -------------------------------------------------------------------------------------------------------
+
+
+def _patches(luma: Plane, region: npt.NDArray[np.bool_], patch_px: int) -> _Patches | None:
+    """Return the patches of a region on a grid of half their size; None for too few."""
+    height, width = luma.shape
+    if min(height, width) < patch_px:
+        return None
+    covered = cv2.integral(region.astype(np.uint8))
+    rows, columns = np.meshgrid(
+        np.arange(0, height - patch_px + 1, patch_px // 2),
+        np.arange(0, width - patch_px + 1, patch_px // 2),
+        indexing="ij",
+    )
+    inside = (
+        covered[rows + patch_px, columns + patch_px] - covered[rows, columns + patch_px]
+        - covered[rows + patch_px, columns] + covered[rows, columns]
+    ) == patch_px**2  # fmt: skip
+    rows, columns = rows[inside], columns[inside]
+    if len(rows) < _MIN_PATCHES:
+        return None
+    if len(rows) > _MAX_PATCHES:
+        chosen = np.linspace(0, len(rows) - 1, _MAX_PATCHES).round().astype(int)
+        rows, columns = rows[chosen], columns[chosen]
+    windows = np.lib.stride_tricks.sliding_window_view(luma, (patch_px, patch_px))
+    values = windows[rows, columns].astype(np.float64)
+    return _Patches(values.mean(axis=(1, 2)), _periodograms(values))
+
+
+def _periodograms(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the variance at each frequency of patches (count, n, n) after their plane of light was taken off."""
+    size = values.shape[1]
+    along = np.arange(size) - (size - 1) / 2
+    squares = float((along**2).sum() * size)
+    slope_y = np.einsum("nij,i->n", values, along) / squares
+    slope_x = np.einsum("nij,j->n", values, along) / squares
+    flat = values - values.mean(axis=(1, 2), keepdims=True)
+    flat -= slope_y[:, None, None] * along[:, None] + slope_x[:, None, None] * along
+    window = np.hanning(size + 1)[:-1]
+    window2d = window[:, None] * window
+    power = np.abs(np.fft.rfft2(flat * window2d)) ** 2 / (float((window2d**2).sum()) * size**2)
+    frequency_y, frequency_x = np.fft.fftfreq(size) * size, np.fft.rfftfreq(size) * size
+    frequency = np.hypot(frequency_y[:, None], frequency_x)
+    slow = frequency < _LOWEST_FREQUENCY
+    power[:, slow] = power[:, ~slow & (frequency < _NEXT_FREQUENCY)].mean(axis=1, keepdims=True)
+    return power
+
+
+def _profile(patches: _Patches) -> GrainProfile:
+    """Return the grain of the calm patches, by brightness."""
+    weights = _halves(patches.spectra)
+    energy = (patches.spectra * weights).sum(axis=(1, 2))
+    number = np.clip(patches.brightness / 256 * _BINS, 0, _BINS - 1).astype(int)
+    variance = np.full(_BINS, np.nan)
+    calm = np.zeros(len(energy), bool)
+    for index in np.unique(number):
+        here = number == index
+        if here.sum() < _MIN_PATCHES:
+            continue
+        level = float(np.quantile(energy[here], _CALM_SHARE))
+        kept = here & (energy <= level * _CALM_SPREAD)
+        variance[index] = energy[kept].mean()
+        calm |= kept
+    if not calm.any():  # too few of each brightness: all as one
+        calm = energy <= np.quantile(energy, _CALM_SHARE) * _CALM_SPREAD
+        variance[np.unique(number)] = energy[calm].mean()
+    spectrum = patches.spectra[calm].mean(axis=0)
+    return GrainProfile(variance, spectrum / max(float((spectrum * _halves(spectrum)).sum()), 1e-12))
+
+
+def _halves(spectra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return how often each column of a half spectrum counts: twice, but for the first and the last."""
+    weights = np.full(spectra.shape[-1], 2.0)
+    weights[[0, -1]] = 1.0
+    return weights
+
+
+def _bin_centres() -> npt.NDArray[np.float64]:
+    return (np.arange(_BINS) + 0.5) * 256 / _BINS
+
+
+# --- making ----------------------------------------------------------------------------------------------------------
+
+
+def _noise(seeded_by: Samples, spectrum: npt.NDArray[np.float64]) -> Plane:
+    """Return noise of variance 1 with this spectrum, of the size of a picture and seeded by its bytes."""
+    seed = hashlib.blake2b(np.ascontiguousarray(seeded_by).tobytes(), digest_size=8).digest()
+    size = spectrum.shape[0]
+    kernel = np.fft.fftshift(np.fft.irfft2(np.sqrt(spectrum), s=(size, size)))
+    kernel /= np.sqrt((kernel**2).sum())
+    white = np.random.default_rng(int.from_bytes(seed, "big")).standard_normal(seeded_by.shape[:2], np.float32)
+    shaped = cv2.filter2D(white, cv2.CV_32F, kernel.astype(np.float32), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(shaped, np.float32)
+
+
+def _luma(pixels: Samples) -> Plane:
+    """Return (H, W) luma in levels of 255."""
+    levels = np.float32(255 / np.iinfo(pixels.dtype).max)
+    return np.asarray(pixels.astype(np.float32) @ (_LUMA * levels), np.float32)
+
+
+def _around(pasted: PasteResult, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return the part of the print that holds the face and its surroundings."""
+    return pasted.roi.grown(RING_SHARE).clipped(shape[1], shape[0]).as_slices()
+
+
+def _within(pasted: PasteResult, outer: tuple[slice, slice]) -> tuple[slice, slice]:
+    """Return where the face lies in that part."""
+    rows, columns = pasted.roi.as_slices()
+    top, left = outer[0].start, outer[1].start
+    return slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
