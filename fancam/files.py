@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fancam.errors import InputNotFoundError, InputUnreadableError, OutputError
+
+_SERIAL = itertools.count()
 
 _CAUSES = {
     errno.ENOSPC: ("the disk is full", "free some space or choose another folder"),
@@ -55,16 +59,50 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         OutputError: It cannot be written; what was there before is unchanged, and nothing is left behind.
     """
+    replace_file_piecewise(path, (data,))
+
+
+def replace_file_piecewise(path: Path, pieces: Iterable[bytes]) -> str:
+    """Write a file too large for memory, as ``replace_file`` does.
+
+    Args:
+        path: The file; its folder exists.
+        pieces: Taken one by one, each written before the next is asked for.
+
+    Returns:
+        SHA-256 of the file in hex.
+
+    Raises:
+        OutputError: It cannot be written; what was there before is unchanged, and nothing is left behind.
+        Exception: Whatever ``pieces`` raises, as it is; the same holds.
+    """
     # The temporary name does not grow with the file's: a name of the longest allowed length must still be writable.
-    part = path.with_name(f".{os.getpid()}-{threading.get_ident()}.part")
+    # It is counted: whoever makes the pieces may write files of its own in the meantime.
+    part = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{next(_SERIAL)}.part")
+    digest = hashlib.sha256()
+    foreign: list[OSError] = []
     try:
         try:
             with part.open("wb") as file:
-                file.write(data)
+                for piece in _remembering(pieces, foreign):
+                    digest.update(piece)
+                    file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, path)  # noqa: PTH105 - the same call; named so that its failure can be tested
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
+        if any(error is other for other in foreign):
+            raise
         raise output_error(error, path) from error
+    return digest.hexdigest()
+
+
+def _remembering(pieces: Iterable[bytes], foreign: list[OSError]) -> Iterator[bytes]:
+    """Yield the pieces; note an OSError of their maker, which says nothing about the file that is written."""
+    try:
+        yield from pieces
+    except OSError as error:
+        foreign.append(error)
+        raise
