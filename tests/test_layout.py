@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "fancam"
 SHARED = {"geometry", "records", "settings", "errors", "files", "__init__"}
 FOUNDATION = {"models", "pictures"}
-STAGES = {"video", "picking", "faces", "enhance", "printing"}
+STAGES = {"video", "picking", "faces", "enhance", "printing", "comparing"}
 MAY_IMPORT = {
     **dict.fromkeys(SHARED, SHARED),
     **dict.fromkeys(FOUNDATION, SHARED),
