@@ -38,7 +38,7 @@ class ColourTags:
     bits: int | None = None
     """Bits per sample; None where it is not stated."""
     channels: int | None = None
-    """1 for grey; None where it is not stated."""
+    """1 for a grey AVIF, which is decoded to RGB; None where it is not stated."""
 
 
 def profile_of(tags: ColourTags) -> tuple[bytes | None, list[str]]:
@@ -119,13 +119,12 @@ def _tags_of(properties: list[tuple[bytes, bytes]]) -> ColourTags:
         if name == b"colr" and data[:4] == b"nclx":
             primaries, transfer = struct.unpack_from(">2H", data, 4)
         elif name == b"pixi":
-            channels, bits = data[4], data[5]
+            bits = data[5]  # its number of channels cannot be relied on: libheif states 1 for RGB
         elif name == b"av1C":  # AV1 ISOBMFF binding 1.2, 2.3.3: high_bitdepth, twelve_bit, monochrome
             bits = 8 if not data[2] & 0x40 else 12 if data[2] & 0x20 else 10
             channels = 1 if data[2] & 0x10 else 3
-        elif name == b"hvcC":  # ISO/IEC 14496-15, 8.3.3.1.2: chroma_format_idc, bit_depth_luma_minus8
+        elif name == b"hvcC":  # ISO/IEC 14496-15, 8.3.3.1.2: bit_depth_luma_minus8
             bits = (data[17] & 7) + 8
-            channels = 1 if data[16] & 3 == 0 else 3
     return ColourTags(primaries, transfer, bits, channels)
 
 

@@ -81,6 +81,8 @@ def checked_picture(path: Path, max_pixels: int) -> Iterator[Image.Image]:
             raise UnsupportedMediaError(
                 f"{Kind.CAMERA_RAW.value} cannot be decoded", item=path, remedy="save it as JPEG, PNG or TIFF first"
             )
+        if image.format == "TIFF" and is_cut_off(path, strips=False):  # its profile can be missing without an error
+            raise TruncatedInputError("the picture is cut off", item=path, remedy=_COPY_AGAIN)
         try:
             with quiet():
                 yield image

@@ -233,8 +233,8 @@ def _dpi(image: Image.Image, fields: Fields | None) -> tuple[float, float] | Non
     """Return the resolution the file states, as exactly as it does; None where it states none in a unit of length."""
     stated = image.info.get("dpi")
     exact = fields.dpi if fields is not None else None
-    if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2):
-        stated = None  # Pillow invents 72 then
+    if image.format == "TIFF" or (image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2)):
+        stated = None  # where nothing is stated Pillow invents 1 or 72
     if stated is None or not all(0 < float(v) < 1e6 for v in stated):
         return exact if exact is not None and all(0 < v < 1e6 for v in exact) else None
     x, y = (float(v) for v in stated)

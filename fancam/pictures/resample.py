@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar
-
+from typing import overload
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from fancam.errors import unknown_choice
-from fancam.records import Box
+from fancam.records import Box, Picture, Samples
 
 RESAMPLE_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 _SUPPORT_PX = {"bicubic": 2, "lanczos": 3}
-Samples = TypeVar("Samples", np.uint8, np.uint16)
 _EDGE_TOLERANCE_PX = 1e-3
 """How far a box may stick out of the picture before that is a mistake and not rounding."""
 
 
+@overload
 def resample(
-    pixels: npt.NDArray[Samples], box: Box, width_px: int, height_px: int, filter: str = "lanczos"  # noqa: A002 - the field's word
-) -> npt.NDArray[Samples]:  # fmt: skip
+    pixels: Picture, box: Box, width_px: int, height_px: int, filter: str = ...  # noqa: A002 - the field's word
+) -> Picture: ...  # fmt: skip
+
+
+@overload
+def resample(
+    pixels: Samples, box: Box, width_px: int, height_px: int, filter: str = ...  # noqa: A002 - the field's word
+) -> Samples: ...  # fmt: skip
+
+
+def resample(
+    pixels: Samples, box: Box, width_px: int, height_px: int, filter: str = "lanczos"  # noqa: A002 - the field's word
+) -> Samples:  # fmt: skip
     """Resample a part of a picture to an exact size, in one step and rounded once.
 
     The box may have fractions of pixels. Pixels around the box take part where the filter reaches over its edge, so
@@ -74,8 +84,8 @@ def resample(
 
 
 def _reachable(
-    pixels: npt.NDArray[Samples], box: Box, width_px: int, height_px: int, support_px: int
-) -> tuple[npt.NDArray[Samples], tuple[float, float, float, float]]:
+    pixels: Samples, box: Box, width_px: int, height_px: int, support_px: int
+) -> tuple[Samples, tuple[float, float, float, float]]:
     """Return the part of the picture that the filter can reach, and the box within it.
 
     Pillow copies all it is given, and a large photo has many cards.

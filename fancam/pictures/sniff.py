@@ -83,11 +83,15 @@ def _sniff_brands(head: bytes) -> Kind:
     return Kind.OTHER
 
 
-def is_cut_off(path: Path) -> bool:
+def is_cut_off(path: Path, *, strips: bool = True) -> bool:
     """Whether the sizes and offsets the file states reach beyond its end, for formats that state them.
 
     RIFF (WebP), ISO base media boxes (AVIF, JPEG 2000) and TIFF; GIF where its trailer is missing; False for every
     other format.
+
+    Args:
+        path: The file.
+        strips: Whether the strips of a TIFF count too; some programs state wrong lengths for them.
     """
     with path.open("rb") as file:
         head = file.read(SAMPLE_BYTES)
@@ -102,7 +106,7 @@ def is_cut_off(path: Path) -> bool:
         if head[4:8] in (b"ftyp", b"jP  "):
             return _boxes_end(file, size) > size
         order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[:4])
-        return order is not None and _tiff_end(file, size, order) > size
+        return order is not None and _tiff_end(file, size, order, strips) > size
 
 
 def _boxes_end(file: BinaryIO, size: int) -> int:
@@ -122,7 +126,7 @@ def _boxes_end(file: BinaryIO, size: int) -> int:
     return position
 
 
-def _tiff_end(file: BinaryIO, size: int, order: str) -> int:
+def _tiff_end(file: BinaryIO, size: int, order: str, strips: bool) -> int:
     """Return how far the first directory of a TIFF, its values and its strips reach (TIFF 6.0, section 2)."""
     file.seek(4)
     (start,) = struct.unpack(f"{order}I", file.read(4))
@@ -138,7 +142,7 @@ def _tiff_end(file: BinaryIO, size: int, order: str) -> int:
         tag, kind, number, value = struct.unpack_from(f"{order}2H2I", table, 12 * index)
         length = widths.get(kind, 1) * number
         end = max(end, value + length if length > 4 else 0)
-        if tag in (273, 279) and kind == 4 and end <= size:  # StripOffsets, StripByteCounts
+        if strips and tag in (273, 279) and kind == 4 and end <= size:  # StripOffsets, StripByteCounts
             reach[tag] = _longs(file, order, value, number)
     return max([end, *map(sum, zip(reach.get(273, []), reach.get(279, []), strict=False))])
 

@@ -70,6 +70,7 @@ _JPEG_SEGMENT_BYTES = 65533
 _JPEG_EXIF_BYTES = _JPEG_SEGMENT_BYTES - len(b"Exif\0\0")
 _JPEG_XMP_BYTES = _JPEG_SEGMENT_BYTES - len(b"http://ns.adobe.com/xap/1.0/\0")
 """What fits into one APP1 segment (Exif 2.32, 4.5.1; XMP specification part 3, 1.1.3)."""
+_AVIF_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,9 +329,12 @@ def _encoded(form: _Format, pixels: Samples, described: _Described, quality: int
         elif form is _WEBP:
             image.save(buffer, "WEBP", lossless=True, exact=True, **beside)
         elif form is _AVIF:
-            # The number of tiles must not follow the number of processors, or the bytes would.
+            # Tiles and threads must not follow the number of processors, because the bytes would: libaom codes rows
+            # in another way with one thread than with several.
+            same = {"autotiling": False, "max_threads": _AVIF_THREADS}
             sampling = "4:0:0" if image.mode == "L" else "4:4:4"
-            image.save(buffer, "AVIF", quality=quality, subsampling=sampling, autotiling=False, **beside)
+            image.save(buffer, "AVIF", quality=quality, subsampling=sampling, **same, **beside)
         else:
-            image.save(buffer, "HEIF", quality=quality, chroma=444, **beside)
+            present = {name: data for name, data in beside.items() if data}  # it takes no empty ones
+            image.save(buffer, "HEIF", quality=quality, chroma=444, **present)
     return buffer.getvalue()
