@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import overload
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -19,13 +20,13 @@ _EDGE_TOLERANCE_PX = 1e-3
 
 @overload
 def resample(
-    pixels: Picture, box: Box, width_px: int, height_px: int, filter: str = ...  # noqa: A002 - the field's word
+    pixels: Picture, box: Box, width_px: int, height_px: int, filter: str = ...
 ) -> Picture: ...  # fmt: skip
 
 
 @overload
 def resample(
-    pixels: Samples, box: Box, width_px: int, height_px: int, filter: str = ...  # noqa: A002 - the field's word
+    pixels: Samples, box: Box, width_px: int, height_px: int, filter: str = ...
 ) -> Samples: ...  # fmt: skip
 
 

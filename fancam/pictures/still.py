@@ -284,7 +284,7 @@ def _xmp(still: StillPicture, extra: PictureMetadata | None, warnings: list[str]
 def _fitted_to_jpeg(described: _Described, extra: PictureMetadata | None, warnings: list[str]) -> _Described:
     """Return what fits into the one segment that JPEG has for EXIF, and the one for XMP."""
     fields, xmp = described.fields, described.xmp
-    if len(exif_bytes(fields)) > _JPEG_EXIF_BYTES:
+    if len(exif_bytes(fields)) > _JPEG_EXIF_BYTES and MAKER_NOTE in fields.exif:
         fields = replace(fields, exif={tag: value for tag, value in fields.exif.items() if tag != MAKER_NOTE})
         warnings.append("JPEG cannot hold more than 64 kB of EXIF: the camera maker's note was left out")
     if len(exif_bytes(fields)) > _JPEG_EXIF_BYTES:

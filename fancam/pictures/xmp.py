@@ -23,6 +23,7 @@ _HEIGHTS: tuple[Name, ...] = ((_TIFF, "ImageLength"), (_EXIF, "PixelYDimension")
 
 _START_TAG = re.compile(rb"""<[^\s/>"']+((?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*/?>""")
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
+_BLANK = re.compile(rb"\s*")
 _DECLARATION = re.compile(r"^\ufeff?<\?xml[^>]*\?>\s*")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """XML 1.0, production 2 (Char): what may not stand in a document at all, escaped or not."""
@@ -98,6 +99,8 @@ class _Scan:
     """Bytes of the value of each simple property."""
     elements: list[tuple[Name, int, int]] = field(default_factory=list)
     """Bytes of each property element, tags included."""
+    descriptions: list[tuple[list[Name], int, int]] = field(default_factory=list)
+    """What each description tells of, and its bytes."""
     properties: set[Name] = field(default_factory=set)
     about: str = ""
     rdf_end: int = -1
@@ -110,6 +113,8 @@ class _Open:
     tag_start: int
     tag_end: int
     simple: bool = True
+    properties: list[Name] = field(default_factory=list)
+    """Of a description."""
 
 
 class _Scanner:
@@ -145,6 +150,7 @@ class _Scanner:
         if match is None:
             raise XmpError("a tag cannot be read")
         name = _split(raw_name)
+        opened = _Open(name, at, match.end())
         if self.stack:
             self.stack[-1].simple = False
         if name == (RDF, "Description") and self._depth() == 1:
@@ -157,17 +163,21 @@ class _Scanner:
                 elif attribute[0] not in (RDF, ""):
                     self.scan.spans.append((attribute, first, last))
                     self.scan.properties.add(attribute)
-        self.stack.append(_Open(name, at, match.end()))
+                    opened.properties.append(attribute)
+        self.stack.append(opened)
 
     def end(self, _raw_name: str) -> None:
         at = self.parser.CurrentByteIndex
         opened = self.stack.pop()
         empty = at == opened.tag_start  # <name/>: both ends are the one tag
+        last = opened.tag_end if empty else self.packet.index(b">", at) + 1
         if opened.name == (RDF, "RDF") and self._depth() == 0 and not empty:
             self.scan.rdf_end = at
+        if opened.name == (RDF, "Description") and self._depth() == 1:
+            self.scan.descriptions.append((opened.properties, opened.tag_start, last))
         if self._depth() == 2 and self.stack[-1].name == (RDF, "Description"):
             self.scan.properties.add(opened.name)
-            last = opened.tag_end if empty else self.packet.index(b">", at) + 1
+            self.stack[-1].properties.append(opened.name)
             self.scan.elements.append((opened.name, opened.tag_start, last))
             if opened.simple and not empty:
                 self.scan.spans.append((opened.name, opened.tag_end, at))
@@ -183,10 +193,20 @@ def _scanned(packet: bytes) -> _Scan:
 
 
 def _changed(packet: bytes, values: Mapping[Name, str], drop: str | None = None) -> bytes:
-    """Return the packet with simple values replaced, and the elements of one namespace taken out."""
+    """Return the packet with simple values replaced and the elements of one namespace taken out.
+
+    A description that tells of nothing else goes as a whole; a packet would grow each time it is written otherwise.
+    """
     scan = _scanned(packet)
     edits = [(first, last, xml_text(values[name]).encode()) for name, first, last in scan.spans if name in values]
-    edits += [(first, last, b"") for (uri, _), first, last in scan.elements if uri == drop]
+    emptied = [part for part in scan.descriptions if part[0] and all(uri == drop for uri, _ in part[0])]
+    dropped = [(first, last) for _, first, last in emptied]
+    for (uri, _), first, last in scan.elements:
+        if uri == drop and not any(start <= first < end for start, end in dropped):
+            dropped.append((first, last))
+    for first, last in dropped:
+        blank = _BLANK.match(packet, last)
+        edits.append((first, blank.end() if blank else last, b""))
     for first, last, replacement in sorted(edits, reverse=True):
         packet = packet[:first] + replacement + packet[last:]
     return packet
