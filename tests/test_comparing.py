@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -112,6 +112,7 @@ def test_stages_that_cannot_be_compared_are_refused(stages):
         Comparison("x", stages)
 
 
+@example(size=(200, 300), asked=(80, 120), at=(100.0, 150.0))
 @given(
     size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
     asked=st.tuples(st.integers(1, 400), st.integers(1, 400)),
@@ -428,8 +429,9 @@ def test_long_labels_do_not_run_into_each_other(tmp_path):
 
 
 def test_name_the_font_cannot_draw_is_left_out_and_kept_in_the_metadata(tmp_path):
-    korean, japanese = (strip_of(tmp_path, comparison(title=name)) for name in ("직캠.jpg", "舞台.jpg"))
-    assert np.array_equal(korean, japanese)
+    none, korean, japanese = (strip_of(tmp_path, comparison(title=name)) for name in ("", "직캠.jpg", "舞台.jpg"))
+    assert np.array_equal(korean, none)
+    assert np.array_equal(japanese, none)
     assert read_metadata(tmp_path / "strip.png")["xmp"]["dc:source"] == "舞台.jpg"
     assert not np.array_equal(korean, strip_of(tmp_path, comparison(title="직캠 2.jpg")))
 
