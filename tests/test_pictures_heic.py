@@ -56,8 +56,13 @@ def hevc_picture(pixels: np.ndarray, pixel_format: str) -> tuple[bytes, bytes]:
     return head + arrays, slices
 
 
-def heic(*properties: bytes, pixel_format: str = "yuv420p", size: tuple[int, int] = (WIDTH, HEIGHT), exif=b"") -> bytes:
-    """A HEIC file as a phone writes it (ISO/IEC 23008-12), of one picture with further properties."""
+def heic(
+    *properties: bytes, pixel_format: str = "yuv420p", size: tuple[int, int] = (WIDTH, HEIGHT), exif=b"", others=b""
+) -> bytes:
+    """A HEIC file as a phone writes it (ISO/IEC 23008-12), of one picture with further properties.
+
+    ``others`` is a property of another item, named before those of the picture.
+    """
     configuration, slices = hevc_picture(smooth(), pixel_format)
     exif_item = struct.pack(">I", 0) + exif
     own = [box(b"hvcC", configuration), full(b"ispe", 0, struct.pack(">2I", *size)), *properties]
@@ -65,7 +70,11 @@ def heic(*properties: bytes, pixel_format: str = "yuv420p", size: tuple[int, int
     names = [full(b"infe", 2, struct.pack(">2H4s", 1, 0, b"hvc1"), b"\0")]
     if exif:
         names.append(full(b"infe", 2, struct.pack(">2H4s", 2, 0, b"Exif"), b"\0"))
-    association = struct.pack(">IHB", 1, 1, len(own)) + bytes(0x80 | i + 1 for i in range(len(own)))
+    association = struct.pack(">HB", 1, len(own)) + bytes(0x80 | i + 1 for i in range(len(own)))
+    if others:
+        own.append(others)
+        association = struct.pack(">HBB", 0, 1, len(own)) + association
+    association = struct.pack(">I", 2 if others else 1) + association
 
     def meta(at: int) -> bytes:
         places = struct.pack(">HHHII", 1, 0, 1, at, len(slices))
@@ -124,6 +133,8 @@ def test_display_p3_of_a_phone_is_seen(tmp_path):
     assert np.abs(srgb_view(read).astype(int) - read.colour).max() > 5
     path.write_bytes(heic(box(b"colr", b"nclx", struct.pack(">3HB", 9, 16, 9, 0x80))))
     assert "HDR" in read_still(path).warnings[0]
+    path.write_bytes(heic(others=box(b"colr", b"nclx", struct.pack(">3HB", 9, 16, 9, 0x80))))
+    assert read_still(path).warnings == ()  # a gain map's colours are not the picture's
 
 
 def test_10_bits_are_read_as_8_and_that_is_said(tmp_path):
