@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fancam.records import Box, CardGeometry, Crop, Face, Frame, Pick, ScanReport, Score, VideoInfo
+from fancam.records import (
+    Box,
+    CardGeometry,
+    Crop,
+    Enhanced,
+    Face,
+    FaceOutcome,
+    Frame,
+    Pick,
+    ScanReport,
+    Score,
+    VideoInfo,
+)
 
 Json = dict[str, Any]
+
+_NOT_OF_THE_FILE = {"enhance", "chain", "compare", "warnings"}
+"""What is recorded of a card and is not about its file: it stands beside it in the manifest."""
 
 
 def pick_row(pick: Pick, input_index: int, card: Mapping[str, Any] | None) -> Json:
@@ -23,7 +38,10 @@ def pick_row(pick: Pick, input_index: int, card: Mapping[str, Any] | None) -> Js
     row["member"] = None
     row["enhance"] = dict(card["enhance"]) if card else None
     row["scale"] = card["enhance"]["scale"] if card else None
-    row["card"] = {key: value for key, value in card.items() if key != "enhance"} if card else None
+    row["chain"] = card["chain"] if card else None
+    row["compare"] = card.get("compare") if card else None
+    row["warnings"] = [*row["warnings"], *(card["warnings"] if card else [])]
+    row["card"] = {key: value for key, value in card.items() if key not in _NOT_OF_THE_FILE} if card else None
     return row
 
 
@@ -80,6 +98,42 @@ def pick_from_values(values: Mapping[str, Any], geometry: CardGeometry) -> Pick:
         reason=values["reason"],
         warnings=tuple(values["warnings"]),
     )
+
+
+def enhance_values(enhanced: Enhanced) -> Json:
+    """Return what was done to a picture, as JSON values; ``identity`` is that of the face that changed most."""
+    measured = [face.identity for face in enhanced.faces if face.identity is not None]
+    return {
+        "upscaler": enhanced.upscaler,
+        "upscaler_sha256": enhanced.upscaler_sha256,
+        "scale": round(enhanced.scale, 4),
+        "detail": round(enhanced.detail, 4),
+        "invented": enhanced.invented,
+        "delta_e": _rounded(enhanced.delta_e),
+        "restorer": enhanced.restorer,
+        "fused_frames": 1,
+        "identity": _rounded(min(measured)) if measured else None,
+        "faces": [_outcome_values(face) for face in enhanced.faces],
+        "notes": list(enhanced.notes),
+    }
+
+
+def _outcome_values(outcome: FaceOutcome) -> Json:
+    return {
+        "box": outcome.face.box.as_list(),
+        "restorer": outcome.restorer,
+        "strength": round(outcome.strength, 4),
+        "skipped": outcome.skipped,
+        "identity": _rounded(outcome.identity),
+        "identity_network": _rounded(outcome.identity_network),
+        "landmark_drift": _rounded(outcome.landmark_drift),
+        "mask_share": round(outcome.mask_share, 4),
+        "warnings": list(outcome.warnings),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def document(

@@ -411,6 +411,17 @@ class Enhanced:
     """Mean CIEDE2000 between the source and the result made small again; None where it was not measured."""
     faces: tuple[FaceOutcome, ...] = ()
 
+    @property
+    def restorer(self) -> str | None:
+        """Name of the face prior that touched a face; None where none did."""
+        return next((face.restorer for face in self.faces if face.restorer is not None), None)
+
+    @property
+    def strengths(self) -> dict[str, float]:
+        """Strength of each stage that has one, in [0, 1]; of the face prior the largest that was used."""
+        used = [face.strength for face in self.faces if face.restorer is not None]
+        return {"detail": self.detail} | ({"face_prior": max(used)} if used else {})
+
 
 @dataclass(frozen=True, slots=True)
 class Pick:

@@ -1,8 +1,8 @@
 """Names every file of an output folder, and remembers what is already done.
 
-An output folder holds ``cards/``, ``contact.jpg`` and ``manifest.json``. Beside them ``.fancam/journal.jsonl`` has a
-line per finished step, so that a run that was stopped goes on where it was; its lines count only for the same input,
-settings, models and version.
+An output folder holds ``cards/`` and ``contact.jpg``, or enhanced pictures, and ``manifest.json``. Beside them
+``.fancam/journal.jsonl`` has a line per finished step, so that a run that was stopped goes on where it was; its lines
+count only for the same input, settings, models and version.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._steps: dict[str, dict[str, Any]] | None = None
         if folder.exists() and not folder.is_dir():
             raise OutputError("is a file, not a folder", item=folder, remedy="choose another --out")
         if folder.is_dir() and not any((folder / mark).exists() for mark in _MARKS):
@@ -94,6 +95,23 @@ class Workspace:
     def card_path(self, pick_id: str, suffix: str) -> Path:
         """Return where a card goes."""
         return self.folder / "cards" / f"{pick_id}.{suffix}"
+
+    def picture_path(self, stem: str, ending: str) -> Path:
+        """Return where an enhanced picture goes; the ending has its dot."""
+        return self.folder / f"{stem}{ending}"
+
+    def stage_path(self, stem: str, number: int) -> Path:
+        """Return where one stage of a picture or card is kept for the comparison page."""
+        return self.folder / ".fancam" / "stages" / f"{stem}-{number}.png"
+
+    @property
+    def comparison_path(self) -> Path:
+        """Where the comparison page is."""
+        return self.folder / "compare.html"
+
+    def strip_path(self, stem: str) -> Path:
+        """Return where the comparison strip of a picture or card goes."""
+        return self.folder / "compare" / f"{stem}.png"
 
     def relative(self, path: Path) -> str:
         """Return the path as the manifest names it: relative to the folder, with forward slashes."""
@@ -130,36 +148,39 @@ class Workspace:
             journal.write(json.dumps({"key": key, "step": step, "values": values}) + "\n")
             journal.flush()
             os.fsync(journal.fileno())
+        if self._steps is not None:
+            self._steps.setdefault(key, {})[step] = dict(values)
 
     def recorded(self, key: str) -> dict[str, Any]:
         """Return the finished steps under a key: step to result; empty when there are none.
 
         A line that was cut off by a crash is passed over.
         """
-        steps: dict[str, Any] = {}
-        for row in self._rows():
-            if row["key"] == key:
-                steps[row["step"]] = row["values"]
-        return steps
+        if self._steps is None:
+            self._steps = {}
+            for row in self._rows():
+                self._steps.setdefault(row["key"], {})[row["step"]] = row["values"]
+        return dict(self._steps.get(key, {}))
 
-    def remove_stale_cards(self, kept: set[str]) -> list[str]:
-        """Remove cards of earlier runs that this run did not make, unless somebody changed them since.
+    def remove_stale(self, kept: set[str]) -> list[str]:
+        """Remove cards and pictures of earlier runs that this run did not make, unless somebody changed them since.
 
         Args:
-            kept: Card paths of this run, relative to the folder.
+            kept: Paths of what this run made, relative to the folder.
 
         Returns:
-            Relative paths of earlier cards that were changed by hand and therefore stay.
+            Relative paths of earlier files that were changed by hand and therefore stay.
         """
         written = {
             row["values"]["path"]: row["values"]["sha256"]
             for row in self._rows()
-            if row["step"].startswith("card ")
+            if row["step"].startswith(("card ", "picture "))
         }  # fmt: skip
+        folders = (self.folder, self.folder / "cards")
         changed = []
         for relative, sha256 in sorted(written.items()):
             path = self.folder / relative
-            if relative in kept or path.parent != self.folder / "cards" or not path.is_file():
+            if relative in kept or path.parent not in folders or not path.is_file():
                 continue
             if sha256_of_file(path) == sha256:
                 with _explained(path):

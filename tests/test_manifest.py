@@ -47,11 +47,15 @@ def test_the_row_has_every_field_of_the_contract():
             "identity": None,
             "scale": 2.1,
         },
+        "chain": [{"step": "upscale", "choice": "realesrgan-x4plus", "reason": "x2.10"}],
+        "warnings": ["soft"],
     }
     row = manifest.pick_row(pick(), 0, card)
     assert {"id", "input", "pts", "time_s", "score", "why", "face", "member", "crop", "effective_ppi", "scale",
             "enhance", "card"} <= row.keys()  # fmt: skip
     assert row["scale"] == 2.1
+    assert row["chain"][0]["choice"] == "realesrgan-x4plus"
+    assert row["warnings"][-1] == "soft"
     assert row["card"] == {"path": "cards/x.png", "sha256": "0", "width_px": 720, "height_px": 1075, "dpi": 300.0}
     assert row["face"]["landmarks"][4] == [9, 10.12]
 

@@ -65,7 +65,7 @@ def test_stale_cards_go_but_changed_and_foreign_files_stay(tmp_path):
     (workspace.folder / changed).write_bytes(b"retouched by hand")
     foreign = workspace.folder / "cards" / "mine.png"
     foreign.write_bytes(b"not from fancam")
-    assert workspace.remove_stale_cards({kept}) == [changed]
+    assert workspace.remove_stale({kept}) == [changed]
     left = {p.name for p in (workspace.folder / "cards").iterdir()}
     assert left == {"kept.png", "changed.png", "mine.png"}
 
@@ -76,7 +76,7 @@ def test_a_journal_cannot_make_fancam_remove_files_elsewhere(tmp_path):
     workspace = Workspace(tmp_path / "out")
     values = {"path": "cards/../../victim.png", "sha256": hashlib.sha256(b"v").hexdigest()}
     workspace.record("k", "card evil", values)
-    workspace.remove_stale_cards(set())
+    workspace.remove_stale(set())
     assert victim.exists()
 
 

@@ -9,8 +9,9 @@ from typing import Annotated
 import platformdirs
 import typer
 
+from fancam.errors import UsageError
 from fancam.models import ModelStore
-from fancam.settings import Settings
+from fancam.settings import PRECISIONS, RESTORERS, UPSCALERS, Settings
 
 _DEFAULTS = Settings()
 
@@ -28,6 +29,34 @@ DeviceOpt = Annotated[
     str | None,
     typer.Option(metavar="DEVICE", help=f"auto, cpu, cuda, cuda:N or mps. [default: {_DEFAULTS.enhance.device}]"),
 ]
+DevicesOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DEVICE[,DEVICE...]",
+        help=f"auto, cpu, cuda, cuda:N, mps, or several: cuda:0,cuda:1. [default: {_DEFAULTS.enhance.device}]",
+    ),
+]
+PrecisionOpt = Annotated[str | None, typer.Option(metavar="NAME", help=f"{', '.join(PRECISIONS)}.")]
+UpscalerOpt = Annotated[
+    str | None, typer.Option(metavar="NAME|FILE", help=f"{', '.join(UPSCALERS)}, or a weight file.")
+]
+DetailOpt = Annotated[
+    float | None,
+    typer.Option(metavar="0-1", help="Share of the network's picture. [default: by scale]", show_default=False),
+]
+RestoreOpt = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE", help=f"Face prior: {', '.join(RESTORERS)}, or a weight file. [default: auto]"),
+]
+StrengthOpt = Annotated[
+    float | None,
+    typer.Option(metavar="0-1", help=f"Of the face prior. [default: {_DEFAULTS.restore.strength:g}]"),
+]
+GuardOpt = Annotated[
+    str | None, typer.Option(metavar="on|off", help="Hold colour and identity. [default: on]", show_default=False)
+]
+CompareOpt = Annotated[bool, typer.Option("--compare", help="Write compare.html and a strip per picture.")]
+ExplainOpt = Annotated[bool, typer.Option("--explain", help="Say which chain was chosen, and why.")]
 StreamOpt = Annotated[
     int | None, typer.Option(metavar="N", help="Video stream to use. [default: the largest]", show_default=False)
 ]
@@ -56,3 +85,17 @@ def cache_folder() -> Path:
 def open_store(models_dir: Path | None) -> ModelStore:
     """Return the store over the user's folders and the installed packages."""
     return ModelStore(models_dir=models_dir, cache_dir=cache_folder() / "models")
+
+
+def pixels(text: str | None, option: str) -> int | None:
+    """Return the whole pixels that an option gives, with or without ``px`` behind them.
+
+    Raises:
+        UsageError: It is no such number.
+    """
+    if text is None:
+        return None
+    digits = text.removesuffix("px").strip()
+    if not digits.isdigit():
+        raise UsageError(f"{option} is {text!r}", remedy="give whole pixels, such as 3000 or 3000px")
+    return int(digits)

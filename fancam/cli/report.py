@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,14 +10,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from fancam.comparing import explain_lines
 from fancam.printing import format_time, ppi_grade
+from fancam.records import Decision, no_progress
 from fancam.records import Progress as ProgressCallback
-from fancam.records import no_progress
 
 STAGE_TITLES = {
     "scan": "scanning frames",
     "faces": "looking for faces",
     "enhance": "making cards",
+    "pictures": "enhancing",
 }
 
 
@@ -76,14 +78,26 @@ def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
     return table
 
 
+def print_chains(chains: Mapping[str, Sequence[Mapping[str, str]] | None]) -> None:
+    """Print which chain was chosen for each item, and why; items with the same chain share it."""
+    items: dict[tuple[str, ...], list[str]] = {}
+    for name, chain in chains.items():
+        lines = tuple(explain_lines([Decision(**row) for row in chain or ()]))
+        items.setdefault(lines, []).append(name)
+    for lines, names in items.items():
+        print(", ".join(names))
+        for line in lines:
+            print(f"  {line}")
+
+
 def warning_lines(document: Mapping[str, Any]) -> list[str]:
     """Return every warning of a manifest once, with the item it belongs to and how often it came."""
     lines = [f"{row['path']}: {text}" for row in document["inputs"] for text in row["warnings"]]
     counts: dict[str, list[str]] = {}
-    for pick in document["picks"]:
-        notes = pick["enhance"]["notes"] if pick["enhance"] else []
-        for text in [*pick["warnings"], *notes]:
-            counts.setdefault(text, []).append(pick["id"])
+    for row in [*document["picks"], *document.get("pictures", [])]:
+        notes = row["enhance"]["notes"] if row["enhance"] else []
+        for text in [*row["warnings"], *notes]:
+            counts.setdefault(text, []).append(row.get("id") or row["path"])
     for text, ids in counts.items():
         more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
         lines.append(f"{ids[0]}{more}: {text}")

@@ -13,7 +13,7 @@ from fancam import pipeline, printing
 from fancam.cli import options, report
 from fancam.cli.edge import complain, edge, print_json
 from fancam.errors import UsageError
-from fancam.settings import DETECTORS, FRAMINGS, PRECISIONS, UPSCALERS, Settings, load_settings
+from fancam.settings import DETECTORS, FRAMINGS, Settings, load_settings
 
 _DEFAULTS = Settings()
 
@@ -53,11 +53,15 @@ def run(
     all_faces: Annotated[
         bool | None, typer.Option("--all-faces", help="Cards of a photo's bystanders too.", show_default=False)
     ] = None,
-    upscaler: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help=f"{', '.join(UPSCALERS)}, or a weight file.")
-    ] = None,
+    upscaler: options.UpscalerOpt = None,
+    detail: options.DetailOpt = None,
+    restore: options.RestoreOpt = None,
+    strength: options.StrengthOpt = None,
+    guard: options.GuardOpt = None,
+    compare: options.CompareOpt = False,
+    explain: options.ExplainOpt = False,
     detector: Annotated[str | None, typer.Option(metavar="NAME", help=f"{', '.join(DETECTORS)}.")] = None,
-    precision: Annotated[str | None, typer.Option(metavar="NAME", help=f"{', '.join(PRECISIONS)}.")] = None,
+    precision: options.PrecisionOpt = None,
     device: options.DeviceOpt = None,
     stream: options.StreamOpt = None,
     models_dir: options.ModelsDirOpt = None,
@@ -75,20 +79,24 @@ def run(
             "faces": {"detector": detector},
             "pick": {"top": top, "min_gap_s": min_gap, "all_faces": all_faces},
             "crop": {"framing": framing, "min_ppi": min_ppi},
-            "enhance": {"upscaler": upscaler, "device": device, "precision": precision},
+            "enhance": {"upscaler": upscaler, "detail": detail, "device": device, "precision": precision},
+            "restore": {"restore": restore, "strength": strength},
+            "guard": {"guard": guard},
             "card": {"size": size, "bleed_mm": _millimetres(bleed, "--bleed"), "dpi": dpi,
-                     "long_edge_px": _pixels(long_edge, "--long-edge"), "format": card_format},
+                     "long_edge_px": options.pixels(long_edge, "--long-edge"), "format": card_format},
         })  # fmt: skip
         if dry_run:
             _show_plan(pipeline.plan(inputs, settings, stream=stream), as_json=as_json)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
-            job = pipeline.Run(out, settings, options.open_store(models_dir), stream=stream, progress=progress)
-            result = job(inputs)
+            store = options.open_store(models_dir)
+            result = pipeline.run(inputs, out, settings, store, stream=stream, progress=progress, compare=compare)
         if as_json:
             print_json(result.document)
         elif not quiet:
             _show_result(result.document, out)
+        if explain and not as_json:
+            report.print_chains({row["id"]: row["chain"] for row in result.document["picks"]})
         for line in report.warning_lines(result.document):
             print(f"fancam: warning: {line}", file=sys.stderr)
         for error in result.errors:
@@ -128,12 +136,3 @@ def _millimetres(text: str | None, option: str) -> float | None:
     if millimetres is None:
         raise UsageError(f"{option} is {text!r}", remedy="give it in mm, cm or in")
     return millimetres
-
-
-def _pixels(text: str | None, option: str) -> int | None:
-    if text is None:
-        return None
-    digits = text.removesuffix("px").strip()
-    if not digits.isdigit():
-        raise UsageError(f"{option} is {text!r}", remedy="give whole pixels, such as 3000 or 3000px")
-    return int(digits)

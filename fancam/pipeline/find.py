@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam import faces, manifest, picking, pictures, video
-from fancam.enhance import resolve_device
-from fancam.models import ModelStore
+from fancam.pipeline.context import Context
 from fancam.pipeline.sources import Source
-from fancam.pipeline.stopwatch import Stopwatch
-from fancam.records import Candidate, CardGeometry, Face, Pick, Progress, ScanReport, ScoredFace, VideoInfo
-from fancam.settings import FaceSettings, Settings
+from fancam.records import Candidate, CardGeometry, Face, Pick, ScanReport, ScoredFace, VideoInfo
 
 Json = dict[str, Any]
 
@@ -29,44 +24,14 @@ class Finder:
     """Finds the picks of one input after the other.
 
     Args:
-        settings: Of every stage.
-        store: Where the weights are.
+        context: Settings and detectors.
         geometry: Of the cards the picks are composed for.
-        stream: Video stream to use; None takes the best.
-        progress: Told of every step.
-        watch: Counts the seconds of each stage.
     """
 
-    def __init__(
-        self, settings: Settings, store: ModelStore, geometry: CardGeometry, *,
-        stream: int | None, progress: Progress, watch: Stopwatch,
-    ) -> None:  # fmt: skip
-        self.settings = settings
-        self.store = store
+    def __init__(self, context: Context, geometry: CardGeometry) -> None:
+        self.context = context
+        self.settings = context.settings
         self.geometry = geometry
-        self.stream = stream
-        self.progress = progress
-        self.watch = watch
-
-    @cached_property
-    def frame_detector(self) -> faces.FaceDetector:
-        """Finds faces in video frames."""
-        return self._detector(self.settings.faces, (self.settings.faces.detect_long_edge_px,))
-
-    @cached_property
-    def probe_detector(self) -> faces.FaceDetector:
-        """Finds faces in the small grey pictures of the scan, where a hint is enough."""
-        settings = dataclasses.replace(self.settings.faces, min_face_px=self.settings.scan.probe_min_face_px)
-        return self._detector(settings, (self.settings.scan.probe_long_edge_px,))
-
-    @cached_property
-    def photo_detector(self) -> faces.FaceDetector:
-        """Finds faces of every size in photos."""
-        return self._detector(self.settings.faces, faces.PHOTO_LONG_EDGES_PX)
-
-    def _detector(self, settings: FaceSettings, long_edges_px: tuple[int, ...]) -> faces.FaceDetector:
-        device = str(resolve_device(self.settings.enhance.device))
-        return faces.create_detector(settings, self.store, device=device, long_edges_px=long_edges_px)
 
     def __call__(self, source: Source) -> tuple[Json, list[Pick]]:
         """Return the manifest's row of an input, and its picks: none when there is nothing to make a card of.
@@ -77,9 +42,9 @@ class Finder:
         return self._find_video(source) if source.is_video else self._find_photo(source)
 
     def _find_video(self, source: Source) -> tuple[Json, list[Pick]]:
-        with self.watch("scan"):
+        with self.context.watch("scan"):
             info, report, candidates = self._scan(source.path)
-        with self.watch("faces"):
+        with self.context.watch("faces"):
             scored = self._look(source.path, candidates)
         chosen = picking.select(scored, self.settings.pick)
         picks = []
@@ -103,29 +68,29 @@ class Finder:
 
     def _scan(self, path: Path) -> tuple[VideoInfo, ScanReport, list[Candidate]]:
         def probe(grey: npt.NDArray[np.uint8]) -> list[Face]:
-            return self.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
+            return self.context.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
 
-        with video.scan(path, stream=self.stream) as scan:
+        with video.scan(path, stream=self.context.stream) as scan:
             info = scan.info
             shortlist = picking.Shortlist(self.settings.scan, self.settings.pick.top, probe, info.duration_s)
             total = manifest.frames_expected(info)
             for number, frame in enumerate(scan, start=1):
                 shortlist.add(frame)
                 if number % 30 == 0:
-                    self.progress("scan", number, max(total, number) if total else None)
-        self.progress("scan", scan.report.frames_scanned, scan.report.frames_scanned)
+                    self.context.progress("scan", number, max(total, number) if total else None)
+        self.context.progress("scan", scan.report.frames_scanned, scan.report.frames_scanned)
         return info, scan.report, shortlist.finish()
 
     def _look(self, path: Path, candidates: Sequence[Candidate]) -> list[ScoredFace]:
         """Decode the candidates exactly, find the faces and score them; no pixels are kept."""
         by_pts = {candidate.pts: candidate for candidate in candidates}
         moments, scores = [], []
-        for number, frame in enumerate(video.decode_frames(path, sorted(by_pts), stream=self.stream), start=1):
+        for number, frame in enumerate(video.decode_frames(path, sorted(by_pts), stream=self.context.stream), start=1):
             assert frame.pts is not None
-            found = self.frame_detector.detect([frame.pixels])[0]
+            found = self.context.frame_detector.detect([frame.pixels])[0]
             moments.append((by_pts[frame.pts], found))
             scores.append([picking.score_face(frame.pixels, face, self.settings.pick) for face in found])
-            self.progress("faces", number, len(candidates))
+            self.context.progress("faces", number, len(candidates))
         tracked = faces.track_faces(moments)
         return [
             ScoredFace(candidate, face, score)
@@ -134,10 +99,10 @@ class Finder:
         ]
 
     def _find_photo(self, source: Source) -> tuple[Json, list[Pick]]:
-        with self.watch("faces"):
+        with self.context.watch("faces"):
             frame = pictures.read_picture(source.path)
-            found = sorted(self.photo_detector.detect([frame.pixels])[0], key=lambda face: face.box.centre)
-            self.progress("faces", 1, 1)
+            found = sorted(self.context.photo_detector.detect([frame.pixels])[0], key=lambda face: face.box.centre)
+            self.context.progress("faces", 1, 1)
         picks = []
         left_out = 0
         for number, face in enumerate(found, start=1):

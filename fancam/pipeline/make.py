@@ -1,63 +1,48 @@
-"""From picks to cards: exact frames again, enhanced in groups, written one by one."""
+"""From picks to cards: exact frames again, decoded beside the network, enhanced and written one by one."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from fancam import __version__, pictures, printing, video
-from fancam.enhance import CropRequest, Engine
+from fancam import __version__, manifest, pictures, printing, video
+from fancam.enhance import CropRequest, EnhanceJob, Made
 from fancam.errors import FancamError, NotMediaError
 from fancam.files import sha256_of_file
-from fancam.models import ModelStore
+from fancam.pipeline.context import Context
+from fancam.pipeline.overlap import WriteBehind, read_ahead
 from fancam.pipeline.sources import Source
-from fancam.pipeline.stopwatch import Stopwatch
-from fancam.records import CardGeometry, Enhanced, Frame, Pick, Progress
-from fancam.settings import Settings
-from fancam.workspace import Workspace
+from fancam.pipeline.stages import keep_stages, stages_are_whole
+from fancam.records import CardGeometry, Frame, Pick, Progress
 
 Json = dict[str, Any]
+
+_FRAMES_AHEAD = 2
+_CARDS_BEHIND = 2
 
 
 class CardMaker:
     """Makes the cards of one input after the other.
 
     Args:
-        settings: Of every stage.
-        store: Where the weights are.
+        context: Settings, models, output folder.
         geometry: Of the cards.
-        workspace: The output folder.
-        stream: Video stream to use; None takes the best.
-        progress: Told of every step.
-        watch: Counts the seconds of each stage.
     """
 
-    def __init__(
-        self, settings: Settings, store: ModelStore, geometry: CardGeometry, workspace: Workspace, *,
-        stream: int | None, progress: Progress, watch: Stopwatch,
-    ) -> None:  # fmt: skip
-        self.settings = settings
-        self.store = store
+    def __init__(self, context: Context, geometry: CardGeometry) -> None:
+        self.context = context
+        self.settings = context.settings
+        self.workspace = context.workspace
         self.geometry = geometry
-        self.workspace = workspace
-        self.stream = stream
-        self.progress = progress
-        self.watch = watch
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The super-resolution engine, loaded when the first card needs it."""
-        return Engine(self.settings.enhance, self.store)
 
     def prepare(self) -> None:
-        """Load the engine, so that a missing model or device is said before the long work begins.
+        """Load the networks, so that a missing model or device is said before the long work begins.
 
         Raises:
-            FancamError: See ``Engine``.
+            FancamError: See ``Enhancer``.
         """
-        _ = self.engine
+        _ = self.context.enhancer
 
     def __call__(
         self, source: Source, picks: Sequence[Pick], key: str, done: Json
@@ -80,31 +65,69 @@ class CardMaker:
         errors: list[FancamError] = []
         todo = []
         for pick in picks:
-            path = self.workspace.card_path(pick.id, self.settings.card.format)
             card = done.get(f"card {pick.id}")
-            if card and path.is_file() and sha256_of_file(path) == card["sha256"]:
+            if card and self._is_whole(card):
                 cards[pick.id] = card
             else:
                 todo.append(pick)
         if todo:
-            for group in _grouped(self._frames_of(source, todo), self.engine.pictures_at_once):
-                finished = len(cards) + len(errors)
-                for pick, made in self._make_group(source, group, finished, len(picks)):
-                    if isinstance(made, FancamError):
-                        errors.append(made)
-                    else:
-                        cards[pick.id] = made
-                        self.workspace.record(key, f"card {pick.id}", made)
-        self.progress("enhance", len(picks), len(picks))
+            show = self._counted(lambda: len(cards) + len(errors), len(picks))
+            for pick, made in self._made(source, todo, key, show):
+                if isinstance(made, FancamError):
+                    errors.append(made)
+                else:
+                    cards[pick.id] = made
+        self.context.progress("enhance", len(picks), len(picks))
         lost = len(picks) - len(cards) - len(errors)
         if lost:
             errors.append(NotMediaError(f"{lost} picked frames could not be decoded again", item=source.path,
                                         remedy="copy the file anew and run again"))  # fmt: skip
         return cards, errors
 
+    def _is_whole(self, card: Json) -> bool:
+        """Whether the card, and its stages where a comparison is wanted, are still as they were written."""
+        folder = self.workspace.folder
+        if self.context.keep_stages and not stages_are_whole(folder, card):
+            return False
+        path = folder / card["path"]
+        return path.is_file() and sha256_of_file(path) == card["sha256"]
+
+    def _counted(self, finished: Callable[[], int], total: int) -> Progress:
+        """Return a progress callback that counts cards, by their tiles once it is known how many there are."""
+        before = finished()
+
+        def show(_stage: str, done: int, of: int | None) -> None:
+            by_tiles = before + (total - before) * done / of if of else 0.0
+            self.context.progress("enhance", int(1000 * min(max(finished(), by_tiles), total)), 1000 * total)
+
+        return show
+
+    def _made(
+        self, source: Source, picks: Sequence[Pick], key: str, show: Progress
+    ) -> Iterator[tuple[Pick, Json | FancamError]]:
+        """Yield each pick with what was written and recorded for it, or with what went wrong."""
+        writer = WriteBehind[tuple[Pick, Json]](_CARDS_BEHIND)
+        frames = read_ahead(self._frames_of(source, picks), _FRAMES_AHEAD)
+        width_px, height_px = self.geometry.width_px, self.geometry.height_px
+
+        def job(pick: Pick, frame: Frame) -> EnhanceJob:
+            request = CropRequest(frame.pixels, pick.crop.box, width_px, height_px)
+            return EnhanceJob(pick, request, (pick.face,), pick.crop.effective_ppi)
+
+        try:
+            results = self.context.enhancer((job(pick, frame) for pick, frame in frames), show)
+            for done, made in self.context.watch.iterated("enhance", results):
+                pick = done.key
+                if isinstance(made, FancamError):
+                    yield pick, made
+                else:
+                    yield from writer.add(self._writing(source, pick, key, made))
+            yield from writer.finish()
+        finally:
+            writer.close()
+            frames.close()
+
     def _frames_of(self, source: Source, picks: Sequence[Pick]) -> Iterator[tuple[Pick, Frame]]:
-        if not picks:
-            return
         if not source.is_video:
             frame = pictures.read_picture(source.path)
             yield from ((pick, frame) for pick in picks)
@@ -113,58 +136,38 @@ class CardMaker:
         for pick in picks:
             assert pick.pts is not None
             by_pts.setdefault(pick.pts, []).append(pick)
-        for frame in video.decode_frames(source.path, sorted(by_pts), stream=self.stream):
+        for frame in video.decode_frames(source.path, sorted(by_pts), stream=self.context.stream):
             assert frame.pts is not None
             yield from ((pick, frame) for pick in by_pts[frame.pts])
 
-    def _make_group(
-        self, source: Source, group: Sequence[tuple[Pick, Frame]], finished: int, total: int
-    ) -> Iterator[tuple[Pick, Json | FancamError]]:
-        """Enhance some picks together and write their cards; one that fails is tried and reported alone."""
+    def _writing(self, source: Source, pick: Pick, key: str, made: Made) -> Callable[[], tuple[Pick, Json]]:
+        def write() -> tuple[Pick, Json]:
+            with self.context.watch("write"):
+                card = self._write_card(source, pick, made)
+                # Here, so that a stop between writing and the next card does not lose it.
+                self.workspace.record(key, f"card {pick.id}", card)
+                return pick, card
 
-        def show(_stage: str, done: int, of: int | None) -> None:
-            self.progress("enhance", 1000 * finished + 1000 * len(group) * done // max(of or 1, 1), 1000 * total)
+        return write
 
-        width_px, height_px = self.geometry.width_px, self.geometry.height_px
-        requests = [CropRequest(frame.pixels, pick.crop.box, width_px, height_px) for pick, frame in group]
-        try:
-            with self.watch("enhance"):
-                enhanced = self.engine.enhance(requests, show)
-        except FancamError as error:
-            if len(group) == 1:
-                yield group[0][0], error
-            else:
-                for number, one in enumerate(group):
-                    yield from self._make_group(source, [one], finished + number, total)
-            return
-        for (pick, _), result in zip(group, enhanced, strict=True):
-            yield pick, self._write_card(source, pick, result)
-
-    def _write_card(self, source: Source, pick: Pick, enhanced: Enhanced) -> Json:
+    def _write_card(self, source: Source, pick: Pick, made: Made) -> Json:
         path = self.workspace.card_path(pick.id, self.settings.card.format)
-        with self.watch("write"):
-            self.workspace.make_parent(path)
-            provenance = printing.Provenance.of(source.path.name, pick, enhanced, __version__)
-            file = printing.write_card(enhanced, self.geometry, provenance, path, self.settings.card)
-        return {
+        self.workspace.make_parent(path)
+        provenance = printing.Provenance.of(source.path.name, pick, made.enhanced, __version__)
+        file = printing.write_card(made.enhanced, self.geometry, provenance, path, self.settings.card)
+        row = {
             "path": self.workspace.relative(path),
             "sha256": file.sha256,
             "width_px": file.width_px,
             "height_px": file.height_px,
             "dpi": round(file.dpi, 3),
-            "enhance": {
-                "upscaler": enhanced.upscaler,
-                "upscaler_sha256": enhanced.upscaler_sha256,
-                "scale": round(enhanced.scale, 4),
-                "invented": enhanced.invented,
-                "restorer": None,
-                "fused_frames": 1,
-                "identity": None,
-                "notes": list(enhanced.notes),
-            },
+            "enhance": manifest.enhance_values(made.enhanced),
+            "chain": [dataclasses.asdict(decision) for decision in made.decisions],
+            "warnings": list(made.warnings),
         }
-
-
-def _grouped(frames: Iterator[tuple[Pick, Frame]], size: int) -> Iterator[list[tuple[Pick, Frame]]]:
-    while group := list(itertools.islice(frames, size)):
-        yield group
+        if self.context.keep_stages:
+            row["compare"] = keep_stages(
+                self.workspace, pick.id, pick.crop.box, made,
+                faces=(pick.face,), effective_ppi=pick.crop.effective_ppi,
+            )  # fmt: skip
+        return row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 _END = object()
 
 
-def read_ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
+def read_ahead(items: Iterable[Item], depth: int) -> Generator[Item]:
     """Yield the items in order while a thread of its own prepares up to ``depth`` more.
 
     What the iteration raises is raised here, after the items before it. When the caller stops early the thread ends
@@ -96,5 +96,5 @@ class WriteBehind(Generic[Result]):
         return [future.result() for future in running]
 
     def close(self) -> None:
-        """Let the running job end, and start no other."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Let the jobs that are waiting end, so that nothing that was made is lost; their results are."""
+        self._pool.shutdown(wait=True)

@@ -3,68 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__, faces, manifest, printing
-from fancam.errors import ExitCode, FancamError, InputError, NothingFoundError
+from fancam import __version__, manifest, printing
+from fancam.errors import FancamError, InputError, NothingFoundError
 from fancam.files import sha256_of_file
-from fancam.models import ModelStore
+from fancam.pipeline.context import Context
 from fancam.pipeline.find import Finder
 from fancam.pipeline.make import CardMaker
+from fancam.pipeline.result import RunResult, exit_code, failure_values
 from fancam.pipeline.sources import Source, find_sources
-from fancam.pipeline.stopwatch import Stopwatch
-from fancam.records import CardGeometry, Progress, no_progress
-from fancam.settings import Settings
-from fancam.workspace import Workspace, sha256_of_values
+from fancam.pipeline.stages import write_comparisons
+from fancam.records import CardGeometry
+from fancam.workspace import sha256_of_values
 
 Json = dict[str, Any]
-
-
-@dataclass(slots=True)
-class RunResult:
-    """What a run leaves behind."""
-
-    document: Json
-    exit_code: ExitCode
-    errors: list[FancamError] = field(default_factory=list)
-    """The failures, in the order they happened."""
 
 
 class Run:
     """One run of the main job.
 
     Args:
-        out: The output folder.
-        settings: Of every stage.
-        store: Where the weights are.
-        stream: Video stream to use; None takes the best.
-        progress: Told of every step.
-
-    Raises:
-        OutputError: The output folder holds something else.
+        context: Settings, models, output folder.
     """
 
-    def __init__(
-        self,
-        out: Path,
-        settings: Settings,
-        store: ModelStore,
-        *,
-        stream: int | None = None,
-        progress: Progress = no_progress,
-    ) -> None:
-        self.workspace = Workspace(out)
-        self.settings = settings
-        self.store = store
-        self.stream = stream
-        self.geometry: CardGeometry = printing.card_geometry(settings.card)
-        self.watch = Stopwatch("scan", "faces", "enhance", "write")
-        self.find = Finder(settings, store, self.geometry, stream=stream, progress=progress, watch=self.watch)
-        self.make = CardMaker(
-            settings, store, self.geometry, self.workspace, stream=stream, progress=progress, watch=self.watch
-        )
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.workspace = context.workspace
+        self.settings = context.settings
+        self.geometry: CardGeometry = printing.card_geometry(context.settings.card)
+        self.find = Finder(context, self.geometry)
+        self.make = CardMaker(context, self.geometry)
 
     def __call__(self, inputs: Sequence[Path]) -> RunResult:
         """Make the cards of all inputs, the contact sheet and the manifest.
@@ -115,43 +85,46 @@ class Run:
 
     def _key(self, source: Source, sha256: str) -> str:
         """Return the hash of all that the result for one input depends on, weights and versions included."""
-        detector = self.settings.faces.detector
-        named = (self.settings.enhance.upscaler, faces.DEFAULT_DETECTOR if detector == "auto" else detector)
-        known = {entry.name for entry in self.store.entries()}
-        weights = [
-            self.store.sha256(name) if name in known else sha256_of_file(Path(name)) if Path(name).is_file() else name
-            for name in named
-        ]
-        return sha256_of_values([__version__, self.settings.as_dict(), self.stream, source.stem, sha256, weights])
+        settings, stream = self.settings.as_dict(), self.context.stream
+        return sha256_of_values([__version__, settings, stream, source.stem, sha256, self.context.weights()])
 
     def _finish(
         self, rows: Sequence[Json], picks: Sequence[Json], errors: Sequence[tuple[FancamError, str]]
     ) -> RunResult:
         with_cards = [row for row in picks if row["card"]]
-        with self.watch("write"):
+        with self.context.watch("write"):
             if with_cards:
                 self._write_contact(with_cards)
-        changed = self.workspace.remove_stale_cards({row["card"]["path"] for row in with_cards})
+            compared = self._write_comparisons(with_cards) if self.context.keep_stages and with_cards else []
+        changed = self.workspace.remove_stale({row["card"]["path"] for row in with_cards})
         document = manifest.document(
             version=__version__,
             verb="run",
             settings=self.settings.as_dict(),
             inputs=rows,
             picks=picks,
-            failures=[
-                {"item": error.item, "stage": stage, "error": error.line(), "exit_code": int(error.exit_code)}
-                for error, stage in errors
-            ],
-            timings_s=self.watch.seconds,
+            failures=[failure_values(error, stage) for error, stage in errors],
+            timings_s=self.context.watch.seconds,
             card={
                 "width_mm": self.geometry.width_mm, "height_mm": self.geometry.height_mm,
                 "bleed_mm": self.geometry.bleed_mm, "dpi": round(self.geometry.dpi, 3),
                 "width_px": self.geometry.width_px, "height_px": self.geometry.height_px,
             },
-            warnings=[f"{path}: left in place, it was changed since it was made" for path in changed],
+            comparison=compared,
+            warnings=[
+                *self.context.notes(),
+                *(f"{path}: left in place, it was changed since it was made" for path in changed),
+            ],
         )  # fmt: skip
         self.workspace.write_manifest(document)
-        return RunResult(document, _exit_code(len(with_cards), [e for e, _ in errors]), [e for e, _ in errors])
+        return RunResult(document, exit_code(len(with_cards), [e for e, _ in errors]), [e for e, _ in errors])
+
+    def _write_comparisons(self, picks: Sequence[Json]) -> list[str]:
+        shown = [
+            {"name": row["id"], "title": row["id"], "compare": row["compare"], "warnings": row["warnings"]}
+            for row in picks
+        ]  # fmt: skip
+        return write_comparisons(self.workspace, shown, "fancam run")
 
     def _write_contact(self, picks: Sequence[Json]) -> None:
         entries = [
@@ -165,15 +138,6 @@ class Run:
             for row in picks
         ]
         printing.write_contact_sheet(entries, self.geometry, self.workspace.contact_path)
-
-
-def _exit_code(cards: int, errors: Sequence[FancamError]) -> ExitCode:
-    if not errors:
-        return ExitCode.OK
-    if cards:
-        return ExitCode.SOME_FAILED
-    codes = {error.exit_code for error in errors}
-    return codes.pop() if len(codes) == 1 else ExitCode.ERROR
 
 
 def _nothing_found(source: Source, row: Json) -> NothingFoundError:

@@ -9,7 +9,8 @@ from typing import Any
 
 from fancam import __version__, manifest, pictures, printing, video
 from fancam.errors import InputNotFoundError, NotMediaError
-from fancam.settings import Settings
+from fancam.pipeline.target import target
+from fancam.settings import PhotoSettings, Settings
 from fancam.workspace import distinct_stems
 
 
@@ -47,6 +48,28 @@ def find_sources(inputs: Sequence[Path]) -> list[Source]:
     return [Source(path, stem, is_video) for (path, is_video), stem in zip(paths, stems, strict=True)]
 
 
+def find_pictures(inputs: Sequence[Path]) -> list[Source]:
+    """Return the pictures named, a folder standing for the pictures directly in it, sorted by name.
+
+    A file that is named is always returned, whatever it holds; reading it tells what is wrong with it.
+
+    Raises:
+        InputNotFoundError: A path does not exist.
+        NotMediaError: A folder holds no picture.
+    """
+    paths: list[Path] = []
+    for path in inputs:
+        if not path.exists():
+            raise InputNotFoundError("no such file or folder", item=path, remedy="check the path")
+        found = [path]
+        if path.is_dir():
+            found = [one for one in sorted(path.iterdir()) if _media_kind(one) == "photo"]
+            if not found:
+                raise NotMediaError("the folder holds no picture", item=path, remedy="name another folder")
+        paths.extend(found)
+    return [Source(path, stem, False) for path, stem in zip(paths, distinct_stems(paths), strict=True)]
+
+
 def _media_kind(path: Path) -> str | None:
     if not path.is_file() or path.name.startswith("."):
         return None
@@ -81,3 +104,38 @@ def plan(inputs: Sequence[Path], settings: Settings, *, stream: int | None = Non
         "inputs": rows,
         "card": {"width_px": geometry.width_px, "height_px": geometry.height_px, "dpi": round(geometry.dpi, 3)},
     }
+
+
+def plan_enhance(inputs: Sequence[Path], settings: Settings) -> dict[str, Any]:
+    """Return what ``enhance`` would do, without enlarging and without writing.
+
+    Raises:
+        FancamError: An input cannot be used.
+    """
+    rows: list[dict[str, Any]] = []
+    paper = None if settings.photo.size is None else printing.card_size(settings.photo.size)
+    for source in find_pictures(inputs):
+        still = pictures.read_still(source.path)
+        aim = target(
+            still.width, still.height, settings.photo,
+            paper_mm=None if paper is None else (paper.width_mm, paper.height_mm),
+            dpi=None if still.dpi is None else still.dpi[0],
+        )  # fmt: skip
+        rows.append({"path": str(source.path), "width": still.width, "height": still.height,
+                     "output": f"{source.stem}{output_ending(source.path, settings.photo)}", **aim.as_values(),
+                     "warnings": list(still.warnings)})  # fmt: skip
+    return {
+        "fancam": __version__,
+        "verb": "enhance",
+        "dry_run": True,
+        "settings": settings.as_dict(),
+        "pictures": rows,
+    }
+
+
+def output_ending(path: Path, settings: PhotoSettings) -> str:
+    """Return the ending of a result, with its dot: as it came, or png where that format cannot be written."""
+    if settings.format != "same":
+        return f".{settings.format.lower().lstrip('.')}"
+    ending = path.suffix.lower()
+    return ending if ending in pictures.writable_suffixes() else ".png"

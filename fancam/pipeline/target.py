@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fancam.records import Box, Face
 from fancam.settings import PhotoSettings
@@ -35,6 +36,19 @@ class Target:
     def effective_ppi(self) -> float | None:
         """Pixels of the picture per printed inch."""
         return None if self.dpi is None else self.dpi / self.scale
+
+    def as_values(self) -> dict[str, Any]:
+        """Return the JSON values for the manifest."""
+        ppi = self.effective_ppi
+        return {
+            "width_px": self.width_px,
+            "height_px": self.height_px,
+            "dpi": None if self.dpi is None else round(self.dpi, 3),
+            "effective_ppi": None if ppi is None else round(ppi, 1),
+            "scale": round(self.scale, 4),
+            "crop": self.box.as_list(digits=4),
+            "cut_share": round(self.cut_share, 4),
+        }
 
 
 def target(

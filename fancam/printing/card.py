@@ -43,6 +43,8 @@ class Provenance:
             upscaler_sha256=enhanced.upscaler_sha256,
             scale=enhanced.scale,
             invented=enhanced.invented,
+            restorer=enhanced.restorer,
+            strengths=enhanced.strengths,
             notes=(*pick.crop.warnings, *pick.warnings, *enhanced.notes),
         )
 

@@ -1,0 +1,125 @@
+"""What every step of a job shares: settings, models, output folder, and the instruments, made when first needed."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+from pathlib import Path
+
+from fancam import faces, pictures
+from fancam.enhance import Enhancer, Instruments, RestorerChoice, resolve_device, resolve_restorer
+from fancam.files import sha256_of_file
+from fancam.models import ModelStore
+from fancam.pipeline.stopwatch import Stopwatch
+from fancam.records import Face, Progress, StillPicture, no_progress
+from fancam.settings import FaceSettings, Settings
+from fancam.workspace import Workspace
+
+LANDMARK_LONG_EDGE_PX = 256
+"""Size at which the aligned faces are searched for landmarks: the face fills the picture, so it is plenty."""
+
+
+class Context:
+    """The shared part of a job.
+
+    Args:
+        settings: Of every stage.
+        store: Where the weights are.
+        workspace: The output folder.
+        stream: Video stream to use; None takes the best.
+        progress: Told of every step.
+        keep_stages: Whether the enlargement before the face prior is kept, for comparisons.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: ModelStore,
+        workspace: Workspace,
+        *,
+        stream: int | None = None,
+        progress: Progress = no_progress,
+        keep_stages: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.workspace = workspace
+        self.stream = stream
+        self.progress = progress
+        self.keep_stages = keep_stages
+        self.watch = Stopwatch()
+
+    @cached_property
+    def prior(self) -> RestorerChoice:
+        """Which face prior is used, and why."""
+        return resolve_restorer(self.settings.restore, self.store)
+
+    def weights(self) -> list[str]:
+        """Return the hashes of the weights that a result depends on."""
+        detector = self.settings.faces.detector
+        names = [
+            self.settings.enhance.upscaler,
+            faces.DEFAULT_DETECTOR if detector == "auto" else detector,
+            str(self.prior.file or self.prior.name),
+            str(self.guarding and faces.missing_embedder(self.store) is None),
+        ]
+        known = {entry.name for entry in self.store.entries()}
+        return [
+            self.store.sha256(name) if name in known else sha256_of_file(Path(name)) if Path(name).is_file() else name
+            for name in names
+        ]
+
+    def notes(self) -> list[str]:
+        """Return what the whole job goes without: the weights of a face prior, a measure of identity."""
+        missing = faces.missing_embedder(self.store) if self.guarding else None
+        return [note for note in (self.prior.note, missing) if note]
+
+    @property
+    def guarding(self) -> bool:
+        """Whether the guard measures and holds."""
+        return self.settings.guard.guard == "on"
+
+    # --- detectors ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def frame_detector(self) -> faces.FaceDetector:
+        """Finds faces in video frames."""
+        return self._detector(self.settings.faces, (self.settings.faces.detect_long_edge_px,))
+
+    @cached_property
+    def probe_detector(self) -> faces.FaceDetector:
+        """Finds faces in the small grey pictures of the scan, where a hint is enough."""
+        settings = dataclasses.replace(self.settings.faces, min_face_px=self.settings.scan.probe_min_face_px)
+        return self._detector(settings, (self.settings.scan.probe_long_edge_px,))
+
+    @cached_property
+    def photo_detector(self) -> faces.FaceDetector:
+        """Finds faces of every size in photos."""
+        return self._detector(self.settings.faces, faces.PHOTO_LONG_EDGES_PX)
+
+    def _detector(self, settings: FaceSettings, long_edges_px: tuple[int, ...]) -> faces.FaceDetector:
+        device = str(resolve_device(self.settings.enhance.device))
+        return faces.create_detector(settings, self.store, device=device, long_edges_px=long_edges_px)
+
+    def faces_in(self, still: StillPicture) -> tuple[Face, ...]:
+        """Return the faces of a photo from left to right; none where no setting asks for them."""
+        settings = self.settings
+        if not self.guarding and settings.restore.restore == "none" and settings.photo.size is None:
+            return ()
+        found = self.photo_detector.detect([pictures.srgb_view(still)])[0]
+        return tuple(sorted(found, key=lambda face: face.box.centre))
+
+    # --- enhancing ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def enhancer(self) -> Enhancer:
+        """Enlarges, restores and guards; loading it says what is missing before the long work begins."""
+        return Enhancer(self.settings, self.store, self._instruments(), keep_stages=self.keep_stages)
+
+    def _instruments(self) -> Instruments:
+        device = str(resolve_device(self.settings.enhance.device))
+        parser = faces.create_parser(self.store, device) if self.prior.name is not None else None
+        if not self.guarding:
+            return Instruments(parser=parser)
+        detector = self._detector(self.settings.faces, (LANDMARK_LONG_EDGE_PX,))
+        return Instruments(faces.create_embedder(self.store), faces.create_landmarker(detector), parser)

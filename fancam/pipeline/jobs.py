@@ -1,0 +1,58 @@
+"""The two jobs as one call each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fancam.models import ModelStore
+from fancam.pipeline.context import Context
+from fancam.pipeline.enhance import EnhanceRun
+from fancam.pipeline.result import RunResult
+from fancam.pipeline.run import Run
+from fancam.records import Progress, no_progress
+from fancam.settings import Settings
+from fancam.workspace import Workspace
+
+
+def run(
+    inputs: Sequence[Path], out: Path, settings: Settings, store: ModelStore, *,
+    stream: int | None = None, progress: Progress = no_progress, compare: bool = False,
+) -> RunResult:  # fmt: skip
+    """Make the cards of videos and photos.
+
+    Args:
+        inputs: Videos, photos, or folders of them.
+        out: The output folder.
+        settings: Of every stage.
+        store: Where the weights are.
+        stream: Video stream to use; None takes the best.
+        progress: Told of every step.
+        compare: Whether a page with before and after is written.
+
+    Raises:
+        FancamError: See ``Run``.
+    """
+    context = Context(settings, store, Workspace(out), stream=stream, progress=progress, keep_stages=compare)
+    return Run(context)(inputs)
+
+
+def enhance(
+    inputs: Sequence[Path], out: Path, settings: Settings, store: ModelStore, *,
+    progress: Progress = no_progress, compare: bool = False,
+) -> RunResult:  # fmt: skip
+    """Enhance whole pictures; on several devices (``cuda:0,cuda:1``) with a process on each.
+
+    Args:
+        inputs: Pictures, or folders of them.
+        out: The output folder.
+        settings: Of the enlargement, the face prior, the guard and the result.
+        store: Where the weights are.
+        progress: Told of every step.
+        compare: Whether a page with before and after is written.
+
+    Raises:
+        FancamError: See ``EnhanceRun``.
+    """
+    context = Context(settings, store, Workspace(out), progress=progress, keep_stages=compare)
+    return EnhanceRun(context)(inputs)

@@ -1,0 +1,159 @@
+"""Several devices: a process on each, fed from one queue that stays in the parent.
+
+Each process asks over a pipe of its own for the next picture, so a process that dies takes only what it was working on
+with it, and never a lock that the others wait for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from fancam.errors import DeviceError, FancamError
+from fancam.models import ModelStore
+from fancam.pipeline.context import Context
+from fancam.pipeline.photos import Json, Outcome, PhotoMaker
+from fancam.pipeline.sources import Source
+from fancam.settings import Settings
+from fancam.workspace import Workspace
+
+_WANT, _DONE, _END = "want", "done", "end"
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """All that a process needs to build its own context."""
+
+    settings: Settings
+    models_dir: Path | None
+    cache_dir: Path | None
+    folder: Path
+    keep_stages: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """A process, its pipe, and what it holds."""
+
+    device: str
+    process: BaseProcess
+    pipe: Connection
+    taken: list[Source] = field(default_factory=list)
+    ended: bool = False
+
+
+class Workers:
+    """Enhances pictures in a process per device.
+
+    Args:
+        context: Of the parent; its folder and models are used by all.
+        devices: One process each; a device may be named twice.
+        record: Called for each picture that a process has finished.
+    """
+
+    def __init__(self, context: Context, devices: Sequence[str], record: Callable[[Source, Json], None]) -> None:
+        self.context = context
+        self.devices = devices
+        self.record = record
+
+    def __call__(self, sources: Iterable[Source]) -> Iterator[Outcome]:
+        """Yield each source with its row or with what went wrong, in the order they are finished.
+
+        What a process held when it died is yielded as failed; the others go on. When none is left, so is the rest.
+
+        Raises:
+            FancamError: A process cannot begin: a device or a model is missing.
+        """
+        left = iter(sources)
+        workers = [self._start(device) for device in self.devices]
+        try:
+            while running := [worker for worker in workers if not worker.ended]:
+                for ready in wait([worker.pipe for worker in running]):
+                    worker = next(worker for worker in running if worker.pipe is ready)
+                    yield from self._serve(worker, left)
+            for source in left:
+                yield source, DeviceError("no worker is left", item=source.path, remedy="run the same command again")
+        finally:
+            for worker in workers:
+                worker.process.terminate()
+                worker.process.join()
+                worker.pipe.close()
+
+    def _start(self, device: str) -> _Worker:
+        context = self.context
+        settings = dataclasses.replace(
+            context.settings, enhance=dataclasses.replace(context.settings.enhance, device=device)
+        )
+        task = _Task(
+            settings, context.store.models_dir, context.store.cache_dir, context.workspace.folder, context.keep_stages
+        )
+        # Spawned: a forked process cannot use CUDA once the parent has.
+        spawn = multiprocessing.get_context("spawn")
+        ours, theirs = spawn.Pipe()
+        process = spawn.Process(target=_work, args=(task, theirs), name=f"fancam {device}", daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(device, process, ours)
+
+    def _serve(self, worker: _Worker, left: Iterator[Source]) -> Iterator[Outcome]:
+        """Answer one message of a worker; the end of its pipe is one, too."""
+        try:
+            kind, *rest = worker.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            worker.ended = True
+            worker.process.join()
+            for source in worker.taken:
+                yield source, DeviceError(
+                    f"the worker on {worker.device} died (exit code {worker.process.exitcode})",
+                    item=source.path, remedy="run the same command again",
+                )  # fmt: skip
+            return
+        if kind == _WANT:
+            following = next(left, None)
+            if following is not None:
+                worker.taken.append(following)
+            worker.pipe.send(following)
+        elif kind == _DONE:
+            source, outcome = rest
+            worker.taken.remove(source)
+            if not isinstance(outcome, FancamError):
+                self.record(source, outcome)
+            yield source, outcome
+        else:
+            worker.ended = True
+            (error,) = rest
+            if error is not None:
+                raise error
+
+
+def _work(task: _Task, pipe: Connection) -> None:
+    """Run in the process of a device until there is nothing left to do."""
+    sending = threading.Lock()
+
+    def wanted() -> Iterator[Source]:
+        while True:
+            with sending:
+                pipe.send((_WANT,))
+            source = pipe.recv()
+            if source is None:
+                return
+            yield source
+
+    error: FancamError | None = None
+    try:
+        store = ModelStore(models_dir=task.models_dir, cache_dir=task.cache_dir)
+        context = Context(task.settings, store, Workspace(task.folder), keep_stages=task.keep_stages)
+        for source, outcome in PhotoMaker(context)(wanted()):
+            with sending:
+                pipe.send((_DONE, source, outcome))
+    except FancamError as problem:
+        error = problem
+    with sending:
+        pipe.send((_END, error))
+    pipe.close()
