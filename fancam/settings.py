@@ -171,9 +171,10 @@ class GuardSettings:
     """``off`` neither measures nor lowers nor corrects anything."""
     max_identity_loss: float = 0.05
     """How much similarity to the camera's face a prior may cost, compared with the enlargement alone."""
-    max_landmark_drift: float = 0.04
-    """How far a landmark may move, in eye distances. 0.04 is the least that is no noise of the measurement: of 39 faces
-    that were sharpened, made noisy, saved as JPEG or brightened, 99 in 100 stay within 0.036."""
+    max_landmark_drift: float = 0.03
+    """How far a landmark may move, in eye distances: 2 mm on a face of 63. Of 77 faces that were sharpened, made noisy,
+    saved as JPEG or brightened, none seemed to move by more than 0.01, of the same enlarged fourfold from a height of
+    75 px none by more than 0.015; the published outputs of GFPGAN, CodeFormer and RestoreFormer by 0.004 to 0.017."""
     max_delta_e: float = 1.0
     """Mean colour difference (CIEDE2000) allowed between the input and the result made small again."""
 

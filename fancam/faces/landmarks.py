@@ -1,4 +1,4 @@
-"""Landmarks of aligned faces, measured so that two measurements of one face agree."""
+"""Landmarks of aligned faces, measured so that two measurements of one face agree as well as a detector can."""
 
 from __future__ import annotations
 
