@@ -2,7 +2,8 @@
 
 ``create_detector`` gives a ``FaceDetector``; ``track_faces`` says which faces of a shot are one person; ``compose``
 turns a face into the crop a card shows. ``create_embedder`` tells people apart and ``create_landmarker`` measures
-landmarks, both for the guard. Networks are loaded from the model store, never fetched here.
+landmarks, both for the guard; ``create_parser`` says which pixels of an aligned face are face. Networks are loaded from
+the model store, never fetched here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from fancam.faces.composition import FRAMING_CONVENTIONS, Framing, compose
 from fancam.faces.detection import DEFAULT_DETECTOR, PHOTO_LONG_EDGES_PX, FaceDetector, WeightStore, create_detector
 from fancam.faces.embedding import create_embedder, missing_embedder
 from fancam.faces.landmarks import create_landmarker
+from fancam.faces.parsing import create_parser
 from fancam.faces.tracking import FaceTracker, track_faces
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "create_detector",
     "create_embedder",
     "create_landmarker",
+    "create_parser",
     "missing_embedder",
     "track_faces",
 ]

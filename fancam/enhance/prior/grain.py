@@ -38,10 +38,11 @@ _MAX_PATCHES = 600
 """Per region; more say nothing new."""
 
 _LOWEST_FREQUENCY = 2
-"""In periods per patch: what is slower is light and shade, and what leaks from them through the window. Grain has no
-peak there (it is noise that was blurred), so it is taken to go on as it is from here to ``_NEXT_FREQUENCY``."""
+"""In periods per patch: what is slower is light and shade, and what leaks from them through the window. The grain there
+is that of a Gaussian through the next frequencies: grain is noise that was blurred."""
 
-_NEXT_FREQUENCY = 3
+_MAX_RISE = 2.5
+"""How much stronger than at the lowest frequency measured grain may be below it; steeper is texture."""
 
 _CALM_SHARE = 0.25
 _CALM_SPREAD = 1.6
@@ -77,7 +78,7 @@ class _Patches:
     brightness: npt.NDArray[np.float64]
     """(count,) mean level of 255."""
     spectra: npt.NDArray[np.float64]
-    """(count, patch, patch // 2 + 1) variance at each frequency."""
+    """(count, patch, patch // 2 + 1) variance at each frequency, slow ones 0."""
 
 
 def add_grain(printed: Samples, before: Samples, pasted: PasteResult) -> float:
@@ -204,11 +205,27 @@ def _periodograms(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     window = np.hanning(size + 1)[:-1]
     window2d = window[:, None] * window
     power = np.abs(np.fft.rfft2(flat * window2d)) ** 2 / (float((window2d**2).sum()) * size**2)
-    frequency_y, frequency_x = np.fft.fftfreq(size) * size, np.fft.rfftfreq(size) * size
-    frequency = np.hypot(frequency_y[:, None], frequency_x)
+    return np.where(_frequency(size) < _LOWEST_FREQUENCY, 0.0, power)
+
+
+def _with_slow(spectrum: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return a spectrum whose slow frequencies, which were left out, go on as the next ones begin."""
+    frequency = _frequency(len(spectrum))
     slow = frequency < _LOWEST_FREQUENCY
-    power[:, slow] = power[:, ~slow & (frequency < _NEXT_FREQUENCY)].mean(axis=1, keepdims=True)
-    return power
+    near, far = (
+        (float(spectrum[part].mean()), float((frequency[part] ** 2).mean()))
+        for part in ((frequency >= low) & (frequency < low + 1) for low in (_LOWEST_FREQUENCY, _LOWEST_FREQUENCY + 1))
+    )
+    fall = max(np.log(max(near[0], 1e-12) / max(far[0], 1e-12)) / (far[1] - near[1]), 0.0)
+    rise = np.minimum(np.exp(fall * (near[1] - frequency[slow] ** 2)), _MAX_RISE)
+    result = spectrum.copy()
+    result[slow] = near[0] * rise
+    return result
+
+
+def _frequency(size: int) -> npt.NDArray[np.float64]:
+    """Return (size, size // 2 + 1) periods per patch, in the order of ``numpy.fft.rfft2``."""
+    return np.hypot(np.fft.fftfreq(size)[:, None] * size, np.fft.rfftfreq(size) * size)
 
 
 def _profile(patches: _Patches) -> GrainProfile:
@@ -229,8 +246,10 @@ def _profile(patches: _Patches) -> GrainProfile:
     if not calm.any():  # too few of each brightness: all as one
         calm = energy <= np.quantile(energy, _CALM_SHARE) * _CALM_SPREAD
         variance[np.unique(number)] = energy[calm].mean()
-    spectrum = patches.spectra[calm].mean(axis=0)
-    return GrainProfile(variance, spectrum / max(float((spectrum * _halves(spectrum)).sum()), 1e-12))
+    measured = patches.spectra[calm].mean(axis=0)
+    spectrum = _with_slow(measured)
+    total, part = (max(float((each * weights).sum()), 1e-12) for each in (spectrum, measured))
+    return GrainProfile(variance * (total / part), spectrum / total)
 
 
 def _halves(spectra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

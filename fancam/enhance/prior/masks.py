@@ -25,7 +25,7 @@ _PLATEAU_SHARE = 0.72
 forehead to the chin (y 155 to 456) and from cheekbone to cheekbone (x 112 to 400), fully on over the inner 72 %. Chosen
 on aligned portraits so that eyes, brows, nose and mouth are inside and hairline, ears and jaw are in the soft part."""
 
-_PARSER_ERODE_PX = 11
+_PARSER_ERODE_PX = 13
 _PARSER_BLUR_PX = 6.0
 """The parser's mask is shrunk by about two sigmas before it is blurred, so that it is nearly 0 where hair, a microphone
 or a hand begins: what the prior draws across such an edge never shows."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fancam.enhance.prior.alignment import cut_square
 from fancam.enhance.prior.blending import match_face, require_strength
 from fancam.enhance.prior.masks import FloatMask, mask_share
-from fancam.enhance.prior.warp import FloatPicture, Matrix, bounds, magnification, moved, warp
+from fancam.enhance.prior.warp import FloatPicture, Matrix, magnification, mapped, moved, warp
 from fancam.records import Box, Samples
 
 _STRIP_ROWS = 512
@@ -20,6 +20,9 @@ _STRIP_ROWS = 512
 
 _SEAM_SECTORS = 8
 """Directions in which a seam is looked for."""
+
+_SEAM_BLUR_PX = 8.0
+"""Standard deviation, in face space, of the Gaussian before it: a seam is as wide as the rim, texture is not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,10 +121,10 @@ def paste_square(
 def seam(before: Samples, after: Samples, pasted: PasteResult) -> float:
     """Return how visible the rim of a pasted face is: the largest step across it that the paste brought, in levels.
 
-    Along the contour of the mask, in ``_SEAM_SECTORS`` directions, the mean gradient across the rim is taken and set
-    against that of the print before; texture cancels out in the mean, a change of light or colour adds up. Times the
-    width of the rim it is a step in levels of 255, per channel; the largest one counts. Well below 1 it is invisible;
-    a face in another light has tens.
+    Along the contour of the mask, in ``_SEAM_SECTORS`` directions, the gradient across the rim of what was changed is
+    fitted by the gradient of the mask: the factor is the step in levels of 255. Texture cancels out, light and colour
+    add up. The largest step of a direction and a channel counts. Up to about 2 there is nothing to see; a face in
+    another light has tens.
 
     Args:
         before: (H, W, 3) the print before the paste.
@@ -131,8 +134,11 @@ def seam(before: Samples, after: Samples, pasted: PasteResult) -> float:
     if not pasted.roi.area > 0 or not pasted.alpha.max() > 0:
         return 0.0
     part = pasted.roi.as_slices()
-    change = (after[part].astype(np.float32) - before[part]) * np.float32(255 / np.iinfo(after.dtype).max)
-    share = cv2.GaussianBlur(pasted.alpha / pasted.alpha.max(), (0, 0), 1.5)
+    levels = np.float32(255 / np.iinfo(after.dtype).max)
+    change: npt.NDArray[np.float32] = (after[part].astype(np.float32) - before[part]) * levels
+    sigma_px = max(_SEAM_BLUR_PX * pasted.magnification, 1.0)
+    share = np.asarray(cv2.GaussianBlur(pasted.alpha / pasted.alpha.max(), (0, 0), sigma_px), np.float32)
+    change = np.asarray(cv2.GaussianBlur(change, (0, 0), sigma_px), np.float32)
     x, y = cv2.Scharr(share, cv2.CV_32F, 1, 0) / 32, cv2.Scharr(share, cv2.CV_32F, 0, 1) / 32
     steepness = np.hypot(x, y)
     rim = (share > 0.1) & (share < 0.9) & (steepness > 1e-4)
@@ -160,15 +166,30 @@ def _place(
     if face.ndim != 3 or face.shape[2] != 3 or mask.shape != face.shape[:2]:
         raise ValueError(f"a face of shape {face.shape} with a mask of shape {mask.shape}")
     roi = Box(0, 0, 0, 0)
-    rows, columns = np.flatnonzero(mask.max(axis=1) > 0), np.flatnonzero(mask.max(axis=0) > 0)
-    if strength > 0 and rows.size:
-        used = Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
-        roi = bounds(face_to_print, used).clipped(printed.shape[1], printed.shape[0])
+    if strength > 0 and mask.max() > 0:
+        roi = _around(_outline(mask), face_to_print).clipped(printed.shape[1], printed.shape[0])
     if not roi.area > 0:
         roi = Box(0, 0, 0, 0)
     share = mask_share(mask) if roi.area > 0 else 0.0
     alpha = np.zeros((int(roi.height), int(roi.width)), np.float32)
     return PasteResult(roi, alpha, strength, share, magnification(face_to_print))
+
+
+def _outline(mask: FloatMask) -> npt.NDArray[np.float64]:
+    """Return (N, 2) points around the used pixels of a mask: both ends of the first and last in each row."""
+    used = mask > 0
+    rows = np.flatnonzero(used.any(axis=1))
+    first = used[rows].argmax(axis=1)
+    last = used.shape[1] - used[rows, ::-1].argmax(axis=1)
+    ends = [np.stack([side, rows + edge], axis=1) for side in (first, last) for edge in (0, 1)]
+    return np.concatenate(ends).astype(np.float64)
+
+
+def _around(points: npt.NDArray[np.float64], matrix: Matrix) -> Box:
+    """Return the whole pixels around the places where points land."""
+    there = mapped(matrix, points)
+    low, high = np.floor(there.min(axis=0) + 1e-9), np.ceil(there.max(axis=0) - 1e-9)
+    return Box(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
 
 def _strips(printed: Samples, roi: Box, face_to_print: Matrix) -> Iterator[tuple[slice, Samples, Matrix]]:

@@ -23,7 +23,11 @@ FloatPicture = npt.NDArray[np.float32]
 _STRIP_ROWS = 64
 """Rows of the smaller picture that are averaged at a time, so that a large scan needs no float copy of itself."""
 
-_FILTER_REACH_PX = 4
+_MIN_REST = 1.5
+"""By how much a picture that was averaged in blocks is still to be made smaller: the Gaussian takes off what blocks let
+through (a seventh of the finest lines with blocks of seven)."""
+
+_FILTER_REACH_PX = 8
 """Pixels around a place that the cubic kernel and the blur before it can reach."""
 
 
@@ -87,7 +91,7 @@ def warp(
     """Resample a picture along a map: antialiased where it shrinks, cubic where it grows.
 
     Shrinking is done in three steps that share their coordinates: the mean over whole blocks of pixels, a Gaussian for
-    the factor that remains (below 2), the cubic kernel. Without the first two every pixel of the result would see a
+    the factor that remains (1.5 to 3), the cubic kernel. Without the first two every pixel of the result would see a
     4x4 patch of the origin only, and fine texture would alias. Places outside the picture show it reflected.
 
     Args:
@@ -107,7 +111,7 @@ def warp(
         raise ValueError(f"cannot resample to {width_px}x{height_px}")
     seen = bounds(inverted(matrix), Box(0, 0, width_px, height_px))
     factor = 1 / magnification(matrix)
-    block = max(math.floor(factor + 1e-6), 1)
+    block = max(math.floor(factor / _MIN_REST), 1)
     part, left, top = _reachable(pixels, seen, block * (_FILTER_REACH_PX + 1))
     small = _averaged(part, block)
     blocks = np.array([[block, 0.0, left], [0.0, block, top]], np.float64)
