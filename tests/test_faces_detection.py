@@ -430,31 +430,33 @@ def test_sides_are_filled_up_and_never_stretched(height, width):
     assert blob.sum() == 60 * height * width
 
 
-def test_a_batch_of_centerface_gives_the_bits_single_pictures_give(photos, astronaut):
-    network = photos._network
-    pictures = [astronaut[:300, 100:317], astronaut[30:331, 120:340, ::-1], np.zeros((320, 224, 3), np.uint8)] * 2
-    calls = []
+def passes_of(network, monkeypatch) -> list[int]:
+    """Pictures of each forward pass from now on."""
+    passes = []
     real = network.outputs
-    network.outputs = lambda chosen: calls.append(len(chosen)) or real(chosen)
-    together = network.infer([*pictures, astronaut], 0.3)
-    del network.outputs
-    assert calls == [6, 1]
-    assert [len(found) for found in together] == [1, 1, 0, 1, 1, 0, 1]
-    for picture, found in zip([*pictures, astronaut], together, strict=True):
+    monkeypatch.setattr(network, "outputs", lambda chosen: passes.append(len(chosen)) or real(chosen))
+    return passes
+
+
+def test_a_batch_of_centerface_gives_the_bits_single_pictures_give(photos, astronaut, monkeypatch):
+    network = photos._network
+    passes = passes_of(network, monkeypatch)
+    pictures = [astronaut[:300, 100:317], astronaut[30:331, 120:340, ::-1], np.zeros((320, 224, 3), np.uint8)]
+    pictures += [astronaut[:320, 99:315], astronaut]
+    together = network.infer(pictures, 0.3)
+    assert passes == [4, 1]
+    assert [len(found) for found in together] == [1, 1, 0, 1, 1]
+    for picture, found in zip(pictures, together, strict=True):
         alone = network.infer([picture], 0.3)[0]
         assert np.array_equal(found.boxes, alone.boxes)
         assert np.array_equal(found.landmarks, alone.landmarks)
         assert np.array_equal(found.scores, alone.scores)
 
 
-def test_a_pass_of_centerface_has_a_bounded_number_of_pixels(photos):
-    network = photos._network
-    calls = []
-    real = network.outputs
-    network.outputs = lambda chosen: calls.append(len(chosen)) or real(chosen)
-    network.infer([np.zeros((512, 512, 3), np.uint8)] * 5, 0.5)
-    del network.outputs
-    assert calls == [4, 1]
+def test_a_pass_of_centerface_has_a_bounded_number_of_pixels(photos, monkeypatch):
+    passes = passes_of(photos._network, monkeypatch)
+    photos._network.infer([np.zeros((512, 512, 3), np.uint8)] * 2 + [np.zeros((224, 224, 3), np.uint8)] * 7, 0.5)
+    assert passes == [1, 1, 5, 2]
 
 
 # --- weights ------------------------------------------------------------------------------------------------------

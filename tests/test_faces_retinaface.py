@@ -115,7 +115,8 @@ def test_faces_are_those_facexlib_reports(network, astronaut):
     assert raw_probability(float(strongest.scores[0])) == pytest.approx(expected[0, 4], abs=1e-5)
 
 
-def test_a_batch_gives_what_single_pictures_give(network, astronaut):
+def test_a_batch_gives_what_single_pictures_give(network, astronaut, monkeypatch):
+    monkeypatch.setattr(retinaface, "batch_pixels", lambda device: 10**6)
     small = np.ascontiguousarray(astronaut[20:276, 100:356])
     pictures = [small, np.ascontiguousarray(small[:, ::-1]), np.zeros_like(small), small[:, :250]]
     together = network.infer(pictures, 0.5)
@@ -128,7 +129,7 @@ def test_a_batch_gives_what_single_pictures_give(network, astronaut):
 
 
 def test_pictures_of_exactly_one_size_share_a_forward_pass_of_bounded_size(network, monkeypatch):
-    monkeypatch.setattr(retinaface, "MAX_BATCH_PIXELS", 3 * 64 * 64)
+    monkeypatch.setattr(retinaface, "batch_pixels", lambda device: 3 * 64 * 64)
     passes = []
     hook = network._network.register_forward_pre_hook(lambda _, inputs: passes.append(tuple(inputs[0].shape)))
     square, other = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 63, 3), np.uint8)

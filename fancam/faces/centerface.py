@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.errors import ModelDamagedError
-from fancam.faces.detections import Detections, FloatArray, batches
+from fancam.faces.detections import CPU_BATCH_PIXELS, Detections, FloatArray, batches
 from fancam.records import Picture
 
 CELL_PX = 4
@@ -23,11 +23,6 @@ CELL_PX = 4
 
 SIDE_MULTIPLE_PX = 32
 """The network halves the picture five times and adds the levels up again, so both sides must divide by this."""
-
-
-MAX_BATCH_PIXELS = 1_100_000
-"""Pixels per forward pass: four faces of 512x512. A batch of small pictures gains about a tenth on a CPU, one of large
-pictures nothing (benchmark ``detect_batch``), and the memory of a pass grows with it."""
 
 
 class CenterFace:
@@ -60,7 +55,7 @@ class CenterFace:
     def infer(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
         """Return the faces of each picture; see ``FaceNetwork.infer``."""
         found = [Detections.empty()] * len(pictures)
-        for members in batches([padded_size(*picture.shape[:2]) for picture in pictures], MAX_BATCH_PIXELS):
+        for members in batches([padded_size(*picture.shape[:2]) for picture in pictures], CPU_BATCH_PIXELS):
             maps = self.outputs([pictures[index] for index in members])
             for index, heat, size, offset, landmarks in zip(members, *maps, strict=True):
                 found[index] = decode(heat[0], size, offset, landmarks, min_confidence)

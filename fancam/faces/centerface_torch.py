@@ -22,7 +22,7 @@ import torch
 from fancam.errors import ModelDamagedError
 from fancam.faces.centerface import decode_cells, padded_size
 from fancam.faces.detections import Detections, batches
-from fancam.faces.torch_device import MAX_BATCH_PIXELS, exact, in_parts_that_fit, usable_device
+from fancam.faces.torch_device import batch_pixels, exact, in_parts_that_fit, usable_device
 from fancam.models.onnxfile import OnnxNetwork, OnnxNode, load_onnx
 from fancam.records import Picture
 
@@ -67,7 +67,7 @@ class CenterFaceTorch:
     def infer(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
         """Return the faces of each picture; see ``FaceNetwork.infer``."""
         found = [Detections.empty()] * len(pictures)
-        for members in batches([padded_size(*picture.shape[:2]) for picture in pictures], MAX_BATCH_PIXELS):
+        for members in batches([padded_size(*picture.shape[:2]) for picture in pictures], batch_pixels(self._device)):
             seen = in_parts_that_fit(
                 lambda chosen: self._infer_batch([pictures[i] for i in chosen], min_confidence), members, self._device
             )

@@ -15,6 +15,11 @@ FloatArray = npt.NDArray[np.float32]
 MAX_DETECTIONS = 2000
 """Most detections that enter the suppression: bounds its pair matrix to 16 MB. A crowd of 500 faces has fewer."""
 
+CPU_BATCH_PIXELS = 300_000
+"""Pixels per forward pass on a CPU: five pictures of 224x224, or one of 512x512. Small pictures gain from company (a
+tenth in OpenCV, up to twice in torch); larger batches fall out of the cache and cost up to two thirds more (benchmark
+``detect_batch``)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:

@@ -19,7 +19,7 @@ import torch
 
 from fancam.errors import ModelDamagedError
 from fancam.faces.detections import Detections, FloatArray, batches
-from fancam.faces.torch_device import MAX_BATCH_PIXELS, exact, in_parts_that_fit, usable_device
+from fancam.faces.torch_device import batch_pixels, exact, in_parts_that_fit, usable_device
 from fancam.models.torchfile import load_torch
 from fancam.records import Picture
 
@@ -69,7 +69,7 @@ class RetinaFace:
         """
         found = [Detections.empty()] * len(pictures)
         sizes = [(picture.shape[0], picture.shape[1]) for picture in pictures]
-        for members in batches(sizes, MAX_BATCH_PIXELS):
+        for members in batches(sizes, batch_pixels(self._device)):
             seen = in_parts_that_fit(
                 lambda chosen: self._infer_batch([pictures[i] for i in chosen], min_confidence), members, self._device
             )
@@ -111,16 +111,17 @@ def priors(height: int, width: int) -> FloatArray:
 
     Same values and order, to the bit, as the loop the network was trained with: level, row, column, size.
     """
-    levels = []
-    for sizes, stride in zip(PRIOR_SIZES_PX, STRIDES_PX, strict=True):
-        rows, columns = -(-height // stride), -(-width // stride)
-        level = np.empty((rows, columns, len(sizes), 4))
+    grids = [(-(-height // stride), -(-width // stride), stride) for stride in STRIDES_PX]
+    counts = [rows * columns * len(sizes) for (rows, columns, _), sizes in zip(grids, PRIOR_SIZES_PX, strict=True)]
+    joined = np.empty((sum(counts), 4), np.float32)
+    levels = np.split(joined, np.cumsum(counts)[:-1])
+    # Each number is worked out in float64 and rounded once, when it is put in its place.
+    for values, (rows, columns, stride), sizes in zip(levels, grids, PRIOR_SIZES_PX, strict=True):
+        level = values.reshape(rows, columns, len(sizes), 4)
         level[..., 0] = ((np.arange(columns) + 0.5) * stride / width)[None, :, None]
         level[..., 1] = ((np.arange(rows) + 0.5) * stride / height)[:, None, None]
         level[..., 2] = np.array(sizes) / width
         level[..., 3] = np.array(sizes) / height
-        levels.append(level.reshape(-1, 4))
-    joined = np.concatenate(levels).astype(np.float32)
     joined.setflags(write=False)
     return joined
 

@@ -9,10 +9,11 @@ from typing import TypeVar
 import torch
 
 from fancam.errors import DeviceError
+from fancam.faces.detections import CPU_BATCH_PIXELS
 
 T = TypeVar("T")
 
-MAX_BATCH_PIXELS = 4_000_000
+GPU_BATCH_PIXELS = 4_000_000
 """Pixels per forward pass: 15 faces of 512x512, 7 frames of 960x540, one photo of 2048x1536. CenterFace needs about 120
 bytes of memory per pixel, RetinaFace with ResNet-50 about 320."""
 
@@ -33,6 +34,11 @@ def usable_device(name: str) -> torch.device:
             "torch cannot use this device", item=name, remedy="choose another with --device, for example cpu"
         ) from error
     return device
+
+
+def batch_pixels(device: torch.device) -> int:
+    """Return the most pixels of a forward pass on this device."""
+    return CPU_BATCH_PIXELS if device.type == "cpu" else GPU_BATCH_PIXELS
 
 
 @contextlib.contextmanager
