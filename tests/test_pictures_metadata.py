@@ -301,6 +301,15 @@ def test_packet_too_long_for_jpeg_is_left_out_and_said(tmp_path):
     assert b"x" * 70_000 in read_still(tmp_path / "x.webp").xmp
 
 
+def test_text_that_looks_like_an_attribute_is_text():
+    spaced = PACKET.replace(b"<odd:empty/>", b'<odd:empty >tiff:Orientation="8" </odd:empty >').replace(
+        b"'4000'>", b"'4000' > a=\"b\""
+    )
+    packet = kept_packet(spaced)
+    assert b'tiff:Orientation="8"' in packet
+    assert properties(packet)["{http://ns.adobe.com/tiff/1.0/}Orientation"] == "1"
+
+
 @given(st.data())
 def test_damaged_packets_are_refused_or_stay_well_formed(data):
     whole = bytearray(PACKET)

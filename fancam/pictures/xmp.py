@@ -21,8 +21,8 @@ ORIENTATION: Name = (_TIFF, "Orientation")
 _WIDTHS: tuple[Name, ...] = ((_TIFF, "ImageWidth"), (_EXIF, "PixelXDimension"))
 _HEIGHTS: tuple[Name, ...] = ((_TIFF, "ImageLength"), (_EXIF, "PixelYDimension"))
 
-_START_TAG = re.compile(rb"""<[^\s/>"']+((?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*/?>""")
-_ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
+_START_TAG = re.compile(rb"""<[^\s/>"']+((?:\s+[^\s=<>"'/]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*/?>""")
+_ATTRIBUTE = re.compile(rb"""\s+([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
 _BLANK = re.compile(rb"\s*")
 _DECLARATION = re.compile(r"^\ufeff?<\?xml[^>]*\?>\s*")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -124,7 +124,7 @@ class _Scanner:
         self.packet = packet
         self.scan = _Scan()
         self.stack: list[_Open] = []
-        parser = expat.ParserCreate(namespace_separator=" ")
+        parser = expat.ParserCreate(namespace_separator="}")  # as ElementTree does: it must be able to read the result
         parser.ordered_attributes = True
         parser.buffer_text = True
         parser.StartElementHandler = self.start
@@ -154,7 +154,9 @@ class _Scanner:
         if self.stack:
             self.stack[-1].simple = False
         if name == (RDF, "Description") and self._depth() == 1:
-            values = [span for key, span in _attributes(match) if not key.startswith(b"xmlns")]
+            values = [span for key, span in _attributes(match) if key != b"xmlns" and not key.startswith(b"xmlns:")]
+            if 2 * len(values) != len(attributes):
+                raise XmpError("a tag cannot be read")
             pairs = zip(attributes[::2], attributes[1::2], values, strict=True)
             for key, value, (first, last) in pairs:
                 attribute = _split(key)
@@ -222,5 +224,5 @@ def _attributes(tag: re.Match[bytes]) -> list[tuple[bytes, tuple[int, int]]]:
 
 
 def _split(name: str) -> Name:
-    uri, _, local = name.rpartition(" ")
+    uri, _, local = name.rpartition("}")
     return uri, local
