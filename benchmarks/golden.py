@@ -8,15 +8,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from fancam.enhance import Engine, cpu_has_fast_bf16, load_upscaler
+from fancam.enhance import Engine, Network, choose_compute, cpu_has_fast_bf16, load_upscaler
+from fancam.enhance.batches import Batches, Count, Job
+from fancam.enhance.layout import Layout
+from fancam.enhance.pace import Pace
+from fancam.enhance.runner import Runner
 from fancam.enhance.tiling import TilePlan, plan_tiles
 from fancam.models import ModelStore
 from fancam.pictures import read_picture
-from fancam.records import Picture
+from fancam.records import Picture, no_progress
 from fancam.settings import EnhanceSettings
 
 
@@ -47,7 +52,7 @@ def main(arguments: list[str]) -> None:
     print(f"\n{'tiled against untiled':34}{'dB':>7}{'largest difference':>21}{'tiles':>7}{'pixels':>9}", flush=True)
     for overlap, blend in ((0, 0), (10, 0), (32, 0), (32, 32), (48, 48)):
         plan = plan_tiles(height, width, options.tile, overlap, blend)
-        result = _Tiled.with_network(base, network).upscale_by(plan, portrait)
+        result = upscaled_by(plan, network, base, portrait)
         name = f"overlap {overlap}, " + ("hard cut" if blend == 0 else f"blended over {blend}")
         share = len(plan) * plan.shape[0] * plan.shape[1] / (height * width)
         print(
@@ -55,17 +60,25 @@ def main(arguments: list[str]) -> None:
         )
 
 
-class _Tiled(Engine):
-    """An engine whose tiles are given, also those the settings refuse."""
+class _Given(Pace):
+    """Tiles that are given, also those the settings refuse."""
 
-    plan: TilePlan
+    tiles: TilePlan
 
-    def upscale_by(self, plan: TilePlan, picture: Picture) -> Picture:
-        self.plan = plan
-        return self.upscale([picture])[0]
+    def plan(self, height: int, width: int) -> TilePlan:  # noqa: ARG002 - the tiles are given, whatever the picture
+        return self.tiles
 
-    def _plan(self, picture: Picture) -> TilePlan:  # noqa: ARG002 - the plan is given, whatever the picture
-        return self.plan
+
+def upscaled_by(plan: TilePlan, network: Network, settings: EnhanceSettings, picture: Picture) -> Picture:
+    """Return what the engine makes of a picture with these tiles."""
+    runner = Runner(network, choose_compute("cpu", "fp32"))
+    pace = _Given(runner, settings)
+    pace.tiles = plan
+    arrange = partial(Layout, scale=network.scale, dtype=np.uint8, device=runner.compute.device)
+    job = Job(0, picture, arrange, lambda pixels, _notes: pixels)
+    (done,) = Batches(runner, pace, Count(no_progress)).run([job])
+    assert isinstance(done.outcome, np.ndarray)
+    return done.outcome
 
 
 def decibel(one: np.ndarray, other: np.ndarray) -> float:

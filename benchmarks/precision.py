@@ -16,7 +16,9 @@ import torch
 
 from benchmarks.golden import decibel
 from fancam.enhance import Compute, Network, choose_compute, load_upscaler, resolve_device
+from fancam.enhance.layout import Layout
 from fancam.enhance.runner import Runner
+from fancam.enhance.tiling import plan_tiles
 from fancam.models import ModelStore
 from fancam.settings import EnhanceSettings
 
@@ -72,4 +74,8 @@ def _plain(network: Network, device: torch.device, tile: np.ndarray) -> Run:
 def _engine(network: Network, compute: Compute, tile: np.ndarray) -> Run:
     """The network as the engine runs it."""
     runner = Runner(network, compute)
-    return lambda: runner.collect(runner.launch(tile, fine=False))[0]
+    height, width = tile.shape[1:3]
+    plan = plan_tiles(height, width, max(height, width), 32)
+    (whole,) = plan
+    order = Layout(plan, network.scale, np.uint8, compute.device).order(whole)
+    return lambda: runner.collect(runner.launch(tile, [order]))[0].values[None]

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fancam.enhance import CropRequest, Engine, Network
+from fancam.enhance import crops as crops_module
 from fancam.enhance.crops import CONTEXT_PX, cut_region
+from fancam.enhance.detail import auto_share
 from fancam.models import ModelStore
 from fancam.records import Box
 from fancam.settings import EnhanceSettings
@@ -145,6 +147,66 @@ def test_the_network_sees_the_crop_and_its_context_and_no_more():
     run = engine(module)
     run.enhance([CropRequest(noise(500, 700), Box(300.5, 200.5, 340.5, 260.5), 160, 240)])
     assert run._runner._module.pixels == (41 + 2 * CONTEXT_PX) * (61 + 2 * CONTEXT_PX)
+
+
+# --- the share of the network -------------------------------------------------------------------------------------
+
+
+def with_detail(share: float | None, module: torch.nn.Module | None = None) -> Engine:
+    settings = dataclasses.replace(SETTINGS, detail=share)
+    return Engine.with_network(settings, Network("nearest", (module or Nearest()).eval(), 4, "f" * 64, "Toy"))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_share_of_the_network_is_mixed_with_the_plain_picture(dtype):
+    frame = np.random.default_rng(3).integers(60, 190, (90, 130, 3)).astype(dtype) * (257 if dtype == np.uint16 else 1)
+    request = CropRequest(frame, Box(10.3, 20, 110, 70.6), 300, 152)
+    network, none, some = (with_detail(share).enhance([request])[0] for share in (1.0, 0.0, 0.3))
+    assert (network.detail, none.detail, some.detail) == (1.0, 0.0, 0.3)
+    expected = 0.3 * network.pixels + 0.7 * none.pixels
+    assert some.pixels.dtype == dtype and np.abs(some.pixels - expected).max() <= 1.01
+    assert np.abs(network.pixels.astype(float) - none.pixels).mean() > 2, "else there is nothing to mix"
+
+
+def test_without_a_share_the_network_is_not_asked():
+    (result,) = with_detail(0.0, Forbidden()).enhance([CropRequest(noise(90, 130), Box(10, 20, 110, 70), 300, 150)])
+    assert (result.upscaler, result.upscaler_sha256, result.invented, result.detail) == ("lanczos", None, False, 0.0)
+
+
+def test_the_share_follows_the_scale_where_none_is_given():
+    sizes = [(105, 53), (150, 75), (250, 125), (400, 200), (600, 300)]
+    requests = [CropRequest(noise(90, 130), Box(10, 20, 110, 70), *size) for size in sizes]
+    results = with_detail(None).enhance(requests)
+    assert [result.detail for result in results] == [auto_share(result.scale) for result in results]
+    shares = [result.detail for result in results]
+    assert shares == sorted(shares) and shares[-1] > shares[0]
+
+
+def test_a_plain_result_has_no_share_of_a_network():
+    (result,) = with_detail(1.0, Forbidden()).enhance([CropRequest(noise(90, 130), Box(10, 20, 110, 70), 100, 50)])
+    assert result.detail == 0.0
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.6])
+def test_crops_of_sixteen_bits_stay_so(factor):
+    frame = np.random.default_rng(3).integers(0, 2**16, (90, 130, 3), np.uint16)
+    request = CropRequest(frame, Box(10, 20, 110, 70), round(100 * factor), round(50 * factor))
+    (result,) = engine().enhance([request])
+    assert result.pixels.dtype == np.uint16 and len(np.unique(result.pixels % 257)) > 200
+
+
+def test_a_large_plain_print_is_resampled_in_bands_that_do_not_show(monkeypatch):
+    request = CropRequest(noise(300, 200), Box(3.2, 5.1, 190.7, 290.3), 260, 400)
+    whole = plain("lanczos").enhance([request])[0].pixels
+    monkeypatch.setattr(crops_module, "_BAND_PX", 1)
+    bands = plain("lanczos").enhance([request])[0].pixels
+    assert np.abs(whole.astype(int) - bands).max() <= 1 and (whole != bands).mean() < 1e-3
+
+
+def test_a_whole_picture_goes_through_as_one_box():
+    frame = noise(90, 130)
+    (result,) = with_detail(1.0).enhance([CropRequest(frame, Box(0, 0, 130, 90), 520, 360)])
+    assert np.array_equal(result.pixels, frame.repeat(4, axis=0).repeat(4, axis=1))
 
 
 def test_many_requests_come_back_in_their_order():

@@ -152,7 +152,29 @@ def test_a_network_that_tiles_by_itself_gets_the_whole_picture():
     assert seen_shapes(run) == [(1, 3, 200, 170)]
 
 
-@pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])
+@pytest.mark.parametrize("tile_px", [4096, 32])
+def test_sixteen_bits_stay_sixteen_bits(tile_px):
+    picture = np.random.default_rng(1).integers(0, 2**16, (150, 120, 3), np.uint16)
+    result = engine(settings=replaced(tile_px=tile_px)).upscale([picture])[0]
+    with torch.inference_mode():
+        x = torch.from_numpy(picture.astype(np.float32) / 65535).permute(2, 0, 1)[None]
+        exact = Toy().eval()(x.contiguous(memory_format=torch.channels_last)).clamp(0, 1)[0].permute(1, 2, 0).numpy()
+    assert result.dtype == np.uint16
+    assert np.abs(result.astype(float) - exact.astype(float) * 65535).max() <= 2
+    assert len(np.unique(result % 257)) > 200, "eight bits would be multiples of 257"
+
+
+def test_pictures_of_eight_and_sixteen_bits_can_be_mixed():
+    eight = noise(60, 60)
+    both = engine(settings=replaced(batch_tiles=2)).upscale([eight, eight.astype(np.uint16) * 257])
+    assert [pixels.dtype for pixels in both] == [np.uint8, np.uint16]
+    assert np.abs(both[1] / 257 - both[0]).max() <= 0.5 + 2 / 257
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)],
+)
 def test_what_is_no_rgb_picture_is_a_value_error(bad):
     with pytest.raises(ValueError, match="not an RGB picture"):
         engine().upscale([bad])

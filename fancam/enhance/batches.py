@@ -21,7 +21,7 @@ from fancam.errors import DeviceError, FancamError
 from fancam.records import Progress, Samples
 
 _BATCHES_OPEN = 4
-"""Pictures that may wait for company of their size, in batches."""
+"""Pictures that may be open, in batches, and batches for which one may wait for company of its size."""
 _OPEN_PX = 128 * 2**20
 """Pixels of sources and results that may be open together; one picture may have more, but then it is the last."""
 
@@ -121,6 +121,7 @@ class Batches:
         self._queues: dict[tuple[tuple[int, int], np.dtype], deque[tuple[Job, Tile]]] = {}
         self._open: list[Job] = []
         self._flying: deque[tuple[_Part, Pending]] = deque()
+        self._passed_over = 0
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Yield the jobs with their outcome as they are completed, not always in order.
@@ -152,8 +153,9 @@ class Batches:
     # --- pictures ----------------------------------------------------------------------------------------------
 
     def _wants_more(self) -> bool:
-        """Whether another picture may come: no batch is full, and there is room."""
-        if any(len(queue) >= self._pace.batch for queue in self._queues.values()):
+        """Whether another picture may come: no batch is full or the next would be the last, and there is room."""
+        queued = [len(queue) for queue in self._queues.values()]
+        if max(queued, default=0) >= self._pace.batch < sum(queued):
             return False
         if len(self._open) >= self._pace.batch * _BATCHES_OPEN:
             return False
@@ -190,7 +192,10 @@ class Batches:
     # --- tiles -------------------------------------------------------------------------------------------------
 
     def _next_part(self) -> _Part:
-        """Return the tiles of the next batch: a full one if there is, else that of the picture that waits longest."""
+        """Return the tiles of the next batch: a full one if there is, else that of the picture that waits longest.
+
+        After some full batches of others its turn comes anyhow, or a picture without company would wait to the end.
+        """
         for key, queue in list(self._queues.items()):
             if any(job.outcome is not None for job, _ in queue):
                 self._queues[key] = queue = deque((job, tile) for job, tile in queue if job.outcome is None)
@@ -200,7 +205,10 @@ class Batches:
             return []
         batch = self._pace.batch
         age = {id(job): number for number, job in enumerate(self._open)}
-        queue = min(self._queues.values(), key=lambda queue: (len(queue) < batch, age[id(queue[0][0])]))
+        by_age = sorted(self._queues.values(), key=lambda queue: age[id(queue[0][0])])
+        full = next((queue for queue in by_age if len(queue) >= batch), by_age[0])
+        queue = full if self._passed_over < _BATCHES_OPEN else by_age[0]
+        self._passed_over = 0 if queue is by_age[0] else self._passed_over + 1
         return [queue.popleft() for _ in range(min(batch, len(queue)))]
 
     def _launch(self, part: _Part) -> None:
