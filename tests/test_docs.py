@@ -33,12 +33,22 @@ def test_the_readme_has_its_two_set_up_commands_and_ci_runs_them():
 
 
 def test_every_option_in_the_readme_exists(capsys):
-    assert invoke(["run", "--help"]) == 0
-    known = capsys.readouterr().out
     for command in commands():
-        for word in shlex.split(command)[1:]:
+        _, verb, *words = shlex.split(command)
+        assert invoke([verb, "--help"]) == 0
+        known = capsys.readouterr().out
+        for word in words:
             if word.startswith("--"):
                 assert word in known, command
+
+
+def test_every_option_the_readme_speaks_of_exists(capsys):
+    known = ""
+    for verb in ("run", "enhance"):
+        assert invoke([verb, "--help"]) == 0
+        known += capsys.readouterr().out
+    for word in set(re.findall(r"`(--[a-z-]+)", README)):
+        assert word in known, word
 
 
 def test_every_picture_in_the_readme_is_there():
@@ -66,6 +76,6 @@ def test_every_command_in_the_readme_works_as_written(command, tmp_path, monkeyp
         Image.fromarray(astronaut()).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command)[1:]
-    if "--upscaler" not in words and words[0] == "run":
+    if "--upscaler" not in words and words[0] in ("run", "enhance"):
         words += ["--upscaler", "realesr-animevideov3"]  # the default network is run by the first set-up command
     assert invoke(words) == 0
