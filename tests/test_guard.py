@@ -64,7 +64,9 @@ def trial(network=(0.95, 0.0), prior=(0.5, 0.0), asked=1.0, camera_drift=0.0):
 
     def blended(strength):
         assert strength > 0
-        return picture(*[n + strength * (p - n) for n, p in zip(network, prior, strict=True)])
+        (alike, drift), (full_alike, full_drift) = network, prior
+        moved = NOT_FOUND if NOT_FOUND in (drift, full_drift) else drift + strength * (full_drift - drift)
+        return picture(alike + strength * (full_alike - alike), moved)
 
     return FaceTrial(picture(1.0, camera_drift), picture(*network), blended, asked)
 
@@ -139,7 +141,7 @@ def test_strength_is_lowered_until_the_landmarks_hold():
 
 
 def test_a_prior_that_never_holds_is_left_out():
-    (verdict,) = guard().judge([trial(prior=(0.0, 0.5))])
+    (verdict,) = guard().judge([trial(prior=(0.6, 0.5))])
     assert verdict.strength == 0 and verdict.forced_by == ("identity", "landmarks")
     assert verdict.identity == verdict.identity_network
     assert verdict.landmark_drift == 0
@@ -147,9 +149,24 @@ def test_a_prior_that_never_holds_is_left_out():
 
 def test_the_ladder_is_in_shares_of_what_was_asked_for():
     seen = []
-    one = trial(prior=(0.0, 0.0), asked=0.8)
+    one = trial(prior=(0.6, 0.0), asked=0.8)
     guard().judge([dataclasses.replace(one, blended=lambda s: seen.append(s) or one.blended(s))])
-    assert seen == pytest.approx([0.8 * share for share in LADDER[:-1]])
+    assert seen == pytest.approx([1.0, *(0.8 * share for share in LADDER[:-1])])  # its drawing itself, then shares
+
+
+@pytest.mark.parametrize("asked", [0.05, 0.5, 1.0])
+def test_of_a_drawing_of_somebody_else_nothing_is_printed(asked):
+    by_identity, by_features = trial(prior=(0.5, 0.0), asked=asked), trial(prior=(0.95, 0.0), asked=asked)
+    lost = dataclasses.replace(
+        by_features, blended=lambda s: picture(0.95, NOT_FOUND) if s == 1 else by_features.blended(s)
+    )
+    for verdict in guard().judge([by_identity, lost]):
+        assert verdict.strength == 0 and verdict.forced_by == ("stranger",)
+
+
+def test_where_the_enlargement_lost_a_feature_already_the_prior_is_not_called_a_stranger():
+    (verdict,) = guard().judge([trial(network=(0.95, NOT_FOUND), prior=(0.95, NOT_FOUND))])
+    assert verdict.strength == 0 and verdict.forced_by == ("landmarks",)
 
 
 def test_faces_of_all_pictures_are_measured_together_and_only_refused_ones_again():
@@ -161,7 +178,13 @@ def test_faces_of_all_pictures_are_measured_together_and_only_refused_ones_again
 
 
 def test_verdicts_do_not_depend_on_the_company():
-    trials = [trial(prior=(0.8, 0.0)), trial(prior=(0.95, 0.08)), trial(prior=(0.0, 0.0)), trial(asked=0.0)]
+    trials = [
+        trial(prior=(0.8, 0.0)),
+        trial(prior=(0.95, 0.08)),
+        trial(prior=(0.0, 0.0)),
+        trial(asked=0.0),
+        trial(asked=0.4),
+    ]
     assert guard().judge(trials) == [guard().judge([one])[0] for one in trials]
 
 

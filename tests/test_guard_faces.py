@@ -86,23 +86,13 @@ def test_a_gentle_sharpener_keeps_its_strength(full, squares, name, asked):
 
 @pytest.mark.parametrize(
     ("name", "other"),
-    [("obama", "biden"), ("biden", "obama"), ("woman", "dancer"), ("dancer", "obama")],
+    [("obama", "biden"), ("biden", "obama"), ("dancer", "woman"), ("woman", "dancer"), ("dancer", "obama")],
 )
-def test_a_prior_that_draws_another_person_is_left_out(full, squares, name, other):
-    (verdict,) = full.judge([trial(squares, name, stranger(squares[other][0]))])
-    assert verdict.strength == 0 and "identity" in verdict.forced_by
+@pytest.mark.parametrize("asked", [0.25, 1.0])
+def test_a_prior_that_draws_another_person_is_left_out(full, squares, name, other, asked):
+    (verdict,) = full.judge([trial(squares, name, stranger(squares[other][0]), asked)])
+    assert verdict.strength == 0 and verdict.forced_by == ("stranger",)
     assert verdict.identity == verdict.identity_network > 0.9
-
-
-def test_of_another_woman_of_the_same_group_only_so_much_is_printed_that_the_face_stays_hers(full, squares):
-    (verdict,) = full.judge([trial(squares, "dancer", stranger(squares["woman"][0]))])
-    assert verdict.strength <= 0.25 and {"identity", "landmarks"} == set(verdict.forced_by)
-    assert verdict.identity > 0.95
-
-
-def test_half_the_strength_of_another_person_is_left_out_too(full, squares):
-    (verdict,) = full.judge([trial(squares, "obama", stranger(squares["biden"][0]), 0.5)])
-    assert verdict.strength <= 0.125
 
 
 @pytest.mark.parametrize("name", ["obama", "biden", "dancer"])
@@ -120,12 +110,12 @@ def test_landmarks_alone_keep_a_gentle_sharpener(by_landmarks, squares, name):
 
 def test_landmarks_alone_lower_a_face_that_is_not_the_same(by_landmarks, squares):
     (verdict,) = by_landmarks.judge([trial(squares, "dancer", stranger(squares["obama"][0]))])
-    assert verdict.strength <= 0.25 and verdict.forced_by == ("landmarks",)
+    assert verdict.strength == 0 and verdict.forced_by == ("stranger",)
 
 
-def test_a_blank_face_is_never_printed(full, squares):
-    (verdict,) = full.judge([trial(squares, "obama", lambda face: np.full_like(face, 128))])
-    assert verdict.strength <= 0.5 and "landmarks" in verdict.forced_by
+def test_a_blank_drawing_is_never_printed(full, squares):
+    (verdict,) = full.judge([trial(squares, "obama", lambda face: np.full_like(face, 128), 0.25)])
+    assert verdict.strength == 0 and verdict.forced_by == ("stranger",)
 
 
 def test_an_enlargement_that_is_another_person_is_warned_of(full, squares):
@@ -143,6 +133,7 @@ def test_published_restorers_are_measured(full, shared):
             drawn = read_picture(shared(f"data/photo/goldens/outputs/{source}/{restorer}.png")).pixels
             trial = FaceTrial(camera, camera, lambda strength, d=drawn, c=camera: blend(c, d, strength), 1.0)
             (verdict,) = full.judge([trial])
+            assert verdict.forced_by and "stranger" not in verdict.forced_by, restorer
             assert verdict.identity >= verdict.identity_network - SETTINGS.max_identity_loss
 
 

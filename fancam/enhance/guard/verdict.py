@@ -25,6 +25,10 @@ LANDMARK_REPEATABILITY = 0.005
 """In eye distances: how far features seem to move when nothing did. Of 77 faces that were sharpened, made noisy, saved
 as JPEG at quality 40 or brightened, 95 in 100 stay within it."""
 
+STRANGER_LOSS = 0.4
+"""Likeness that a drawing may lose, compared with the enlargement, and still be the same person. The published outputs
+of GFPGAN, CodeFormer and RestoreFormer lose 0.09, 0.10 and 0.20 against their inputs, strangers 0.5 to 1.2."""
+
 MIN_NETWORK_IDENTITY = 0.55
 """Similarity to the camera's face below which the enlargement alone is worth a warning. Pairs of one person and of two
 divide best at 0.53 with the dlib embedding; 19 of 20 faces that were 75 px high and enlarged fourfold are above
@@ -59,7 +63,7 @@ class Verdict:
     """Largest movement of a landmark from the camera's face to the printed one, in eye distances; None where it could
     not be measured."""
     forced_by: tuple[str, ...] = ()
-    """What lowered the strength: ``identity``, ``landmarks``, or ``unmeasured``; empty where nothing did."""
+    """What lowered the strength: ``identity``, ``landmarks``, ``stranger`` or ``unmeasured``; empty if nothing did."""
     warnings: tuple[str, ...] = ()
 
 
@@ -96,6 +100,18 @@ def objections(printed: Measured, network: Measured, settings: GuardSettings) ->
         if printed.drift > limit:
             found.append("landmarks")
     return tuple(found)
+
+
+def draws_somebody_else(drawn: Measured, network: Measured) -> bool:
+    """Whether a prior's drawing shows another person: then no share of it is printed, for it would shine through.
+
+    It does where its loss of likeness is above ``STRANGER_LOSS``, or where a feature is not recognised any more.
+    """
+    if drawn.drift == NOT_FOUND and network.drift != NOT_FOUND:
+        return True
+    if drawn.identity is None or network.identity is None:
+        return False
+    return network.identity - drawn.identity > STRANGER_LOSS
 
 
 def network_warnings(network: Measured, settings: GuardSettings) -> tuple[str, ...]:
@@ -150,36 +166,40 @@ class Guard:
     def judge(self, faces: Sequence[FaceTrial]) -> list[Verdict]:
         """Return a verdict per face: the highest rung of ``LADDER`` that nothing speaks against.
 
-        The faces of all pictures are measured together, a rung at a time; only faces that were refused go on to the
-        next rung.
+        First the prior's drawing itself is looked at (strength 1, whatever was asked for): of somebody else's face
+        nothing is printed. The faces of all pictures are measured together, a rung at a time; only faces that were
+        refused go on to the next rung.
 
         Args:
-            faces: Of any number of pictures. ``blended`` is called once per rung that is tried.
+            faces: Of any number of pictures. ``blended`` is called for strength 1 and for each rung that is tried.
         """
         if not self._on:
             return [Verdict(strength=face.asked) for face in faces]
         references = self._references([face.camera for face in faces])
         networks = self._compare(references, [face.network for face in faces])
-        verdicts: list[Verdict | None] = [None] * len(faces)
         refused: list[tuple[str, ...]] = [()] * len(faces)
-        pending = [index for index, face in enumerate(faces) if face.asked > 0]
+        allowed: dict[int, tuple[float, Measured]] = {}
+        wished = [index for index, face in enumerate(faces) if face.asked > 0]
+        drawn = dict(zip(wished, self._printed(faces, references, [(index, 1.0) for index in wished]), strict=True))
+        for index in wished:
+            if draws_somebody_else(drawn[index], networks[index]):
+                refused[index] = ("stranger",)
+        pending = [index for index in wished if not refused[index]]
         for share in LADDER[:-1]:
-            prints = [faces[index].blended(share * faces[index].asked) for index in pending]
-            measured = self._compare([references[index] for index in pending], prints)
-            still = []
-            for index, printed in zip(pending, measured, strict=True):
+            rung = [(index, share * faces[index].asked) for index in pending]
+            fresh = [one for one in rung if one[1] != 1.0]
+            measured = dict(zip(fresh, self._printed(faces, references, fresh), strict=True))
+            for index, strength in rung:
+                printed = measured.get((index, strength), drawn[index])
                 against = objections(printed, networks[index], self._settings)
-                if against:
-                    refused[index] = _joined(refused[index], against)
-                    still.append(index)
-                else:
-                    strength = share * faces[index].asked
-                    verdicts[index] = self._verdict(strength, printed, networks[index], refused[index])
-            pending = still
-        for index in range(len(faces)):
-            if verdicts[index] is None:
-                verdicts[index] = self._verdict(0.0, networks[index], networks[index], refused[index])
-        return [verdict for verdict in verdicts if verdict is not None]
+                refused[index] = _joined(refused[index], against)
+                if not against:
+                    allowed[index] = (strength, printed)
+            pending = [index for index in pending if index not in allowed]
+        return [
+            self._verdict(*allowed.get(index, (0.0, network)), network, refused[index])
+            for index, network in enumerate(networks)
+        ]
 
     def _verdict(self, strength: float, printed: Measured, network: Measured, why: tuple[str, ...]) -> Verdict:
         drift = printed.drift if printed.drift is not None and math.isfinite(printed.drift) else None
@@ -193,6 +213,13 @@ class Guard:
             _Reference(camera, vector, landmarks)
             for camera, vector, landmarks in zip(cameras, self._vectors(cameras), self._landmarks(cameras), strict=True)
         ]
+
+    def _printed(
+        self, faces: Sequence[FaceTrial], references: Sequence[_Reference], trials: Sequence[tuple[int, float]]
+    ) -> list[Measured]:
+        """Return how faces compare, each (by its number) printed at a strength."""
+        prints = [faces[index].blended(strength) for index, strength in trials]
+        return self._compare([references[index] for index, _ in trials], prints)
 
     def _compare(self, references: Sequence[_Reference], pictures: Sequence[Picture]) -> list[Measured]:
         """Return how each picture compares with the camera's picture of its face."""
