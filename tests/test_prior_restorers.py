@@ -119,6 +119,11 @@ def test_a_file_that_is_not_there_is_a_missing_model(tmp_path):
         choice(tmp_path, str(tmp_path / "mine.pth"))
 
 
+def test_restoreformer_plus_plus_cannot_be_chosen_and_the_nearest_is_named():
+    with pytest.raises(UsageError, match="did you mean 'restoreformer'"):
+        RestoreSettings(restore="restoreformer++")
+
+
 def test_the_choice_opens_no_file(tmp_path, put, monkeypatch):
     put("restoreformer", b"not weights at all")
     monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("a file was opened"))
@@ -384,10 +389,10 @@ def broken_on_dark(faces: torch.Tensor) -> torch.Tensor:
 
 
 def test_a_face_the_network_fails_on_is_given_up_and_the_others_are_not():
-    faces = random_faces(3, 32)
-    faces[1] = 3
-    result = StandInRestorer(broken_on_dark, batch=3, side_px=32).restore(faces)
-    assert result.given_up == {1: "the network gives values that are not numbers"}
+    faces = random_faces(5, 32)
+    faces[3] = 3
+    result = StandInRestorer(broken_on_dark, batch=2, side_px=32).restore(faces)
+    assert result.given_up == {3: "the network gives values that are not numbers"}
     assert np.abs(result.faces - faces / np.float32(255)).max() < 1e-6, "it stays as it came"
 
 
