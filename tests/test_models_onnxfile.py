@@ -181,6 +181,7 @@ def wrong_tensor(*, shape=(2,), kind=1, raw=bytes(8), more=b"") -> bytes:
         pytest.param(small(attribute("a", 5, field(6, b""))), "type 5", id="nested graph"),
         pytest.param(small(attribute("a", 1, field(3, 4))), "not what it holds", id="integer called a float"),
         pytest.param(small(attribute("a", 1, field(2, b""))), "floats of field 2", id="float of no bytes"),
+        pytest.param(small(attribute("a", 2, field(3, b""))), "number of field 3", id="integer of no bytes"),
         pytest.param(small(attribute("a", 0, field(3, 4))), "type 0", id="attribute without a type"),
         pytest.param(small(*[attribute("a", 2, field(3, 4))] * 2), "two attributes", id="attribute twice"),
         pytest.param(small(attribute("a", 3, field(4, b"\xff\xfe"))), "UTF-8", id="name of wrong bytes"),

@@ -224,7 +224,12 @@ class _Message:
         return self.texts(number)[-1] if self.has(number) else ""
 
     def integer(self, number: int) -> int:
-        return self.integers(number)[-1] if self.integers(number) else 0
+        if not self.has(number):
+            return 0
+        values = self.integers(number)
+        if not values:
+            raise _damaged(f"the number of field {number} is missing")
+        return values[-1]
 
     def integers(self, number: int) -> tuple[int, ...]:
         """Return all int64, each in a field of its own or many packed into one: a reader has to take both."""
