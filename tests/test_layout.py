@@ -27,6 +27,7 @@ KNOWN_BY = {
     "platformdirs": {"cli"},
     "spandrel": {"enhance"},
     "facexlib": {"faces"},
+    "_dlib_pybind11": {"faces"},
     "safetensors": {"models"},
     "torch": {"enhance", "faces", "models"},
 }
@@ -49,6 +50,8 @@ def imported(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            names |= {one.value for one in node.args if isinstance(one, ast.Constant)}
     return names
 
 

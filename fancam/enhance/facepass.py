@@ -25,6 +25,15 @@ _PARSED_REACH = 1.35
 """The ellipse is this much wider where a parser says what is face in it."""
 
 
+_OBJECTIONS = {
+    "identity": "less like the person",
+    "landmarks": "features moved",
+    "stranger": "somebody else was drawn",
+    "unmeasured": "nothing could be measured",
+}
+"""The guard's causes in words for people."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
     """An enlarged picture and the faces in it."""
@@ -187,7 +196,7 @@ class FacePass:
         verdict = entry.verdict
         skipped = entry.skipped
         if skipped is None and not touched and verdict.forced_by:
-            skipped = "guard: " + " and ".join(verdict.forced_by)
+            skipped = "guard: " + " and ".join(_OBJECTIONS.get(cause, cause) for cause in verdict.forced_by)
         return FaceOutcome(
             face=entry.face,
             restorer=self.restorer.name if touched and self.restorer is not None else None,

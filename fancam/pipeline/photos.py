@@ -25,6 +25,8 @@ MAX_RESULT_PIXELS = 1 << 30
 """1074 megapixels, 3.2 GB as 8-bit RGB: 100 megapixels enlarged threefold fit."""
 _READ_AHEAD = 2
 _WRITE_BEHIND = 2
+_LARGE_SAMPLES = 3 * 48_000_000
+"""A result larger than this is written before the next one is made: two of them side by side are gigabytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +90,8 @@ class PhotoMaker:
                     yield job.key.source, made
                 else:
                     yield from writer.add(self._writing(job.key, made))
+                    if made.enhanced.pixels.size > _LARGE_SAMPLES:
+                        yield from writer.finish()
             yield from writer.finish()
             yield from failed
         finally:
