@@ -234,6 +234,28 @@ def test_memory_that_runs_out_in_the_middle_loses_nothing(limits):
     assert steps[-1][1] == steps[-1][2], "the tiles that were lost are not counted twice"
 
 
+def test_a_picture_that_begins_again_with_smaller_tiles_counts_each_once():
+    steps = []
+    run = engine(RunsOut(3, 1, 100), batch_tiles=1)
+    (result,) = run.enhance([request(0, 300, 220)], lambda *step: steps.append(step))
+    assert largest(result.pixels, alone(request(0, 300, 220))) <= 1
+    assert max(done for _, done, _ in steps[:-1]) < steps[-1][1] == steps[-1][2] == len(run.plan(300, 220))
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "precision", "expected"),
+    [
+        (80, "bf16", (512, 4)),
+        (24, "bf16", (512, 4)),
+        (8, "fp16", (512, 1)),
+        (8, "fp32", (336, 1)),
+        (1, "fp32", (128, 1)),
+    ],
+)
+def test_tiles_on_a_card_follow_its_memory(gigabytes, precision, expected):
+    assert pace_module.cuda_tiles(gigabytes * 2**30, precision, 48) == expected
+
+
 def test_a_picture_too_large_for_a_network_that_takes_no_tiles_fails_alone():
     run = engine(RunsOut(0, 9, 100), {"tiles": False}, batch_tiles=2)
     results = dict(run.stream([request(0), request(1, 40, 150), request(2)]))

@@ -11,19 +11,41 @@ from fancam.enhance.tiling import SIDE_MULTIPLE, TilePlan, plan_tiles
 from fancam.errors import DeviceError
 from fancam.settings import EnhanceSettings
 
-_BATCH_TILES = {"cuda": 4}
-"""Tiles per pass where the settings leave it open. On a CPU one tile fills all cores."""
+_CUDA_BATCH_TILES = 4
+_CUDA_TILES_PX = (512, 336, 208, 128)
+"""Tile sides to choose from on CUDA, their overlap not counted. 512 takes a picture of 512x512 whole."""
+_CUDA_BYTES_PER_PX = {"fp32": 16 * 1024}
+_CUDA_HALF_BYTES_PER_PX = 8 * 1024
+"""What x4plus needs on the card for each source pixel: three maps of 64 channels at four times the size. 640x480 take
+2.5 GB in fp16 (traiNNer-redux, docs/source/benchmarks.md)."""
 _BATCHES_AHEAD = {"cuda": 2}
 """Batches the device is given before the host waits for the first. Elsewhere a launch returns when it is done."""
 _TILE_PX = {"fp32": 272}
 _HALF_PRECISION_TILE_PX = 336
-"""Tile sides where the settings leave them open: with x4plus the whole job stays under 2.5 GB for a 1080p video."""
+"""Tile sides on a CPU where the settings leave them open: with x4plus the whole job stays under 2.5 GB for a 1080p
+video. One tile fills all cores."""
 _SMALLEST_TILE_PX = 32
 _BUCKET_PX = 32
 """Sides of tiles are rounded up to this where tiles of different sizes cost more than the pixels that are added."""
 _COMPILE_AFTER_PX = 2**30
 """Source pixels after which ``auto`` compiles on CUDA. x4plus takes minutes for so many on the fastest card there is,
 and compiling it takes a minute or two: it is done once it costs less than what has been spent already."""
+
+
+def cuda_tiles(memory_bytes: int, precision: str, overlap_px: int) -> tuple[int, int]:
+    """Return (side of a tile, tiles per pass) that take half of a card's memory at most, or the least there is.
+
+    All of the memory counts and not what is free of it, so that the same card gives the same result every time.
+
+    Args:
+        memory_bytes: Of the card.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        overlap_px: Context on each side of a seam.
+    """
+    pixels = memory_bytes // 2 // _CUDA_BYTES_PER_PX.get(precision, _CUDA_HALF_BYTES_PER_PX)
+    areas = {side: (side + 2 * overlap_px) ** 2 for side in _CUDA_TILES_PX}
+    side = next((side for side, area in areas.items() if area <= pixels), _CUDA_TILES_PX[-1])
+    return side, max(min(pixels // areas[side], _CUDA_BATCH_TILES), 1)
 
 
 class Pace:
@@ -37,11 +59,15 @@ class Pace:
     def __init__(self, runner: Runner, settings: EnhanceSettings) -> None:
         compute = runner.compute
         kind = compute.device.type
-        self.batch = settings.batch_tiles or _BATCH_TILES.get(kind, 1)
+        tile_px, batch = _TILE_PX.get(compute.precision, _HALF_PRECISION_TILE_PX), 1
+        if kind == "cuda":
+            total = torch.cuda.get_device_properties(compute.device).total_memory
+            tile_px, batch = cuda_tiles(total, compute.precision, settings.tile_overlap_px)
+        self.batch = settings.batch_tiles or batch
         """Tiles per pass."""
         self.ahead = _BATCHES_AHEAD.get(kind, 0)
         """Batches that may run while the host does something else."""
-        self.tile_px = settings.tile_px or _TILE_PX.get(compute.precision, _HALF_PRECISION_TILE_PX)
+        self.tile_px = settings.tile_px or tile_px
         """Side of a tile in source pixels, its overlap not counted."""
         self._runner = runner
         self._overlap_px = settings.tile_overlap_px
