@@ -236,7 +236,7 @@ def create_detector(
         settings: Detector, smallest confidence, smallest face, scale for video frames.
         store: Where the weights are.
         device: torch device (``cpu``, ``cuda``, ``cuda:N``, ``mps``). On the CPU CenterFace runs in OpenCV, which is
-            several times faster there than torch (benchmark ``detect_batch``), and torch is not loaded.
+            faster there than torch (benchmark ``detect_batch``), and torch is not loaded.
         long_edges_px: Scales to search, as long edges of the picture; ``PHOTO_LONG_EDGES_PX`` for photos. None means
             the one scale of the settings, for video frames.
 
