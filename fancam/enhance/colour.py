@@ -25,7 +25,7 @@ _PASSES = 2
 _AVERAGED_INTERPOLATION = np.array([0.125, 0.75, 0.125], np.float32)
 """What linear interpolation and averaging over the area of a pixel together make of its neighbours and of itself."""
 
-_PROBE_PX = 1024
+_PROBE_PX = 512
 """Side of the middle part that tells how far the source can be trusted."""
 _TRUSTED_NOISE, _DOUBTED_NOISE = 3.0, 6.0
 """In levels of 255: see ``_trust``."""
@@ -35,8 +35,10 @@ _STEP_LIMIT = 6.0
 _GRID_PX = 8
 """Blocks of JPEG, and of the transform of most videos."""
 
-_BAND_PX = 2**21
-"""Pixels of the larger picture that are worked on at once."""
+_BAND_PX = 2**20
+_BAND_CELLS = 24
+"""Pixels of the larger picture that are worked on at once, but at least so many rows of the grid: what the filters
+reach is computed anew for each band."""
 
 _D65_WHITE = (0.95047, 1.0, 1.08883)
 """XYZ of D65 for the 2° observer (ASTM E308), which the sRGB matrix below maps white to."""
@@ -180,7 +182,8 @@ def match_low_band(source: Samples, box: Box, result: Samples) -> Samples:
         drift = _drift(grid.seen(source, low, high) - grid.shown(result, low, high), grid.covered(low, high), trust)
         rows = grid.rows.outputs(first, last)
         added = grid.columns.interpolated(grid.rows.interpolated(drift, rows, low, axis=0), None, 0, axis=1)
-        values = result[rows.start : rows.stop] + added * np.float32(top)
+        values = np.multiply(added, np.float32(top), out=added)
+        values += result[rows.start : rows.stop]
         np.clip(np.rint(values, out=values), 0, top, out=values)
         corrected[rows.start : rows.stop] = values
     return corrected
@@ -309,7 +312,11 @@ class _Cells:
         shape[axis] = -1
         share = (places - index).astype(values.dtype).reshape(shape)
         low = values.take(index, axis)
-        return low + (values.take(after, axis) - low) * share
+        rise = values.take(after, axis)
+        rise -= low
+        rise *= share
+        rise += low
+        return rise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -332,7 +339,7 @@ class _Grid:
     def bands(self) -> Iterator[tuple[int, int]]:
         """Yield (first, last + 1) rows of cells that together are the grid."""
         larger = max(len(self.rows.places) * len(self.columns.places), self.rows.cells * self.columns.cells)
-        step = max(_BAND_PX * self.rows.cells // larger, 1)
+        step = max(_BAND_PX * self.rows.cells // larger, _BAND_CELLS)
         for first in range(0, self.rows.cells, step):
             yield first, min(first + step, self.rows.cells)
 
