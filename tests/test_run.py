@@ -439,3 +439,12 @@ def test_every_odd_video_gives_cards_or_one_clear_line(shared, tmp_path, capsys,
     else:
         assert len(err) == 1
         assert Path(clip).name in err[0]
+
+
+def test_moments_looked_at_together_are_those_looked_at_one_by_one(samples, tmp_path, monkeypatch):
+    from fancam.pipeline.context import Context
+
+    assert run(samples / "stage.mp4", "-o", tmp_path / "one", "--top", "2", "--upscaler", "lanczos", "-q") == 0
+    monkeypatch.setattr(Context, "frames_at_once", 5)
+    assert run(samples / "stage.mp4", "-o", tmp_path / "five", "--top", "2", "--upscaler", "lanczos", "-q") == 0
+    assert files_in(tmp_path / "one") == files_in(tmp_path / "five")

@@ -15,6 +15,8 @@ from fancam.records import Face, Progress, StillPicture, no_progress
 from fancam.settings import FaceSettings, Settings
 from fancam.workspace import Workspace
 
+_FRAMES_AT_ONCE = 8
+"""On a GPU; eight 4K frames are 200 MB."""
 LANDMARK_LONG_EDGE_PX = 256
 """Size at which the aligned faces are searched for landmarks: the face fills the picture, so it is plenty."""
 
@@ -78,6 +80,11 @@ class Context:
     def guarding(self) -> bool:
         """Whether the guard measures and holds."""
         return self.settings.guard.guard == "on"
+
+    @property
+    def frames_at_once(self) -> int:
+        """How many video frames are searched for faces together: a CPU gains nothing by it."""
+        return 1 if resolve_device(self.settings.enhance.device).type == "cpu" else _FRAMES_AT_ONCE
 
     # --- detectors ---------------------------------------------------------------------------------------------
 

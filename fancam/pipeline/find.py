@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,14 @@ class Finder:
         """Decode the candidates exactly, find the faces and score them; no pixels are kept."""
         by_pts = {candidate.pts: candidate for candidate in candidates}
         moments, scores = [], []
-        for number, frame in enumerate(video.decode_frames(path, sorted(by_pts), stream=self.context.stream), start=1):
-            assert frame.pts is not None
-            found = self.context.frame_detector.detect([frame.pixels])[0]
-            moments.append((by_pts[frame.pts], found))
-            scores.append([picking.score_face(frame.pixels, face, self.settings.pick) for face in found])
-            self.context.progress("faces", number, len(candidates))
+        frames = video.decode_frames(path, sorted(by_pts), stream=self.context.stream)
+        while group := list(itertools.islice(frames, self.context.frames_at_once)):
+            found_in_each = self.context.frame_detector.detect([frame.pixels for frame in group])
+            for frame, found in zip(group, found_in_each, strict=True):
+                assert frame.pts is not None
+                moments.append((by_pts[frame.pts], found))
+                scores.append([picking.score_face(frame.pixels, face, self.settings.pick) for face in found])
+            self.context.progress("faces", len(moments), len(candidates))
         tracked = faces.track_faces(moments)
         return [
             ScoredFace(candidate, face, score)
