@@ -262,6 +262,16 @@ def test_sixteen_bits_are_kept():
     assert (match_low_band(full[:10, :10], Box(0, 0, 10, 10), full - 300) == 65535).all()
 
 
+def test_a_slope_is_corrected_at_the_right_place():
+    truth = np.full((120, 160, 3), 30000, np.uint16)
+    slope = (np.arange(160) * 40)[None, :, None] + (np.arange(120) * 24)[:, None, None]
+    box = Box(2.5, 1.25, 37.5, 28.75)
+    shown = (truth + slope)[5:115, 10:150].astype(np.uint16)
+    matched = match_low_band(np.full((30, 40, 3), 30000, np.uint16), box, shown)
+    middle = matched[40:-40, 40:-40].astype(int)  # a Gaussian of a slope is the slope, but for the borders
+    assert np.abs(middle - 30000).max() <= 2  # half a pixel of the result off would be 20
+
+
 def test_memory_does_not_grow_with_the_picture():
     source = texture(750, 1000)
     result = source.repeat(4, 0).repeat(4, 1)
