@@ -108,8 +108,8 @@ def _show_result(document: dict[str, Any], out: Path) -> None:
         return
     table = Table(header_style="bold")
     table.add_column("picture")
-    for heading in ("pixels", "scale", "dpi", "network", "faces", "face prior", "colour ΔE"):
-        table.add_column(heading, justify="right")
+    for heading in ("pixels", "scale", "dpi", "network", "faces", "prior", "ΔE"):
+        table.add_column(heading, justify="right", no_wrap=heading in ("pixels", "scale"))
     for row in document["pictures"]:
         made = row["enhance"]
         table.add_row(
