@@ -20,15 +20,14 @@ def shaded(side=SIDE):
     return np.repeat((0.45 + 0.18 * np.sin(x / side * 3) * np.cos(y / side * 2))[..., None], 3, axis=2)
 
 
-def grainy(sigma, blur_px=0.0, side=SIDE, seed=7, by_light=None):
+def grainy(sigma, blur_px=0.0, side=SIDE, seed=7):
     """A picture of smooth light with grain of this standard deviation in levels of 255, and the smooth picture."""
     noise = np.random.default_rng(seed).standard_normal((side, side)).astype(np.float32)
     if blur_px:
         noise = cv2.GaussianBlur(noise, (0, 0), blur_px)
         noise /= noise.std()
     clean = shaded(side)
-    sigmas = sigma if by_light is None else by_light(clean[..., 0] * 255)
-    return np.clip(clean * 255 + (sigmas * noise)[..., None], 0, 255) / 255, clean
+    return np.clip(clean * 255 + (sigma * noise)[..., None], 0, 255) / 255, clean
 
 
 def pasted(printed, face_blur_px=4.0, scale=0.9, strength=1.0, side=SIDE):
@@ -69,7 +68,7 @@ def test_the_rim_of_the_mask_has_no_ring_of_more_or_less_grain():
     for low, high in ((0.05, 0.3), (0.3, 0.7), (0.7, 0.95)):
         rim = (result.alpha > low) & (result.alpha < high)
         wanted = sigma_in(printed, clean, result, rim)
-        assert sigma_in(after, clean, result, rim) == pytest.approx(wanted, rel=0.12)
+        assert sigma_in(after, clean, result, rim) == pytest.approx(wanted, rel=0.07)
 
 
 def test_half_a_prior_gets_the_grain_it_lacks_and_no_more():
@@ -100,17 +99,50 @@ def test_coarse_grain_gets_coarse_grain():
     assert neighbours(after) == pytest.approx(neighbours(printed), abs=0.1)
 
 
-def test_grain_follows_brightness():
-    picture, clean = grainy(0, 1.0, by_light=lambda level: np.interp(level, [75, 155], [1.5, 6.0]))
+def test_light_and_shade_of_the_new_face_do_not_hollow_out_the_grain():
+    """Grain without its slow part looks like woven cloth."""
+    picture, clean = grainy(4.0, 1.0)
     printed = levels(picture, np.uint16)
+    matrix = placed(0.9, 8, SIDE)
+    x, y = grid(512, 512)
+    shade = 0.02 * np.sin(x / 4) * np.cos(y / 5)
+    face = (cv2.GaussianBlur(cut_square(printed, matrix), (0, 0), 4) + shade[..., None]).astype(np.float32)
+    after = printed.copy()
+    result = paste_face(after, face, MASK, matrix, 1.0)
+    smooth = after.copy()
+    add_grain(after, printed, result)
+    full = cv2.erode((result.alpha >= 0.99).astype(np.uint8), np.ones((9, 9)), borderValue=0) > 0
+
+    def slow_share(rest):
+        rest = rest[..., 1].astype(np.float32)[result.roi.as_slices()]
+        slow = cv2.GaussianBlur(rest, (0, 0), 2.0) - cv2.GaussianBlur(rest, (0, 0), 5.0)
+        return float(slow[full].std() / rest[full].std())
+
+    wanted = slow_share(printed / 65535 - clean)
+    assert slow_share(after.astype(np.float64) - smooth) == pytest.approx(wanted, rel=0.25)
+
+
+def test_grain_follows_brightness():
+    x, _ = grid(SIDE, SIDE)
+    sides = 0.3 + 0.35 / (1 + np.exp(-(x - SIDE / 2) / 20))  # one half of the face in the shade
+    noise = np.random.default_rng(3).standard_normal((SIDE, SIDE))
+    sigma = np.where(x < SIDE / 2, 2.0, 6.0)
+    clean = np.repeat(sides[..., None], 3, axis=2)
+    printed = levels(clean + (sigma * noise / 255)[..., None], np.uint16)
     after, result = pasted(printed)
     add_grain(after, printed, result)
-    light = clean[..., 1][result.roi.as_slices()] * 255
     full = result.alpha >= 0.99
-    middle = float(np.median(light[full]))
-    for region in (full & (light < middle - 8), full & (light > middle + 8)):
-        wanted = sigma_in(printed, clean, result, region)
-        assert sigma_in(after, clean, result, region) == pytest.approx(wanted, rel=0.2)
+    middle = x[result.roi.as_slices()] - SIDE / 2
+    for region, expected in ((full & (middle < -40), 2.0), (full & (middle > 40), 6.0)):
+        assert sigma_in(after, clean, result, region) == pytest.approx(expected, rel=0.12)
+
+
+def test_noise_finer_than_a_level_is_no_grain():
+    printed = levels(grainy(0.3)[0], np.uint16)
+    after, result = pasted(printed)
+    before = after.copy()
+    assert add_grain(after, printed, result) == 0
+    assert np.array_equal(after, before)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

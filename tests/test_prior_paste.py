@@ -258,6 +258,13 @@ def test_neither_light_nor_skin_tone_changes():
     assert after < before / 20
 
 
+def test_light_stays_even_where_the_prior_is_further_off_than_can_be_matched():
+    _, beneath = in_print(shade_of, placed(1.0, 0, 512), 512)
+    dark = from_linear(to_linear(beneath) * np.float32(0.05))
+    matched = match_face(dark, beneath, MASK)
+    assert np.abs(low_band(matched) - low_band(beneath))[MASK > 0.99].max() < 0.02
+
+
 def test_the_detail_of_a_face_in_other_light_arrives_at_full_contrast():
     truth, _ = in_print(texture, placed(1.0, 0, 512), 512)
     _, beneath = in_print(shade_of, placed(1.0, 0, 512), 512)

@@ -10,6 +10,7 @@ Trans. Audio Electroacoust. 15(2), 1967).
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -51,6 +52,12 @@ patches of pure grain nearly all are kept, so that the mean is not biased; hair,
 
 _BINS = 8
 """Steps of brightness."""
+
+_BANDS = (0.0, 1 / 8, 7 / 32, 11 / 32, 1 / 2, 0.71)
+"""Edges of the frequency bands in which the loss is measured, in periods per pixel."""
+
+_MIN_LOSS = 0.1
+"""A smaller loss of variance in a band is none: it cannot be seen, and hardly be measured."""
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Weights of R'G'B' (ITU-R BT.709)."""
@@ -140,28 +147,51 @@ def measure_grain(luma: Plane, region: npt.NDArray[np.bool_], patch_px: int = _P
 def _missing(after: Plane, before: Plane, alpha: Plane) -> GrainProfile | None:
     """Return the grain the face lacks, its variance without gaps; None where it lacks none, or nothing can tell."""
     face = alpha >= 0.9 * alpha.max()
-    ring = alpha == 0
     for patch_px in (_PATCH_PX, _PATCH_PX // 2):
-        found = [measure_grain(*where, patch_px) for where in ((before, ring), (before, face), (after, face))]
-        around, beneath, drawn = found
-        if around is not None and beneath is not None and drawn is not None:
-            return _difference(around, beneath, drawn)
+        ring = _patches(before, alpha == 0, patch_px)
+        beneath, drawn = _patches(before, face, patch_px), _patches(after, face, patch_px)
+        if ring is not None and beneath is not None and drawn is not None:
+            return _lacking(_profile(ring), _profile(beneath), _lost(beneath, drawn))
     return None
 
 
-def _difference(around: GrainProfile, beneath: GrainProfile, drawn: GrainProfile) -> GrainProfile | None:
+def _lacking(around: GrainProfile, beneath: GrainProfile, lost: npt.NDArray[np.float64]) -> GrainProfile | None:
+    """Return the grain to add, from that of the surroundings, that of the print beneath, and the share that is lost."""
     wanted = np.fmin(around.variance, beneath.variance)
     wanted[np.isnan(beneath.variance)] = np.nan
     wanted[wanted < MIN_SIGMA**2] = 0
-    lacking = np.maximum(wanted - drawn.variance, 0)
-    known = ~np.isnan(lacking)
-    if not (lacking[known] > 0).any():
+    # At no frequency more than either has: the ring holds strands of hair, the face pores.
+    both = [each.spectrum * np.nanmean(each.variance) for each in (around, beneath)]
+    spectrum = np.minimum(*both) / min(float((each * _halves(each)).sum()) for each in both) * lost
+    share = float((spectrum * _halves(spectrum)).sum())
+    known = ~np.isnan(wanted)
+    if share <= 0 or not (wanted[known] > 0).any():
         return None
     centres = _bin_centres()
-    variance = np.interp(centres, centres[known], lacking[known])
-    goal, given = float(wanted[known].mean()), float(drawn.variance[known].mean())
-    spectrum = np.maximum(goal * around.spectrum - given * drawn.spectrum, 0)
-    return GrainProfile(variance, spectrum / max(float((spectrum * _halves(spectrum)).sum()), 1e-12))
+    return GrainProfile(np.interp(centres, centres[known], wanted[known] * share), spectrum / share)
+
+
+def _lost(beneath: _Patches, drawn: _Patches) -> npt.NDArray[np.float64]:
+    """Return the share of the grain's variance that the face lost at each frequency, from the same patches of both.
+
+    A prior replaces all up to the finest detail of its square and nothing beyond, so what is lost at one frequency is
+    lost at lower ones as well; there the light and shade of the new face hide the loss.
+    """
+    size = beneath.spectra.shape[1]
+    frequency = _frequency(size) / size
+    pairs = _calm(beneath) & _calm(drawn)
+    if pairs.sum() < _MIN_PATCHES:
+        pairs = _calm(drawn)
+    had, has = (each.spectra[pairs].mean(axis=0) for each in (beneath, drawn))
+    centres, shares = [], []
+    for low, high in itertools.pairwise(_BANDS):
+        band = (frequency >= low) & (frequency < high) & (frequency >= _LOWEST_FREQUENCY / size)
+        if band.any():
+            share = 1 - float(has[band].sum()) / max(float(had[band].sum()), 1e-12)
+            centres.append((low + high) / 2)
+            shares.append(share if share > _MIN_LOSS else 0.0)
+    descending = np.maximum.accumulate(np.array(shares)[::-1])[::-1]
+    return np.interp(frequency, centres, descending)
 
 
 # --- measuring -------------------------------------------------------------------------------------------------------
@@ -244,12 +274,18 @@ def _profile(patches: _Patches) -> GrainProfile:
         variance[index] = energy[kept].mean()
         calm |= kept
     if not calm.any():  # too few of each brightness: all as one
-        calm = energy <= np.quantile(energy, _CALM_SHARE) * _CALM_SPREAD
+        calm = _calm(patches)
         variance[np.unique(number)] = energy[calm].mean()
     measured = patches.spectra[calm].mean(axis=0)
     spectrum = _with_slow(measured)
     total, part = (max(float((each * weights).sum()), 1e-12) for each in (spectrum, measured))
     return GrainProfile(variance * (total / part), spectrum / total)
+
+
+def _calm(patches: _Patches) -> npt.NDArray[np.bool_]:
+    """Return which patches hold grain only, whatever their brightness."""
+    energy = (patches.spectra * _halves(patches.spectra)).sum(axis=(1, 2))
+    return np.asarray(energy <= np.quantile(energy, _CALM_SHARE) * _CALM_SPREAD)
 
 
 def _halves(spectra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

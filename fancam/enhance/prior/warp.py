@@ -154,9 +154,6 @@ def _reachable(
         return max(min(first, length - (last - length)), 0), min(max(last, -first), length)
 
     (x0, x1), (y0, y1) = span(seen.x0, seen.x1, width), span(seen.y0, seen.y1, height)
-    # Farther outside than the picture is wide, the mirror images repeat: then all of it is needed.
-    x0, x1 = (x0, x1) if x1 > x0 else (0, width)
-    y0, y1 = (y0, y1) if y1 > y0 else (0, height)
     return pixels[y0:y1, x0:x1], x0, y0
 
 
