@@ -38,7 +38,7 @@ BISENET_NORMAL = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 second is ImageNet's."""
 
 _BATCH = 4
-"""Faces per forward pass: ParseNet needs about 0.6 GB for each."""
+"""Faces per forward pass: ParseNet needs about 0.45 GB for each."""
 
 
 class TorchFaceParser:
