@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -334,7 +335,7 @@ def test_on_a_cpu_that_does_not_compile_shapes_stay_exact():
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (RuntimeError("BackendCompilerFailed: no working C++ compiler"), "no working C++ compiler"),
+        (RuntimeError("backend='inductor' raised:\nInvalidCxxCompiler: No working C++ compiler"), "No working C++"),
         (ImportError("No module named 'triton'"), "triton"),
         (FileNotFoundError("g++"), "g++"),
     ],
@@ -376,14 +377,22 @@ def test_auto_compiles_only_where_it_is_known_to_pay_and_after_much_work(monkeyp
     assert len(used) == 3, "40x40 pixels fit three times into 5000 before the fourth goes over"
 
 
+class Quiet(Toy):
+    """Keeps nothing: a compiler would take the list of shapes for a part of the network."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.pixel_shuffle(self.last(torch.tanh(self.first(x))), 2)
+
+
 @pytest.mark.slow
 def test_the_compiler_of_this_machine_gives_what_the_plain_network_gives():
+    if not any(shutil.which(name) for name in ("g++", "clang++", "c++")):
+        pytest.skip("no C++ compiler here")
     precision = "bf16" if cpu_has_fast_bf16() else "fp32"
     requests = [request(0), request(1, 150, 90), request(2, 70, 70)]
-    compiled, as_it_is = (engine(compile=way, precision=precision).enhance(requests) for way in ("on", "off"))
+    compiled, as_it_is = (engine(Quiet(), compile=way, precision=precision).enhance(requests) for way in ("on", "off"))
     for one, other in zip(compiled, as_it_is, strict=True):
-        if one.notes:
-            pytest.skip(f"no compiler here: {one.notes[0]}")
+        assert one.notes == ()
         assert largest(inner(one.pixels), inner(other.pixels)) <= 6
 
 

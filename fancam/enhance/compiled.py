@@ -62,7 +62,7 @@ class CompiledNetwork:
             except _FAILURES as error:
                 if is_out_of_memory(error):
                     raise
-                self.note = f"the network runs as it is: compiling it failed ({_first_line(error)})"
+                self.note = f"the network runs as it is: compiling it failed ({_reason(error)})"
         return self.module(batch)
 
     def _prepared(self, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor] | None:
@@ -84,6 +84,7 @@ def _filled(batch: torch.Tensor, tiles: int) -> torch.Tensor:
     return batch if missing <= 0 else torch.cat([batch, batch[-1:].expand(missing, -1, -1, -1)])
 
 
-def _first_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
+    """Return the line of an error that says what went wrong: compilers put who raised it before that."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:160]
+    return next((line for line in lines if not line.endswith(":")), type(error).__name__)[:160]

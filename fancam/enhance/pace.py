@@ -29,7 +29,8 @@ _BUCKET_PX = 32
 """Sides of tiles are rounded up to this where tiles of different sizes cost more than the pixels that are added."""
 _COMPILE_AFTER_PX = 2**30
 """Source pixels after which ``auto`` compiles on CUDA. x4plus takes minutes for so many on the fastest card there is,
-and compiling it takes a minute or two: it is done once it costs less than what has been spent already."""
+and compiling it takes a minute or two: it is done once it costs less than what has been spent already. On a CPU, never:
+on two Zen 4 cores x4plus gains 17 % in bf16 and takes four minutes to compile."""
 
 
 def cuda_tiles(memory_bytes: int, precision: str, overlap_px: int) -> tuple[int, int]:

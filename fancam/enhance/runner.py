@@ -148,7 +148,7 @@ class Runner:
             batch = host.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / np.iinfo(tiles.dtype).max
             output = forward(batch.to(entry)).float()
             finite = output.isfinite().flatten(1).all(1)
-            output = output.clamp(0, 1)
+            output = output.clamp_(0, 1)
             results = [order.fill(batch[index], output[index]) for index, order in enumerate(orders)]
             if not on_cuda:
                 return Pending(tiles, orders, [values.cpu() for values in results], finite.cpu(), None)
