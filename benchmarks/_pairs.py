@@ -190,3 +190,10 @@ def psnr(truth: npt.NDArray[np.uint8], result: npt.NDArray[np.uint8]) -> float:
     """Return the peak signal-to-noise ratio over all three channels in dB."""
     error = float(np.mean((truth.astype(np.float64) - result.astype(np.float64)) ** 2))
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+
+
+def steepness(picture: Picture) -> float:
+    """Return the 98th percentile of the gradient of the luma, in levels per pixel: how crisp its edges are."""
+    luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    dy, dx = np.gradient(cv2.GaussianBlur(luma, (0, 0), 0.7))
+    return float(np.percentile(np.hypot(dx, dy), 98))

@@ -9,7 +9,7 @@ from skimage.data import astronaut
 
 from fancam.enhance import CropRequest, Engine
 from fancam.enhance.colour import match_low_band
-from fancam.enhance.detail import auto_share
+from fancam.enhance.detail import auto_share, source_noise
 from fancam.models import ModelStore
 from fancam.records import Box
 from fancam.settings import EnhanceSettings
@@ -23,6 +23,31 @@ def test_the_share_never_falls_as_the_scale_grows_and_never_jumps(scale, more):
 
 def test_the_law_gives_the_measured_shares():
     assert [auto_share(scale) for scale in (1.25, 2, 3, 4, 8)] == pytest.approx([0.5, 0.5, 0.65, 0.8, 0.8])
+
+
+@given(st.floats(0.1, 10), st.floats(0, 20), st.floats(0, 5))
+def test_a_noisier_source_never_gets_less_of_the_network(scale, noise, more):
+    assert auto_share(scale) <= auto_share(scale, noise) <= auto_share(scale, noise + more) <= max(
+        auto_share(scale), 0.75
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("levels", [4, 8, 16])
+def test_white_noise_is_measured_on_a_picture_with_edges(levels):
+    picture = np.full((700, 640, 3), 90, np.float64)
+    picture[:, 200:330] = 170
+    picture += np.random.default_rng(0).normal(0, levels, picture.shape)
+    picture = np.clip(np.rint(picture), 0, 255)
+    expected = levels * np.sqrt(0.299**2 + 0.587**2 + 0.114**2)
+    assert source_noise(picture.astype(np.uint8)) == pytest.approx(expected, rel=0.05)
+    assert source_noise((picture * 257).astype(np.uint16)) == pytest.approx(expected, rel=0.05)
+
+
+def test_calm_pictures_and_slivers_have_no_noise():
+    slope = np.linspace(0, 255, 300).astype(np.uint8)
+    assert source_noise(np.broadcast_to(slope[:, None, None], (300, 200, 3))) == 0
+    assert source_noise(np.zeros((1, 40, 3), np.uint8)) == 0
+    assert source_noise(astronaut()) < 3
 
 
 def psnr(truth: np.ndarray, result: np.ndarray) -> float:
