@@ -10,7 +10,8 @@ _LEAST_SHARE, _LEAST_UP_TO = 0.5, 2.0
 _MOST_SHARE, _MOST_FROM = 0.8, 4.0
 _NOISY_SHARE = 0.75
 _QUIET, _NOISY = 3.0, 6.0
-"""In levels of 255, see ``source_noise``: sources of the truth pairs for x2 had up to 4.5 from texture, with noise 8 from 4.7."""
+"""In levels of 255, see ``source_noise``: sources of the truth pairs for x2 had up to 4.5 from texture, and from 4.7
+with noise of 8 levels."""
 
 _PROBE_PX = 512
 
