@@ -175,11 +175,18 @@ def test_without_a_share_the_network_is_not_asked():
 
 def test_the_share_follows_the_scale_where_none_is_given():
     sizes = [(105, 53), (150, 75), (250, 125), (400, 200), (600, 300)]
-    requests = [CropRequest(noise(90, 130), Box(10, 20, 110, 70), *size) for size in sizes]
+    smooth = np.repeat(np.linspace(40, 200, 130).astype(np.uint8)[None, :, None], 90, axis=0).repeat(3, axis=2)
+    requests = [CropRequest(smooth, Box(10, 20, 110, 70), *size) for size in sizes]
     results = with_detail(None).enhance(requests)
     assert [result.detail for result in results] == [auto_share(result.scale) for result in results]
     shares = [result.detail for result in results]
     assert shares == sorted(shares) and shares[-1] > shares[0]
+
+
+def test_a_noisy_source_gets_a_larger_share_because_the_plain_picture_would_enlarge_the_noise():
+    request = CropRequest(noise(90, 130), Box(10, 20, 110, 70), 150, 75)
+    (result,) = with_detail(None).enhance([request])
+    assert result.detail > auto_share(result.scale)
 
 
 def test_a_plain_result_has_no_share_of_a_network():

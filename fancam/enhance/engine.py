@@ -10,7 +10,7 @@ import torch
 
 from fancam.enhance.batches import Batches, Count, Job
 from fancam.enhance.crops import CropRequest, Region, check_picture, cut_region, print_scale, resample_region
-from fancam.enhance.detail import auto_share
+from fancam.enhance.detail import auto_share, source_noise
 from fancam.enhance.device import Compute, choose_compute
 from fancam.enhance.layout import Layout
 from fancam.enhance.pace import Pace
@@ -158,7 +158,7 @@ class Engine:
         total = sum(
             len(self.plan(*region.pixels.shape[:2]))
             for request, region in zip(requests, regions, strict=True)
-            if self._share(request) > 0
+            if self._share(request, region) > 0
         )
         del regions
         results: dict[int, Enhanced] = {}
@@ -197,18 +197,20 @@ class Engine:
             assert isinstance(job.outcome, Enhanced | FancamError)
             yield job.index, job.outcome
 
-    def _share(self, request: CropRequest) -> float:
+    def _share(self, request: CropRequest, region: Region) -> float:
         """Return the share of the network's picture; 0 where it is not needed."""
         scale = print_scale(request)
         if self.network is None or scale <= ENOUGH_PIXELS:
             return 0.0
-        return auto_share(scale) if self.settings.detail is None else self.settings.detail
+        if self.settings.detail is not None:
+            return self.settings.detail
+        return auto_share(scale, source_noise(region.pixels))
 
     def _job(self, index: int, request: CropRequest) -> Job:
         """Return what is to be done for a request; done already where it needs no network, or failed."""
         try:
             region = cut_region(request)
-            share = self._share(request)
+            share = self._share(request, region)
             if share == 0:
                 return Job.done(index, self._without_network(request, region))
         except FancamError as error:
