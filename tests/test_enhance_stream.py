@@ -12,25 +12,9 @@ from fancam.enhance import pace as pace_module
 from fancam.errors import CropError, DeviceError, FancamError, ModelDamagedError
 from fancam.records import Box, Enhanced
 from fancam.settings import EnhanceSettings
+from tests.toy_network import Toy
 
 SETTINGS = EnhanceSettings(device="cpu", precision="fp32", tile_px=64, tile_overlap_px=32, detail=1.0)
-
-
-class Toy(torch.nn.Module):
-    """A small random x2 network that sees 2 pixels around each, and keeps the shapes it was given."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(7)
-        self.first = torch.nn.Conv2d(3, 16, 3, padding=1)
-        self.last = torch.nn.Conv2d(16, 12, 3, padding=1)
-        with torch.no_grad():
-            self.last.bias.fill_(0.5)
-        self.shapes: list[tuple[int, ...]] = []
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.shapes.append(tuple(x.shape))
-        return torch.nn.functional.pixel_shuffle(self.last(torch.tanh(self.first(x))), 2)
 
 
 def engine(module: torch.nn.Module | None = None, changes: dict | None = None, **settings) -> Engine:

@@ -20,23 +20,12 @@ from fancam.errors import (
     UnsupportedMediaError,
 )
 from fancam.pictures import looks_like_picture, matrix_profile, opening, picture_suffixes, read_picture, srgb_profile
+from tests.orientations import STORED
 
 D65 = (0.3127, 0.3290)
 P3_PRIMARIES = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))  # SMPTE EG 432-1
 SRGB_PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))  # IEC 61966-2-1
 ADOBE_PRIMARIES = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
-
-# What an upright picture looks like when it is stored with each EXIF orientation.
-STORED = {
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.transpose(1, 0, 2),
-    6: lambda a: np.rot90(a, 1),
-    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda a: np.rot90(a, -1),
-}
 
 
 def four_corners() -> np.ndarray:

@@ -38,23 +38,12 @@ from fancam.pictures import (
 )
 from fancam.pictures.colour import grey_profile_like
 from fancam.records import StillPicture
+from tests.orientations import STORED
 
 P3 = matrix_profile("Display P3", ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)), (0.3127, 0.3290), 2.2)
 GREY = grey_profile_like(adobe_rgb_profile())
 EXTRA = PictureMetadata(software="fancam 1.2.3", source="직캠 01.jpg", fields={"scale": 4, "notes": ["a & b", "<c>"]})
 EXACT = ["png", "tif", "webp", "bmp"]
-
-# What an upright picture looks like when it is stored with each EXIF orientation.
-STORED = {
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.transpose(1, 0, 2),
-    6: lambda a: np.rot90(a, 1),
-    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda a: np.rot90(a, -1),
-}
 
 
 def smooth(height: int, width: int, channels: int = 3, dtype=np.uint8) -> np.ndarray:

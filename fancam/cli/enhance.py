@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fancam import pipeline
 from fancam.cli import options, report
-from fancam.cli.edge import complain, edge, print_json
+from fancam.cli.edge import edge, print_json
 from fancam.settings import Settings, load_settings
 
 _DEFAULTS = Settings()
@@ -81,17 +81,8 @@ def enhance(
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = pipeline.enhance(paths, out, settings, store, progress=progress, compare=compare)
-        if as_json:
-            print_json(result.document)
-        elif not quiet:
-            _show_result(result.document, out)
-        if explain and not as_json:
-            report.print_chains({row["path"]: row["chain"] for row in result.document["pictures"]})
-        for line in report.warning_lines(result.document):
-            print(f"fancam: warning: {line}", file=sys.stderr)
-        for error in result.errors:
-            complain(error)
-        raise typer.Exit(result.exit_code)
+        chains = {row["path"]: row["chain"] for row in result.document["pictures"]} if explain else {}
+        report.tell(result, lambda document: _show_result(document, out), chains, quiet=quiet, as_json=as_json)
 
 
 def _expanded(inputs: list[str]) -> list[Path]:
@@ -103,7 +94,7 @@ def _expanded(inputs: list[str]) -> list[Path]:
     return paths
 
 
-def _show_result(document: dict[str, Any], out: Path) -> None:
+def _show_result(document: Mapping[str, Any], out: Path) -> None:
     if not document["pictures"]:
         return
     table = Table(header_style="bold")

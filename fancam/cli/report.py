@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from fancam.cli.edge import complain, print_json
 from fancam.comparing import explain_lines
+from fancam.pipeline import RunResult
 from fancam.printing import format_time, ppi_grade
 from fancam.records import Decision, no_progress
 from fancam.records import Progress as ProgressCallback
@@ -47,6 +51,36 @@ def progress_bars(*, quiet: bool) -> Iterator[ProgressCallback]:
             bars.update(tasks[stage], completed=done, total=total)
 
         yield show
+
+
+def tell(
+    result: RunResult,
+    show: Callable[[Mapping[str, Any]], None],
+    chains: Mapping[str, Sequence[Mapping[str, str]] | None],
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> NoReturn:
+    """Tell what a job did, and leave with its exit code.
+
+    Args:
+        result: Of the job.
+        show: Prints the table.
+        chains: Item to the chain that was chosen for it; empty where nobody asked.
+        quiet: No table; warnings and errors only.
+        as_json: The manifest on stdout, instead of the table and the chains.
+    """
+    if as_json:
+        print_json(result.document)
+    else:
+        if not quiet:
+            show(result.document)
+        print_chains(chains)
+    for line in warning_lines(result.document):
+        print(f"fancam: warning: {line}", file=sys.stderr)
+    for error in result.errors:
+        complain(error)
+    raise typer.Exit(result.exit_code)
 
 
 def ppi_style(effective_ppi: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fancam import pipeline, printing
 from fancam.cli import options, report
-from fancam.cli.edge import complain, edge, print_json
+from fancam.cli.edge import edge, print_json
 from fancam.errors import UsageError
 from fancam.settings import DETECTORS, FRAMINGS, Settings, load_settings
 
@@ -91,20 +91,11 @@ def run(
         with report.progress_bars(quiet=quiet or as_json) as progress:
             store = options.open_store(models_dir)
             result = pipeline.run(inputs, out, settings, store, stream=stream, progress=progress, compare=compare)
-        if as_json:
-            print_json(result.document)
-        elif not quiet:
-            _show_result(result.document, out)
-        if explain and not as_json:
-            report.print_chains({row["id"]: row["chain"] for row in result.document["picks"]})
-        for line in report.warning_lines(result.document):
-            print(f"fancam: warning: {line}", file=sys.stderr)
-        for error in result.errors:
-            complain(error)
-        raise typer.Exit(result.exit_code)
+        chains = {row["id"]: row["chain"] for row in result.document["picks"]} if explain else {}
+        report.tell(result, lambda document: _show_result(document, out), chains, quiet=quiet, as_json=as_json)
 
 
-def _show_result(document: dict[str, Any], out: Path) -> None:
+def _show_result(document: Mapping[str, Any], out: Path) -> None:
     if not document["picks"]:
         return
     console = Console()
