@@ -38,6 +38,16 @@ def test_doctor_finds_this_machine_fit_for_the_main_job(capsys):
     assert states["video"] == "ok"
 
 
+def test_doctor_says_what_to_do_where_people_cannot_be_told_apart(monkeypatch, capsys):
+    from fancam import faces
+
+    monkeypatch.setattr(faces, "missing_embedder", lambda store: "identity is not measured")
+    assert fancam("doctor", "--json") == 0
+    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert checks["identity"]["state"] == "note"
+    assert checks["identity"]["remedy"] == "pip install fancam[members]"
+
+
 def test_doctor_says_what_to_do_about_a_damaged_model(tmp_path, capsys):
     (tmp_path / "centerface.onnx").write_bytes(b"not the network")
     assert fancam("doctor", "--models-dir", tmp_path) == 5

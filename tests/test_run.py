@@ -448,3 +448,20 @@ def test_moments_looked_at_together_are_those_looked_at_one_by_one(samples, tmp_
     monkeypatch.setattr(Context, "frames_at_once", 5)
     assert run(samples / "stage.mp4", "-o", tmp_path / "five", "--top", "2", "--upscaler", "lanczos", "-q") == 0
     assert files_in(tmp_path / "one") == files_in(tmp_path / "five")
+
+
+def test_cards_are_compared_and_explained_on_request_and_made_once(group_photo, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(group_photo, "-o", out, *FAST) == 0
+    before = {path.name: path.read_bytes() for path in (out / "cards").iterdir()}
+    capsys.readouterr()
+    assert run(group_photo, "-o", out, *FAST, "--compare", "--explain") == 0
+    assert "upscale" in capsys.readouterr().out
+    document = json.loads((out / "manifest.json").read_text())
+    strips = [f"compare/{pick['id']}.png" for pick in document["picks"]]
+    assert document["comparison"] == ["compare.html", *strips]
+    assert all((out / path).is_file() for path in document["comparison"])
+    assert {path.name: path.read_bytes() for path in (out / "cards").iterdir()} == before
+    stamps = {path: path.stat().st_mtime_ns for path in (out / "cards").iterdir()}
+    assert run(group_photo, "-o", out, *FAST, "--compare", "-q") == 0
+    assert {path: path.stat().st_mtime_ns for path in (out / "cards").iterdir()} == stamps

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fancam import __version__, pictures, video
+from fancam import __version__, faces, pictures, video
 from fancam.cli import options
 from fancam.cli.edge import edge, print_json
 from fancam.cli.models import status_row
@@ -95,7 +95,7 @@ def _codecs() -> list[Check]:
 def _formats() -> list[Check]:
     checks = [_check("codecs", "pictures", "ok", " ".join(sorted(pictures.picture_suffixes())))]
     if ".heic" not in pictures.picture_suffixes():
-        checks.append(_check("codecs", "heic", "note", "iPhone photos cannot be read", "pip install pillow-heif"))
+        checks.append(_check("codecs", "heic", "note", "iPhone photos cannot be read", "pip install pi-heif"))
     return checks
 
 
@@ -114,6 +114,9 @@ def _models(store: ModelStore) -> list[Check]:
     if away:
         detail = ", ".join(away)
         checks.append(_check("models", "optional, not here", "note", detail, "fancam models pull NAME"))
+    if faces.missing_embedder(store) is not None:
+        detail = "the guard measures landmarks and colour, and cannot tell people apart"
+        checks.append(_check("models", "identity", "note", detail, "pip install fancam[members]"))
     return checks
 
 
