@@ -465,3 +465,21 @@ def test_cards_are_compared_and_explained_on_request_and_made_once(group_photo, 
     stamps = {path: path.stat().st_mtime_ns for path in (out / "cards").iterdir()}
     assert run(group_photo, "-o", out, *FAST, "--compare", "-q") == 0
     assert {path: path.stat().st_mtime_ns for path in (out / "cards").iterdir()} == stamps
+
+
+def test_the_bar_of_the_first_card_moves_with_its_tiles(group_photo, tmp_path):
+    from fancam import pipeline
+    from fancam.models import ModelStore
+    from fancam.settings import load_settings
+
+    shares = []
+
+    def progress(stage, done, total):
+        if stage == "enhance":
+            shares.append(done / total)
+
+    settings = load_settings(overrides={"enhance": {"upscaler": "realesr-animevideov3", "tile_px": 64}})
+    pipeline.run([group_photo], tmp_path / "out", settings, ModelStore(), progress=progress)
+    assert shares == sorted(shares)
+    assert any(0 < share < 1 / 3 for share in shares), "parts of the first of three cards"
+    assert shares[-1] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -71,7 +72,7 @@ class CardMaker:
             else:
                 todo.append(pick)
         if todo:
-            show = self._counted(lambda: len(cards) + len(errors), len(picks))
+            show = self._counted(lambda: len(cards) + len(errors), len(picks), self._tiles(todo))
             for pick, made in self._made(source, todo, key, show):
                 if isinstance(made, FancamError):
                     errors.append(made)
@@ -92,11 +93,20 @@ class CardMaker:
         path = folder / card["path"]
         return path.is_file() and sha256_of_file(path) == card["sha256"]
 
-    def _counted(self, finished: Callable[[], int], total: int) -> Progress:
-        """Return a progress callback that counts cards, by their tiles once it is known how many there are."""
+    def _tiles(self, picks: Sequence[Pick]) -> int:
+        """Return about how many tiles the cards will take, so that the first minute of a bar is not a standstill."""
+        engine = self.context.enhancer.engine
+        if engine.network is None:
+            return 0
+        boxes = (pick.crop.box for pick in picks)
+        return sum(len(engine.plan(math.ceil(box.height), math.ceil(box.width))) for box in boxes)
+
+    def _counted(self, finished: Callable[[], int], total: int, tiles: int) -> Progress:
+        """Return a progress callback that counts cards, by their tiles."""
         before = finished()
 
         def show(_stage: str, done: int, of: int | None) -> None:
+            of = of or tiles
             by_tiles = before + (total - before) * done / of if of else 0.0
             self.context.progress("enhance", int(1000 * min(max(finished(), by_tiles), total)), 1000 * total)
 
