@@ -319,9 +319,7 @@ def test_two_processes_give_the_bytes_of_one(tmp_path, portrait):
     assert [row["sha256"] for row in one["pictures"]] == [row["sha256"] for row in two["pictures"]]
 
 
-@pytest.mark.slow
-def test_a_process_that_is_killed_loses_only_what_it_held(tmp_path, portrait):
-    from fancam.errors import FancamError
+def workers_on(folder: Path, out: Path, devices=("cpu", "cpu")):
     from fancam.models import ModelStore
     from fancam.pipeline.context import Context
     from fancam.pipeline.sources import find_pictures
@@ -329,21 +327,75 @@ def test_a_process_that_is_killed_loses_only_what_it_held(tmp_path, portrait):
     from fancam.settings import load_settings
     from fancam.workspace import Workspace
 
-    for number in range(10):
-        save(tmp_path / "in" / f"{number}.png", np.roll(portrait, 9 * number, axis=1))
     settings = load_settings(overrides={"enhance": {"upscaler": "realesr-animevideov3"}})
-    context = Context(settings, ModelStore(), Workspace(tmp_path / "out"))
-    sources = find_pictures([tmp_path / "in"])
+    context = Context(settings, ModelStore(), Workspace(out))
+    return find_pictures([folder]), Workers(context, devices, lambda source, row: None)
+
+
+def kill_one_worker() -> None:
+    next(process for process in multiprocessing.active_children() if process.name == "fancam cpu").kill()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_loses_nothing(tmp_path, portrait):
+    for number in range(8):
+        save(tmp_path / "in" / f"{number}.png", np.roll(portrait, 9 * number, axis=1))
+    sources, workers = workers_on(tmp_path / "in", tmp_path / "out")
     got = {}
-    for source, outcome in Workers(context, ["cpu", "cpu"], lambda source, row: None)(sources):
+    for source, outcome in workers(sources):
         if not got:
-            next(p for p in multiprocessing.active_children() if p.name == "fancam cpu").kill()
+            kill_one_worker()
+        assert source not in got
         got[source] = outcome
     assert set(got) == set(sources)
-    lost = [outcome for outcome in got.values() if isinstance(outcome, FancamError)]
-    assert lost
-    assert len(lost) <= 4  # at work, and read ahead
-    assert all("died (exit code -9)" in error.line() for error in lost)
+    assert all(isinstance(outcome, dict) for outcome in got.values())
+    assert len(list((tmp_path / "out").glob("*.png"))) == 8
+
+
+def test_a_picture_that_kills_every_process_fails_alone(tmp_path, portrait, monkeypatch):
+    """The processes are played by threads' worth of messages: what matters is what the parent makes of them."""
+    from fancam.errors import DeviceError
+    from fancam.pipeline import workers as module
+
+    for number in range(5):
+        save(tmp_path / "in" / f"{number}.png", portrait)
+    sources, workers = workers_on(tmp_path / "in", tmp_path / "out", ["cpu"])
+    poison = sources[2]
+
+    class Process:
+        exitcode = -11
+
+        def join(self) -> None: ...
+
+        def terminate(self) -> None: ...
+
+    class Pipe:
+        """A worker that reads two pictures ahead, and dies once it works on the poison."""
+
+        def __init__(self) -> None:
+            self.held, self.done, self.more = [], [], True
+
+        def recv(self):
+            if self.more and len(self.held) < 3:
+                return (module._WANT,)
+            if not self.held:
+                return (module._END, None)
+            if self.held[0] == poison:
+                raise EOFError
+            return (module._DONE, self.held.pop(0), {"row": 1})
+
+        def send(self, source) -> None:
+            self.more = source is not None
+            self.held += [source] if source is not None else []
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(workers, "_start", lambda device, alone=None: module._Worker(device, Process(), Pipe(), alone))
+    monkeypatch.setattr(module, "wait", lambda pipes: pipes[:1])
+    got = dict(workers(sources))
+    assert set(got) == set(sources)
+    assert [source for source, outcome in got.items() if isinstance(outcome, DeviceError)] == [poison]
+    assert "died twice over it (exit code -11)" in got[poison].line()
 
 
 @pytest.mark.slow
