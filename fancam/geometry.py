@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+MM_PER_INCH = 25.4
+
 Point = tuple[float, float]
 """(x, y) in pixels; the centre of the top left pixel is (0.5, 0.5)."""
 

@@ -23,6 +23,8 @@ CARD_FORMATS = ("png", "jpg", "tif")
 RESTORERS = ("none", "auto", "restoreformer", "gfpgan", "codeformer")
 SWITCH = ("on", "off")
 COMPILE = ("auto", "on", "off")
+DEFAULT_SCALE = 2.0
+"""Of whole pictures, where neither scale, long edge nor size is asked for."""
 
 
 def _require(condition: bool, setting: str, value: object, rule: str) -> None:
@@ -216,7 +218,8 @@ class PhotoSettings:
     """Size and format of whole pictures, for ``enhance``."""
 
     scale: float | None = None
-    """Pixels of the result per pixel of the picture. One of scale, long edge and size is given; 2 where none is."""
+    """Pixels of the result per pixel of the picture. One of scale, long edge and size is given;
+    ``DEFAULT_SCALE`` where none is."""
     long_edge_px: int | None = None
     size: str | None = None
     """Paper size to fill, such as ``55x85mm`` or a name from ``printing/sizes.toml``; what does not fit is cut off."""

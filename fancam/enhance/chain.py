@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fancam.enhance.engine import ENOUGH_PIXELS, Engine
+from fancam.enhance.crops import ENOUGH_PIXELS
+from fancam.enhance.engine import Engine
 from fancam.enhance.guard import Guard
 from fancam.enhance.prior import RestorerChoice
 from fancam.records import Decision, Enhanced, FaceOutcome

@@ -13,6 +13,10 @@ from fancam.errors import CropError
 from fancam.pictures import resample
 from fancam.records import Box, Samples
 
+ENOUGH_PIXELS = 1.02
+"""Up to this many print pixels per source pixel the print shows what the camera saw: there is nothing to invent, for
+the network or for a face prior."""
+
 CONTEXT_PX = 16
 """Real pixels around a crop, where the frame has them, so that neither the network nor the resampling filter meets an
 edge inside the card."""

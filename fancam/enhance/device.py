@@ -6,6 +6,7 @@ checked with a small convolution, because drivers are known to claim half precis
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +42,17 @@ class DeviceInfo:
     description: str
     precision: str
     """What ``auto`` chooses there."""
+
+
+def exact_algorithms() -> AbstractContextManager[None]:
+    """Return a block in which cuDNN is exact and repeatable.
+
+    TF32 would make "fp32" mean ten bits; a fixed algorithm makes the same input give the same bytes.
+    """
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return flags
 
 
 def describe_devices() -> list[DeviceInfo]:

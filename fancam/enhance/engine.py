@@ -9,7 +9,15 @@ from typing import Self
 import torch
 
 from fancam.enhance.batches import Batches, Count, Job
-from fancam.enhance.crops import CropRequest, Region, check_picture, cut_region, print_scale, resample_region
+from fancam.enhance.crops import (
+    ENOUGH_PIXELS,
+    CropRequest,
+    Region,
+    check_picture,
+    cut_region,
+    print_scale,
+    resample_region,
+)
 from fancam.enhance.detail import auto_share, source_noise
 from fancam.enhance.device import Compute, choose_compute
 from fancam.enhance.layout import Layout
@@ -21,9 +29,6 @@ from fancam.errors import DeviceError, FancamError, UsageError
 from fancam.models import ModelStore
 from fancam.records import Enhanced, Progress, Samples, no_progress
 from fancam.settings import EnhanceSettings
-
-ENOUGH_PIXELS = 1.02
-"""Up to this many print pixels per source pixel the network is skipped: there is nothing to invent."""
 
 _PICTURES_AT_ONCE = 8
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from fancam.enhance.compiled import CompiledNetwork, has_triton
-from fancam.enhance.device import Compute
+from fancam.enhance.device import Compute, exact_algorithms
 from fancam.enhance.layout import Order
 from fancam.enhance.memory import is_out_of_memory as is_out_of_memory  # callers find it beside what runs out of it
 from fancam.enhance.upscalers import Network
@@ -141,9 +141,7 @@ class Runner:
         # Not every device knows 16-bit whole numbers without a sign; as floats they are as exact.
         host = torch.from_numpy(tiles if tiles.dtype == np.uint8 else tiles.astype(np.float32))
         host = host.pin_memory() if on_cuda else host
-        # TF32 would make "fp32" mean ten bits; a fixed algorithm makes the same input give the same bytes.
-        exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-        with torch.inference_mode(), exact:
+        with torch.inference_mode(), exact_algorithms():
             # HWC bytes seen as NCHW are channels_last already: no copy is needed for the layout.
             batch = host.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / np.iinfo(tiles.dtype).max
             output = forward(batch.to(entry)).float()

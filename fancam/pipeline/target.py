@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fancam.geometry import MM_PER_INCH
 from fancam.records import Box, Face
-from fancam.settings import PhotoSettings
-
-DEFAULT_SCALE = 2.0
-"""Where neither scale, long edge nor size is asked for."""
-MM_PER_INCH = 25.4
+from fancam.settings import DEFAULT_SCALE, PhotoSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fancam.errors import UsageError, unknown_choice
+from fancam.geometry import MM_PER_INCH
 from fancam.records import CardGeometry
 from fancam.settings import CardSettings
 
-MM_PER_INCH = 25.4
 SMALLEST_MM = 10.0
 LARGEST_MM = 2000.0
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhance.crops import ENOUGH_PIXELS
 from fancam.enhance.prior.alignment import FACE_SIZE_PX, TEMPLATE, Alignment, align
 from fancam.enhance.prior.masks import FloatMask, face_ellipse
 from fancam.geometry import Box
@@ -17,9 +18,6 @@ from fancam.settings import RestoreSettings
 
 FacePicture = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 """(512, 512, 3) RGB: uint8, or float32 in [0, 1]."""
-
-ENOUGH_PIXELS = 1.02
-"""Up to this many print pixels per source pixel the print shows what the camera saw, and nothing is missing."""
 
 MIN_CONFIDENCE = 0.65
 """The detector reports faces from 0.55 on. The 43 faces of the project's test photos have 0.74 to 0.95; below lie hands

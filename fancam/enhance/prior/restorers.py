@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fancam.enhance.device import Compute
+from fancam.enhance.device import Compute, exact_algorithms
 from fancam.enhance.prior.facenets import (
     FaceNetwork,
     channels_last,
@@ -273,9 +273,7 @@ class Restorer:
 
     def _run(self, module: torch.nn.Module, faces: Faces) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         """Return ((N, H, W, 3) float32 in [0, 1], (N,) which of them are numbers)."""
-        # TF32 would make "fp32" mean ten bits; a fixed algorithm makes the same input give the same bytes.
-        exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-        with torch.inference_mode(), exact:
+        with torch.inference_mode(), exact_algorithms():
             # HWC seen as NCHW is channels_last already. Networks for faces work in [-1, 1].
             given = torch.from_numpy(_as_fractions(faces)).to(self.compute.device).permute(0, 3, 1, 2)
             drawn = self.network.recipe.call(module, given.mul(2).sub_(1)).float()
