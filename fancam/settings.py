@@ -23,6 +23,9 @@ CARD_FORMATS = ("png", "jpg", "tif")
 RESTORERS = ("none", "auto", "restoreformer", "gfpgan", "codeformer")
 SWITCH = ("on", "off")
 COMPILE = ("auto", "on", "off")
+AUTOMATIC = ("auto", "off")
+GRAINS = ("keep", "off")
+DENOISERS = ("auto", "builtin", "scunet", "nafnet", "drunet")
 DEFAULT_SCALE = 2.0
 """Of whole pictures, where neither scale, long edge nor size is asked for."""
 
@@ -30,6 +33,16 @@ DEFAULT_SCALE = 2.0
 def _require(condition: bool, setting: str, value: object, rule: str) -> None:
     if not condition:
         raise UsageError(f"{setting} is {value!r}", remedy=f"it must be {rule}")
+
+
+def _number_or(value: str, words: tuple[str, ...], setting: str, rule: str) -> float | None:
+    """Return the number that a setting holds, or None where it holds one of its words."""
+    if value in words:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        raise UsageError(f"{setting} is {value!r}", remedy=f"it must be {rule}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +120,79 @@ class CropSettings:
         if self.framing not in FRAMINGS:
             raise unknown_choice("framing", self.framing, FRAMINGS)
         _require(self.min_ppi >= 0, "min_ppi", self.min_ppi, "0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class FuseSettings:
+    """Neighbouring frames of a video as further looks at the same face."""
+
+    fuse: str = "auto"
+    """``auto`` fuses where a gain is expected, ``off`` never; a number is how many frames at most, the picked one
+    counted."""
+    auto_frames: int = 15
+    """How many frames ``auto`` looks at: half before the picked one and half after it."""
+    min_gain_db: float = 0.2
+    """Below this expected gain the single frame is taken."""
+
+    def __post_init__(self) -> None:
+        number = _number_or(self.fuse, AUTOMATIC, "fuse", "auto, off or a number of frames")
+        _require(number is None or (number >= 1 and number == int(number) and number <= 61), "fuse", self.fuse,
+                 "auto, off or a whole number from 1 to 61")  # fmt: skip
+        _require(2 <= self.auto_frames <= 61, "auto_frames", self.auto_frames, "between 2 and 61")
+        _require(self.min_gain_db >= 0, "min_gain_db", self.min_gain_db, "0 or more")
+
+    @property
+    def frames(self) -> int:
+        """How many frames are looked at, the picked one counted; 1 where nothing is fused."""
+        if self.fuse == "off":
+            return 1
+        return self.auto_frames if self.fuse == "auto" else int(self.fuse)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanSettings:
+    """What is taken out of a picture before it is enlarged, and what is put back."""
+
+    denoise: str = "auto"
+    """``auto`` as strong as the measured noise asks for, ``off``, or a number: times the measured strength."""
+    denoiser: str = "auto"
+    """``auto`` is the built-in one; a network by name, or the path of a weight file that spandrel knows."""
+    deblock: str = "auto"
+    """Whether the steps between the blocks of a compressed picture are smoothed: ``auto`` where they are measured."""
+    descreen: str = "auto"
+    """Whether a printer's halftone is taken out: ``auto`` where one is found, ``off``, or its lines per inch."""
+    paper: str = "off"
+    """Whether paper texture and what shines through from the back are lightened: ``auto`` or ``off``."""
+    grain: str = "off"
+    """``keep`` puts the grain of the source back at the new size, ``off`` does not; a number is a share of it."""
+
+    def __post_init__(self) -> None:
+        strength = _number_or(self.denoise, AUTOMATIC, "denoise", "auto, off or a strength")
+        _require(strength is None or 0 <= strength <= 3, "denoise", self.denoise, "auto, off or between 0 and 3")
+        if self.denoiser not in DENOISERS and not Path(self.denoiser).suffix:
+            raise unknown_choice("denoiser", self.denoiser, (*DENOISERS, "FILE.pth", "FILE.safetensors"))
+        lpi = _number_or(self.descreen, AUTOMATIC, "descreen", "auto, off or lines per inch")
+        _require(lpi is None or 20 <= lpi <= 600, "descreen", self.descreen, "auto, off or between 20 and 600 lpi")
+        share = _number_or(self.grain, GRAINS, "grain", "keep, off or a strength")
+        _require(share is None or 0 <= share <= 2, "grain", self.grain, "keep, off or between 0 and 2")
+        for name in ("deblock", "paper"):
+            if getattr(self, name) not in AUTOMATIC:
+                raise unknown_choice(name, getattr(self, name), AUTOMATIC)
+
+    @property
+    def denoise_strength(self) -> float:
+        """Times the measured noise that is taken out; 0 for ``off``."""
+        return {"auto": 1.0, "off": 0.0}[self.denoise] if self.denoise in AUTOMATIC else float(self.denoise)
+
+    @property
+    def lpi(self) -> float | None:
+        """Lines per inch of the screen where they were given."""
+        return None if self.descreen in AUTOMATIC else float(self.descreen)
+
+    @property
+    def grain_strength(self) -> float:
+        """Share of the source's grain in the result; 0 for ``off``."""
+        return {"keep": 1.0, "off": 0.0}[self.grain] if self.grain in GRAINS else float(self.grain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +336,8 @@ class Settings:
     faces: FaceSettings = field(default_factory=FaceSettings)
     pick: PickSettings = field(default_factory=PickSettings)
     crop: CropSettings = field(default_factory=CropSettings)
+    fuse: FuseSettings = field(default_factory=FuseSettings)
+    clean: CleanSettings = field(default_factory=CleanSettings)
     enhance: EnhanceSettings = field(default_factory=EnhanceSettings)
     restore: RestoreSettings = field(default_factory=RestoreSettings)
     guard: GuardSettings = field(default_factory=GuardSettings)

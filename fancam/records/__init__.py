@@ -10,7 +10,9 @@ from fancam.geometry import Box, Orientation, Point
 from fancam.records.basics import Picture, Progress, Samples, no_progress
 from fancam.records.cards import CardGeometry, Crop, Decision, Enhanced, Pick
 from fancam.records.faces import Candidate, Embedder, Face, FaceOutcome, FaceParser, Landmarker, Score, ScoredFace
+from fancam.records.looks import Evidence, Look, Window
 from fancam.records.media import ColourTags, Frame, LumaFrame, ScanReport, StillPicture, VideoInfo
+from fancam.records.noise import NoiseModel
 
 __all__ = [
     "Box",
@@ -21,12 +23,15 @@ __all__ = [
     "Decision",
     "Embedder",
     "Enhanced",
+    "Evidence",
     "Face",
     "FaceOutcome",
     "FaceParser",
     "Frame",
     "Landmarker",
+    "Look",
     "LumaFrame",
+    "NoiseModel",
     "Orientation",
     "Pick",
     "Picture",
@@ -38,5 +43,6 @@ __all__ = [
     "ScoredFace",
     "StillPicture",
     "VideoInfo",
+    "Window",
     "no_progress",
 ]
