@@ -10,14 +10,15 @@ from fancam.geometry import Box, Orientation, Point
 from fancam.records.basics import Picture, Progress, Samples, no_progress
 from fancam.records.cards import CardGeometry, Crop, Decision, Enhanced, Pick
 from fancam.records.faces import Candidate, Embedder, Face, FaceOutcome, FaceParser, Landmarker, Score, ScoredFace
-from fancam.records.looks import Evidence, Look, Window
+from fancam.records.looks import Evidence, Fusion, Look, Window
 from fancam.records.media import ColourTags, Frame, LumaFrame, ScanReport, StillPicture, VideoInfo
-from fancam.records.noise import NoiseModel
+from fancam.records.noise import Cleaned, NoiseModel
 
 __all__ = [
     "Box",
     "Candidate",
     "CardGeometry",
+    "Cleaned",
     "ColourTags",
     "Crop",
     "Decision",
@@ -28,6 +29,7 @@ __all__ = [
     "FaceOutcome",
     "FaceParser",
     "Frame",
+    "Fusion",
     "Landmarker",
     "Look",
     "LumaFrame",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fancam.geometry import Box
 from fancam.records.basics import Samples
 from fancam.records.faces import Face, FaceOutcome, Score
+from fancam.records.looks import Fusion
+from fancam.records.noise import Cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Enhanced:
     delta_e: float | None = None
     """Mean CIEDE2000 between the source and the result made small again; None where it was not measured."""
     faces: tuple[FaceOutcome, ...] = ()
+    fusion: Fusion = field(default_factory=Fusion)
+    cleaned: Cleaned = field(default_factory=Cleaned)
 
     @property
     def restorer(self) -> str | None:
@@ -99,7 +103,14 @@ class Enhanced:
     def strengths(self) -> dict[str, float]:
         """Strength of each stage that has one, in [0, 1]; of the face prior the largest that was used."""
         used = [face.strength for face in self.faces if face.restorer is not None]
-        return {"detail": self.detail} | ({"face_prior": max(used)} if used else {})
+        found = {"detail": self.detail}
+        if used:
+            found["face_prior"] = max(used)
+        if self.cleaned.denoiser is not None:
+            found["denoise"] = self.cleaned.denoise_strength
+        if self.cleaned.grain is not None:
+            found["grain"] = self.cleaned.grain_strength
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,3 +40,16 @@ class Evidence:
     have different weights (Kish, "Survey Sampling", 1965)."""
     invented: npt.NDArray[np.float32]
     """(h, w) share of a pixel's local detail that no frame delivered, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How a picture was fused of several frames."""
+
+    frames_used: int = 1
+    """The picked one counted; 1 where nothing was fused."""
+    frames_offered: int = 1
+    expected_gain_db: float | None = None
+    """PSNR expected over the best that a single frame gives; None where there were no frames to look at."""
+    reason: str = ""
+    """Why it was fused, or why not."""

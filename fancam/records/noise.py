@@ -1,8 +1,10 @@
-"""Noise and grain as they are measured: how strong at which brightness, and how they are spread over frequencies."""
+"""Noise as it is measured, and what was taken out of a picture before it was enlarged."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,3 +30,33 @@ class NoiseModel:
     def chroma_sigma(self) -> float:
         """The larger strength of Cb and Cr, in levels of 255."""
         return float(self.sigma[1:].max())
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What was measured in a source, and what was taken out of it before it was enlarged."""
+
+    noise_luma: float | None = None
+    """Standard deviation in levels of 255 where it is strongest; None where it was not measured."""
+    noise_chroma: float | None = None
+    denoiser: str | None = None
+    """Name of what took the noise out: ``builtin``, or a network; None where nothing did."""
+    denoiser_sha256: str | None = None
+    denoise_strength: float = 0.0
+    """Times the measured noise."""
+    blockiness: float | None = None
+    """See ``blockiness``; about 1 where the picture was hardly compressed."""
+    deblocked: bool = False
+    screens: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)
+    """Of a printer's halftone, those that were taken out: ink, lpi, angle_deg, period_px."""
+    paper: str | None = None
+    """What was done to the paper; None where nothing was."""
+    grain: float | None = None
+    """Standard deviation of the grain that was put back, in levels of 255; None where none was."""
+    grain_strength: float = 0.0
+    """Share of the source's grain that was put back."""
+
+    @property
+    def touched(self) -> bool:
+        """Whether the picture that was enlarged is another one than the camera or the scanner gave."""
+        return bool(self.denoiser or self.deblocked or self.screens or self.paper or self.grain)
