@@ -135,8 +135,14 @@ class ExactDecoder:
     def _picture(self, frame: VideoFrame | None) -> Picture | None:
         if frame is None:
             return None
+        if not frame.interlaced_frame:
+            return self._rendered(frame, None, None)
+        return self._rendered(frame, self._before(frame), self._after(frame))
+
+    def _rendered(self, frame: VideoFrame, before: VideoFrame | None, after: VideoFrame | None) -> Picture:
+        """Return a frame in true colour, upright, with square pixels; an interlaced one needs its neighbours."""
         if frame.interlaced_frame:
-            frame = deinterlaced(frame, self._before(frame), self._after(frame), self.info)
+            frame = deinterlaced(frame, before, after, self.info)
         pixels = self._converter.convert(frame)
         height, width = pixels.shape[:2]
         wide, high = square_pixel_size(width, height, self.info.sample_aspect_ratio)
