@@ -37,7 +37,8 @@ def decode_windows(
 
     The frame is the one that ``decode_frames`` gives, byte for byte, and a look is what a region of such a frame
     would be. Neighbours are counted in presentation order. A damaged one is left out and not replaced by one further
-    away; so is one of another size. At the ends of the clip there are fewer on one side, and not more on the other.
+    away; so is one of another size. (What the decoder loses without a trace is not counted: ``offset_s`` tells how far
+    a look is away.) At the ends of the clip there are fewer on one side, and not more on the other.
 
     Each frame is decoded once where windows overlap or are near, and converted once. In memory are ``frames / 2``
     frames as they were decoded (1.5 bytes per pixel as a rule), the regions of the windows that are not complete, and
