@@ -144,6 +144,23 @@ def test_what_is_not_there_is_left_out_and_its_neighbours_are_not(clip, monkeypa
         assert [look.pts for look in window.looks[1]] == clip.neighbours(window.frame.pts, 7)
 
 
+def test_what_one_start_loses_is_sought_from_another(clip, monkeypatch):
+    """A start in the middle of the file that loses a frame: the frame is there for a decode from the beginning."""
+    monkeypatch.setattr(_exact, "SEEK_PAYS_S", 0.3)
+    lost, seek = clip.sound[45], ExactDecoder._seek
+
+    def losing(self, target, back_s):
+        led = seek(self, target, back_s)
+        self._frames = (item for item in self._frames if not self._sought or item[0].pts != lost)
+        return led
+
+    monkeypatch.setattr(ExactDecoder, "_seek", losing)
+    asked = [clip.sound[place] for place in (42, 45, 47, 70)]
+    windows = list(decode_windows(clip.path, dict.fromkeys(asked, BOXES), 5))
+    assert [w.frame.pts for w in windows] == asked
+    assert [look.pts for look in windows[1].looks[0]] == clip.neighbours(lost, 5)
+
+
 def test_each_pick_may_ask_for_other_regions_or_none(clip):
     sound = clip.sound
     wanted = {sound[12]: [BOXES[0]], sound[10]: [], sound[11]: BOXES}
