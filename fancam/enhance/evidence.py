@@ -146,7 +146,7 @@ def _detail(plane: npt.NDArray, kernel: npt.NDArray[np.float32]) -> npt.NDArray[
     levels = plane.astype(np.float32) * np.float32(255 / np.iinfo(plane.dtype).max)
     # Mirrored in the edge's level as well as in its place: a slope goes on beyond the edge, and is no detail there.
     reach = len(kernel) // 2
-    wide = np.pad(levels, reach, mode="symmetric", reflect_type="odd")
+    wide = np.pad(levels, reach, mode="reflect", reflect_type="odd")
     return levels - _blurred(wide, kernel)[reach:-reach, reach:-reach]
 
 
