@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.grain.measure import PATCH_PX, calm_patches, read_patches, rounding_noise
+from fancam.enhance.grain.measure import PATCH_PX, Patches, groups_by_luma, read_patches, rounding_noise
 from fancam.enhance.grain.model import Grain
 from fancam.enhance.grain.spectra import LOWEST_FREQUENCY, column_counts, frequencies, smeared, variance_of
 from fancam.enhance.grain.synthesis import Fields, GrainFields
@@ -29,6 +29,12 @@ _HEADROOM = 2.0
 0.8 % of a standard deviation; with none, paper white and crushed black would get grain and grow darker and lighter."""
 _NOTHING_MISSING = 0.02
 """Share of the variance that is too little to be seen."""
+_CALM_SHARE = 0.25
+"""Share of the patches, the calmest of each brightness, in which what is left of the grain is measured."""
+_MIN_PATCHES = 6
+"""Fewer say nothing."""
+_TINY = 1e-9
+
 _BANDS = (2.0, 3.5, 6.0, 9.0, 12.0, 16.5)
 """Edges of the bands in which what is left of the grain is measured, in periods per patch."""
 
@@ -113,21 +119,43 @@ def _kept(
     patches = read_patches(pixels, max(round(PATCH_PX * scale), 4))
     if patches is None:
         return by_frequency, by_level
-    patches = patches.of(calm_patches(patches))
-    floor = rounding_noise(patches, pixels.dtype) if len(patches.luma) else np.zeros(3)
     inside = frequencies_inside(scale) & (frequencies(PATCH_PX) >= LOWEST_FREQUENCY)
+    floor = rounding_noise(patches, pixels.dtype)[:, None, None] / (PATCH_PX * scale) ** 2 * inside
+    graded = np.interp(patches.luma, grain.levels, wanted[0]) > 0
+    relative = _relative(patches.of(graded), grain, wanted, floor, inside)
+    if len(relative) < _MIN_PATCHES:
+        return by_frequency, by_level
+    luma = patches.luma[graded]
+    energy = variance_of(relative[:, 0])
+    calm = energy <= _calm_limit(luma, energy)
     for channel in range(channels):
-        target = np.interp(patches.luma, grain.levels, wanted[channel]) ** 2
-        graded = target > 0
-        if not graded.any():
-            continue
-        white = floor[channel] / (PATCH_PX * scale) ** 2
-        power = np.maximum(patches.power[graded, channel] - white, 0.0) * inside
-        relative = power / target[graded][:, None, None]
         expected = smeared(grain.spectrum[channel]) * inside
-        by_frequency[channel] = _by_band(relative.mean(axis=0), expected)
-        by_level[channel] = _by_level(patches.luma[graded], variance_of(relative) / variance_of(expected), grain.levels)
+        total = float(variance_of(expected))
+        if total > 0:
+            by_frequency[channel] = _by_band(relative[calm, channel].mean(axis=0), expected)
+            by_level[channel] = _by_level(luma[calm], variance_of(relative[calm, channel]) / total, grain.levels)
     return by_frequency, by_level
+
+
+def _relative(
+    patches: Patches,
+    grain: Grain,
+    wanted: npt.NDArray[np.float64],
+    floor: npt.NDArray[np.float64],
+    inside: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.float64]:
+    """Return the (count, channels, n, n // 2 + 1) spectra of patches, relative to the wanted variance at their luma."""
+    target = np.stack([np.interp(patches.luma, grain.levels, row) ** 2 for row in wanted], axis=1)
+    power = np.maximum(patches.power[:, : len(wanted)] - floor[: len(wanted)], 0.0) * inside
+    return np.asarray(power / np.maximum(target, _TINY)[:, :, None, None] * (target > 0)[:, :, None, None])
+
+
+def _calm_limit(luma: npt.NDArray[np.float64], energy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the (count,) energy up to which patches are calm: the calmest of their brightness."""
+    limit = np.empty_like(energy)
+    for group in groups_by_luma(luma):
+        limit[group] = np.quantile(energy[group], _CALM_SHARE)
+    return limit
 
 
 def frequencies_inside(scale: float) -> npt.NDArray[np.bool_]:

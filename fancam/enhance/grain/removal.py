@@ -17,6 +17,6 @@ def remove_grain(picture: Samples, grain: Grain) -> Samples:
         grain: From ``measure_grain`` of it.
     """
     if picture.ndim == 2:
-        colour: Samples = np.repeat(picture[..., None], 3, axis=2)
+        colour: Samples = np.repeat(picture[..., None], 3, axis=2)  # type: ignore[assignment]  # keeps its type
         return remove_grain(colour, grain)[..., 0]
     return denoise(picture, grain.noise_model(), 1.0)

@@ -1,10 +1,8 @@
 """Puts back the grain that a face prior takes away, so that a restored face is not smoother than the picture around it.
 
 Grain is what remains in the calmest patches of a picture when light and shade are taken off. Its strength by
-brightness and its spectrum are measured around the face and in it, and what is missing is added. The model (noise
-shaped by one spectrum, scaled by a curve over brightness) is that of film grain synthesis in AV1 (Norkin, Birkbeck:
-"Film grain synthesis for AV1 video codec", DCC 2018); the spectrum comes from averaged periodograms (Welch, IEEE
-Trans. Audio Electroacoust. 15(2), 1967).
+brightness and its spectrum are measured around the face and in it, and what is missing is added: the model and the
+spectra are those of ``enhance.grain``.
 """
 
 from __future__ import annotations
@@ -17,6 +15,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhance.grain.measure import MIN_SIGMA
+from fancam.enhance.grain.spectra import LOWEST_FREQUENCY, frequencies, periodograms, variance_of, with_slow
+from fancam.enhance.grain.synthesis import GrainFields
 from fancam.enhance.prior.paste import PasteResult
 from fancam.records import Samples
 
@@ -26,9 +27,6 @@ Plane = npt.NDArray[np.float32]
 RING_SHARE = 0.35
 """How far around a face, in parts of its size, its surroundings reach."""
 
-MIN_SIGMA = 0.5
-"""Levels of 255 below which there is no grain: rounding alone makes 0.29."""
-
 _PATCH_PX = 32
 """Side of the patches that are measured; 16 where a face is too small for enough of these."""
 
@@ -37,13 +35,6 @@ _MIN_PATCHES = 6
 
 _MAX_PATCHES = 600
 """Per region; more say nothing new."""
-
-_LOWEST_FREQUENCY = 2
-"""In periods per patch: what is slower is light and shade, and what leaks from them through the window. The grain there
-is that of a Gaussian through the next frequencies: grain is noise that was blurred."""
-
-_MAX_RISE = 2.5
-"""How much stronger than at the lowest frequency measured grain may be below it; steeper is texture."""
 
 _CALM_SHARE = 0.25
 _CALM_SPREAD = 1.6
@@ -162,8 +153,8 @@ def _lacking(around: GrainProfile, beneath: GrainProfile, lost: npt.NDArray[np.f
     wanted[wanted < MIN_SIGMA**2] = 0
     # At no frequency more than either has: the ring holds strands of hair, the face pores.
     both = [each.spectrum * np.nanmean(each.variance) for each in (around, beneath)]
-    spectrum = np.minimum(*both) / min(float((each * _halves(each)).sum()) for each in both) * lost
-    share = float((spectrum * _halves(spectrum)).sum())
+    spectrum = np.minimum(*both) / min(float(variance_of(each)) for each in both) * lost
+    share = float(variance_of(spectrum))
     known = ~np.isnan(wanted)
     if share <= 0 or not (wanted[known] > 0).any():
         return None
@@ -178,14 +169,14 @@ def _lost(beneath: _Patches, drawn: _Patches) -> npt.NDArray[np.float64]:
     lost at lower ones as well; there the light and shade of the new face hide the loss.
     """
     size = beneath.spectra.shape[1]
-    frequency = _frequency(size) / size
+    frequency = frequencies(size) / size
     pairs = _calm(beneath) & _calm(drawn)
     if pairs.sum() < _MIN_PATCHES:
         pairs = _calm(drawn)
     had, has = (each.spectra[pairs].mean(axis=0) for each in (beneath, drawn))
     centres, shares = [], []
     for low, high in itertools.pairwise(_BANDS):
-        band = (frequency >= low) & (frequency < high) & (frequency >= _LOWEST_FREQUENCY / size)
+        band = (frequency >= low) & (frequency < high) & (frequency >= LOWEST_FREQUENCY / size)
         if band.any():
             share = 1 - float(has[band].sum()) / max(float(had[band].sum()), 1e-12)
             centres.append((low + high) / 2)
@@ -220,48 +211,12 @@ def _patches(luma: Plane, region: npt.NDArray[np.bool_], patch_px: int) -> _Patc
         rows, columns = rows[chosen], columns[chosen]
     windows = np.lib.stride_tricks.sliding_window_view(luma, (patch_px, patch_px))
     values = windows[rows, columns].astype(np.float64)
-    return _Patches(values.mean(axis=(1, 2)), _periodograms(values))
-
-
-def _periodograms(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the variance at each frequency of patches (count, n, n) after their plane of light was taken off."""
-    size = values.shape[1]
-    along = np.arange(size) - (size - 1) / 2
-    squares = float((along**2).sum() * size)
-    slope_y = np.einsum("nij,i->n", values, along) / squares
-    slope_x = np.einsum("nij,j->n", values, along) / squares
-    flat = values - values.mean(axis=(1, 2), keepdims=True)
-    flat -= slope_y[:, None, None] * along[:, None] + slope_x[:, None, None] * along
-    window = np.hanning(size + 1)[:-1]
-    window2d = window[:, None] * window
-    power = np.abs(np.fft.rfft2(flat * window2d)) ** 2 / (float((window2d**2).sum()) * size**2)
-    return np.where(_frequency(size) < _LOWEST_FREQUENCY, 0.0, power)
-
-
-def _with_slow(spectrum: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return a spectrum whose slow frequencies, which were left out, go on as the next ones begin."""
-    frequency = _frequency(len(spectrum))
-    slow = frequency < _LOWEST_FREQUENCY
-    near, far = (
-        (float(spectrum[part].mean()), float((frequency[part] ** 2).mean()))
-        for part in ((frequency >= low) & (frequency < low + 1) for low in (_LOWEST_FREQUENCY, _LOWEST_FREQUENCY + 1))
-    )
-    fall = max(np.log(max(near[0], 1e-12) / max(far[0], 1e-12)) / (far[1] - near[1]), 0.0)
-    rise = np.minimum(np.exp(fall * (near[1] - frequency[slow] ** 2)), _MAX_RISE)
-    result = spectrum.copy()
-    result[slow] = near[0] * rise
-    return result
-
-
-def _frequency(size: int) -> npt.NDArray[np.float64]:
-    """Return (size, size // 2 + 1) periods per patch, in the order of ``numpy.fft.rfft2``."""
-    return np.hypot(np.fft.fftfreq(size)[:, None] * size, np.fft.rfftfreq(size) * size)
+    return _Patches(values.mean(axis=(1, 2)), periodograms(values))
 
 
 def _profile(patches: _Patches) -> GrainProfile:
     """Return the grain of the calm patches, by brightness."""
-    weights = _halves(patches.spectra)
-    energy = (patches.spectra * weights).sum(axis=(1, 2))
+    energy = variance_of(patches.spectra)
     number = np.clip(patches.brightness / 256 * _BINS, 0, _BINS - 1).astype(int)
     variance = np.full(_BINS, np.nan)
     calm = np.zeros(len(energy), bool)
@@ -277,22 +232,15 @@ def _profile(patches: _Patches) -> GrainProfile:
         calm = _calm(patches)
         variance[np.unique(number)] = energy[calm].mean()
     measured = patches.spectra[calm].mean(axis=0)
-    spectrum = _with_slow(measured)
-    total, part = (max(float((each * weights).sum()), 1e-12) for each in (spectrum, measured))
+    spectrum = with_slow(measured)
+    total, part = (max(float(variance_of(each)), 1e-12) for each in (spectrum, measured))
     return GrainProfile(variance * (total / part), spectrum / total)
 
 
 def _calm(patches: _Patches) -> npt.NDArray[np.bool_]:
     """Return which patches hold grain only, whatever their brightness."""
-    energy = (patches.spectra * _halves(patches.spectra)).sum(axis=(1, 2))
+    energy = variance_of(patches.spectra)
     return np.asarray(energy <= np.quantile(energy, _CALM_SHARE) * _CALM_SPREAD)
-
-
-def _halves(spectra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return how often each column of a half spectrum counts: twice, but for the first and the last."""
-    weights = np.full(spectra.shape[-1], 2.0)
-    weights[[0, -1]] = 1.0
-    return weights
 
 
 def _bin_centres() -> npt.NDArray[np.float64]:
@@ -304,13 +252,9 @@ def _bin_centres() -> npt.NDArray[np.float64]:
 
 def _noise(seeded_by: Samples, spectrum: npt.NDArray[np.float64]) -> Plane:
     """Return noise of variance 1 with this spectrum, of the size of a picture and seeded by its bytes."""
-    seed = hashlib.blake2b(np.ascontiguousarray(seeded_by).tobytes(), digest_size=8).digest()
-    size = spectrum.shape[0]
-    kernel = np.fft.fftshift(np.fft.irfft2(np.sqrt(spectrum), s=(size, size)))
-    kernel /= np.sqrt((kernel**2).sum())
-    white = np.random.default_rng(int.from_bytes(seed, "big")).standard_normal(seeded_by.shape[:2], np.float32)
-    shaped = cv2.filter2D(white, cv2.CV_32F, kernel.astype(np.float32), borderType=cv2.BORDER_REFLECT)
-    return np.asarray(shaped, np.float32)
+    digest = hashlib.blake2b(np.ascontiguousarray(seeded_by).tobytes(), digest_size=8).digest()
+    fields = GrainFields.of(spectrum[None], np.ones((1, 1)), seed=int.from_bytes(digest, "big"))
+    return fields.band(0, seeded_by.shape[0], seeded_by.shape[1])[0]
 
 
 def _luma(pixels: Samples) -> Plane:
