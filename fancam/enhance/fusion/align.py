@@ -1,0 +1,96 @@
+"""Where each pixel of the reference lies in another frame: a coarse shift, then dense optical flow."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fancam.records import Picture
+
+Plane = npt.NDArray[np.float32]
+"""(h, w) float32, levels of 255."""
+Flow = npt.NDArray[np.float32]
+"""(h, w, 2) in pixels: what is at (x, y) in the reference is at (x + flow[..., 0], y + flow[..., 1]) in the look."""
+
+COARSE_SIDE_PX = 160
+"""The coarse search runs on pictures whose longer side is at most this."""
+SEARCH_SHARE = 0.12
+"""How far a look may be from where the look before it was, as a share of the longer side."""
+
+
+def luma_of(picture: Picture) -> Plane:
+    """Return the luma (BT.601 weights) of an RGB picture, (h, w) float32 in levels of 255."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
+
+
+def coarse_shift(
+    reference: Plane, look: Plane, face: tuple[int, int, int, int], predicted: tuple[float, float]
+) -> tuple[tuple[float, float], float]:
+    """Return the shift (dx, dy) of the face and how well it fits.
+
+    Args:
+        reference: Luma.
+        look: Luma of the same size.
+        face: Left, top, right, bottom of what is looked for, whole pixels inside the reference.
+        predicted: The shift of the look beside this one.
+
+    Returns:
+        The shift in pixels of the reference, and the normalised correlation there, in [-1, 1]; 0 for a flat region.
+    """
+    scale = min(COARSE_SIDE_PX / max(reference.shape), 1.0)
+    small, other = (cv2.resize(p, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for p in (reference, look))
+    reach = max(round(SEARCH_SHARE * max(small.shape)), 2)
+    left, top, right, bottom = (round(v * scale) for v in face)
+    template = small[top:bottom, left:right]
+    if min(template.shape) < 4 or float(template.std()) < 1.0:
+        return predicted, 0.0
+    padded = cv2.copyMakeBorder(other, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    x0, y0 = left + round(predicted[0] * scale), top + round(predicted[1] * scale)
+    x0 = min(max(x0, 0), other.shape[1] - template.shape[1])
+    y0 = min(max(y0, 0), other.shape[0] - template.shape[0])
+    part = padded[y0 : y0 + template.shape[0] + 2 * reach, x0 : x0 + template.shape[1] + 2 * reach]
+    scores = cv2.matchTemplate(part, template, cv2.TM_CCOEFF_NORMED)
+    _, best, _, (at_x, at_y) = cv2.minMaxLoc(scores)
+    shift = ((x0 - left + at_x - reach) / scale, (y0 - top + at_y - reach) / scale)
+    return shift, float(best) if np.isfinite(best) else 0.0
+
+
+def dense_flow(reference: Plane, look: Plane, start: tuple[float, float]) -> Flow:
+    """Return the flow from the reference to the look by dense inverse search (Kroeger et al., ECCV 2016).
+
+    Args:
+        reference: Luma, already smoothed against noise.
+        look: Luma of the same size, smoothed the same way.
+        start: A first guess for the whole picture.
+    """
+    dx, dy = round(start[0]), round(start[1])
+    high, wide = reference.shape
+    move = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
+    inverse = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(look, move, (wide, high), flags=inverse, borderMode=cv2.BORDER_REPLICATE)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setFinestScale(0)
+    search.setPatchSize(8)
+    search.setPatchStride(3)
+    first, second = (np.clip(np.rint(p), 0, 255).astype(np.uint8) for p in (reference, moved))
+    flow = search.calc(first, second, np.zeros((high, wide, 2), np.float32))
+    return np.asarray(flow + np.array([dx, dy], np.float32), np.float32)
+
+
+def warped(picture: npt.NDArray, flow: Flow, grid: int) -> npt.NDArray[np.float32]:
+    """Return a look as it would be seen from the reference, on a grid of ``grid`` pixels per source pixel.
+
+    Args:
+        picture: (h, w) or (h, w, c), any real type.
+        flow: Of the reference's size.
+        grid: 1 or more.
+    """
+    high, wide = flow.shape[:2]
+    size = (wide * grid, high * grid)
+    fine = flow if grid == 1 else cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)
+    xs = ((np.arange(size[0], dtype=np.float32) + 0.5) / grid - 0.5)[None, :]
+    ys = ((np.arange(size[1], dtype=np.float32) + 0.5) / grid - 0.5)[:, None]
+    source = np.asarray(picture, np.float32)
+    out = cv2.remap(source, fine[..., 0] + xs, fine[..., 1] + ys, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(out, np.float32)
