@@ -10,7 +10,7 @@ from typing import Any
 
 from fancam.errors import unknown_choice
 
-TASKS = ("upscale", "detect", "restore", "parse", "embed")
+TASKS = ("upscale", "detect", "restore", "parse", "embed", "denoise")
 FORMATS = ("ncnn", "onnx", "torch", "dlib")
 
 
@@ -54,7 +54,7 @@ class ModelEntry:
 
     name: str
     task: str
-    """``upscale``, ``detect``, ``restore``, ``parse`` or ``embed``."""
+    """``upscale``, ``detect``, ``restore``, ``parse``, ``embed`` or ``denoise``."""
     architecture: str
     licence: str
     """SPDX identifier, or words where none fits."""

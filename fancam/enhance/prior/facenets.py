@@ -9,7 +9,6 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from spandrel.architectures.RestoreFormer import RestoreFormerArch
 from spandrel.util import get_seq_len
 from torch.nn import functional
 
+from fancam.enhance.precision import keep_in_fp32
 from fancam.enhance.prior.alignment import FACE_SIZE_PX
 from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
 
@@ -180,17 +180,7 @@ def split_precision(module: torch.nn.Module, recipe: Recipe, dtype: torch.dtype)
         recipe: Of its architecture.
         dtype: The half precision.
     """
-    for name, part in module.named_modules():
-        pattern = next((pattern for pattern in recipe.fp32 if _within(name, pattern)), None)
-        if pattern is None:
-            _cast_own(part, dtype)
-        else:
-            part.register_forward_pre_hook(lambda _part, inputs: _cast(inputs, torch.float32))
-            if recipe.fp32[pattern] and fnmatchcase(name, pattern):
-                part.register_forward_hook(lambda _part, _inputs, result: _cast(result, dtype))
-        if any(fnmatchcase(name, pattern) for pattern in recipe.half):
-            part.register_forward_pre_hook(lambda _part, inputs: _cast(inputs, dtype))
-    return module
+    return keep_in_fp32(module, dtype, recipe.fp32, recipe.half)
 
 
 def channels_last(module: torch.nn.Module, recipe: Recipe) -> torch.nn.Module:
@@ -198,28 +188,6 @@ def channels_last(module: torch.nn.Module, recipe: Recipe) -> torch.nn.Module:
     for name in recipe.contiguous:
         module.get_submodule(name).register_forward_hook(lambda _part, _inputs, result: result.contiguous())
     return module.to(memory_format=torch.channels_last)
-
-
-def _within(name: str, pattern: str) -> bool:
-    """Whether a part is meant by a pattern, or lies inside one that is."""
-    return fnmatchcase(name, pattern) or (pattern != "" and fnmatchcase(name, f"{pattern}.*"))
-
-
-def _cast_own(part: torch.nn.Module, dtype: torch.dtype) -> None:
-    for parameter in part.parameters(recurse=False):
-        if parameter.is_floating_point():
-            parameter.data = parameter.data.to(dtype)
-    for name, buffer in part.named_buffers(recurse=False):
-        setattr(part, name, _cast(buffer, dtype))
-
-
-def _cast(value: Any, dtype: torch.dtype) -> Any:
-    """Return the value with every tensor of fractions in it in this precision."""
-    if isinstance(value, torch.Tensor):
-        return value.to(dtype) if value.is_floating_point() else value
-    if isinstance(value, dict):
-        return {key: _cast(each, dtype) for key, each in value.items()}
-    return tuple(_cast(each, dtype) for each in value) if isinstance(value, tuple) else value
 
 
 # --- GFPGAN ---------------------------------------------------------------------------------------------------------
