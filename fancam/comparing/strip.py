@@ -7,14 +7,11 @@ from pathlib import Path, PurePath
 
 from fancam import __version__
 from fancam.comparing.comparison import Comparison, invention, shrunk
+from fancam.comparing.lettering import INK, PAPER, SOFT_INK, drawable, wrapped
 from fancam.comparing.words import printable
 from fancam.errors import unknown_choice
 from fancam.pictures import Canvas, PictureMetadata, fitted, text_width, write_picture
 from fancam.records import Box, Picture
-
-_PAPER = (250, 250, 249)
-_INK = (28, 28, 30)
-_SOFT_INK = (98, 98, 104)
 
 _PANEL_ASPECT = 0.7
 """Width to height of a cut: a portrait, so that three of them still are no banner."""
@@ -27,12 +24,6 @@ _MOST_ZOOM = 4
 _MOST_LINES = 6
 _LEAST_TEXT_PX = 12
 LEAST_HEIGHT_PX = 320
-
-# What the font lacks, in what it has.
-_SPELLED = str.maketrans({
-    "×": "x", "–": "-", "—": "-", "−": "-", "Δ": "d", "≥": ">=", "≤": "<=", "≈": "~", "→": "->", "µ": "u", "ß": "ss",
-    "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +124,19 @@ def _drawn(comparison: Comparison, height_px: int) -> Picture:
     """Draw the strip with as few lines of text as the facts need: more lines leave less room for the pictures."""
     for line_count in range(1, _MOST_LINES + 1):
         layout = _layout(comparison, height_px, line_count)
-        invented = _wrapped(_invented(comparison), layout.small_px, layout.text_width_px)
-        facts = _wrapped(_facts(comparison, layout.panels), layout.small_px, layout.text_width_px)
+        invented = wrapped(_invented(comparison), layout.small_px, layout.text_width_px)
+        facts = wrapped(_facts(comparison, layout.panels), layout.small_px, layout.text_width_px)
         if len(invented) + len(facts) <= line_count:
             break
-    colours = [_INK] * len(invented) + [_SOFT_INK] * len(facts)
+    colours = [INK] * len(invented) + [SOFT_INK] * len(facts)
     lines = [*invented, *facts][:_MOST_LINES]
     if len(lines) < len(colours):
         lines[-1] = _ended(lines[-1], layout.small_px, layout.text_width_px)
-    canvas = Canvas(layout.width_px, layout.height_px, _PAPER)
+    canvas = Canvas(layout.width_px, layout.height_px, PAPER)
     x = layout.gap_px
     for number, stage in enumerate(comparison.stages, 1):
         label = fitted(_label(stage.label, number), layout.text_px, layout.panels.width_px)
-        canvas.text(x, round(layout.text_px * 1.4), label, layout.text_px, _INK)
+        canvas.text(x, round(layout.text_px * 1.4), label, layout.text_px, INK)
         canvas.paste(layout.panels.render(stage.pixels), x, layout.top_px)
         x += layout.panels.width_px + layout.gap_px
     y = layout.top_px + layout.panels.height_px + layout.text_px // 4
@@ -191,43 +182,25 @@ def _invented(comparison: Comparison) -> str:
     count = len(comparison.stages)
     places = {2: ["left", "right"], 3: ["left", "middle", "right"]}.get(count)
     if places is None:
-        names = [f"“{_drawable(s.label) or index}”" for index, s in enumerate(comparison.stages, 1)]
+        names = [f"“{drawable(s.label) or index}”" for index, s in enumerate(comparison.stages, 1)]
     else:
         names = [f"the {place} picture" for place in places]
-    return _drawable(invention(comparison, names))
+    return drawable(invention(comparison, names))
 
 
 def _facts(comparison: Comparison, panels: _Panels) -> str:
-    name = _drawable(comparison.title)
+    name = drawable(comparison.title)
     # A name that is nothing but "….jpg" tells nothing.
     title = [name] if any(map(str.isalnum, PurePath(name).stem)) else []
     what = "the whole picture" if comparison.focus is None else "the face"
     scale = f"{panels.zoom:.0%}" if panels.zoom else f"{panels.width_px / panels.part.width:.0%}"
-    facts = [_drawable(f"{name}: {value}") for name, value in comparison.facts.items()]
+    facts = [drawable(f"{name}: {value}") for name, value in comparison.facts.items()]
     return " · ".join([*title, f"{what} at {scale}", *facts])
 
 
 def _label(text: str, number: int) -> str:
-    label = _drawable(text)
+    label = drawable(text)
     return label if any(map(str.isalnum, label)) else f"picture {number}"
-
-
-def _drawable(text: str) -> str:
-    """Return the text in what the font can draw."""
-    return fitted(printable(text).translate(_SPELLED), 10, 10**9)
-
-
-def _wrapped(text: str, size_px: int, width_px: int) -> list[str]:
-    """Return the text in lines no wider than this; a single word that is too wide gets an ellipsis."""
-    lines: list[str] = []
-    for word in text.replace(" · ", "\0· ").split(" "):
-        word = word.replace("\0", " ")  # the dot stays with what it follows
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size_px) <= width_px:
-            lines[-1] = longer
-        elif word:
-            lines.append(fitted(word, size_px, width_px))
-    return lines
 
 
 def _ended(line: str, size_px: int, width_px: int) -> str:
