@@ -160,8 +160,8 @@ def test_no_count_appears_that_is_not_around(seed, corner, size, out):
 
 
 def test_a_smaller_print_averages_and_a_box_beyond_the_picture_is_mirrored():
-    stripes = np.tile(np.array([1, 15], np.float32), (8, 20))
-    assert np.abs(frames_at_print(stripes, Box(4, 0, 36, 8), 8, 2) - 8).max() < 0.6
+    stripes = np.tile(np.array([1, 1, 15, 1, 1], np.float32), (8, 8))
+    assert np.abs(frames_at_print(stripes, Box(5, 0, 35, 8), 6, 2) - (15 + 4) / 5).max() < 0.6
     ramp = np.tile(np.arange(1, 11, dtype=np.float32), (4, 1))
     mirrored = frames_at_print(ramp, Box(-3, 0, 3, 4), 6, 4)
     assert np.allclose(mirrored[0], [3, 2, 1, 1, 2, 3])
