@@ -10,7 +10,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.grain.measure import PATCH_PX, Patches, groups_by_luma, read_patches, rounding_noise
+from fancam.enhance.grain.measure import (
+    PATCH_PX,
+    Patches,
+    groups_by_luma,
+    read_patches,
+    rounding_noise,
+    spread_of_power,
+)
 from fancam.enhance.grain.model import Grain
 from fancam.enhance.grain.spectra import LOWEST_FREQUENCY, column_counts, frequencies, smeared, variance_of
 from fancam.enhance.grain.synthesis import Fields, GrainFields
@@ -31,6 +38,11 @@ _NOTHING_MISSING = 0.02
 """Share of the variance that is too little to be seen."""
 _CALM_SHARE = 0.25
 """Share of the patches, the calmest of each brightness, in which what is left of the grain is measured."""
+_CALMEST = 1.27
+"""Standard deviations by which the mean of the lowest quarter of normal values is below that of all."""
+_MOST_UNEVEN = 2.0
+"""Times the mean share that may be left at one brightness: more is texture that happens to have it."""
+_MAX_PATCHES = 800
 _MIN_PATCHES = 6
 """Fewer say nothing."""
 _TINY = 1e-9
@@ -116,7 +128,7 @@ def _kept(
     """
     channels = len(wanted)
     by_frequency, by_level = np.zeros((channels, *grain.spectrum.shape[1:])), np.zeros_like(wanted)
-    patches = read_patches(pixels, max(round(PATCH_PX * scale), 4))
+    patches = read_patches(pixels, max(round(PATCH_PX * scale), 4), _MAX_PATCHES)
     if patches is None:
         return by_frequency, by_level
     inside = frequencies_inside(scale) & (frequencies(PATCH_PX) >= LOWEST_FREQUENCY)
@@ -127,13 +139,19 @@ def _kept(
         return by_frequency, by_level
     luma = patches.luma[graded]
     energy = variance_of(relative[:, 0])
-    calm = energy <= _calm_limit(luma, energy)
+    calm = energy <= np.quantile(energy, _CALM_SHARE)
+    calm_here = energy <= _calm_limit(luma, energy)
     for channel in range(channels):
         expected = smeared(grain.spectrum[channel]) * inside
         total = float(variance_of(expected))
-        if total > 0:
-            by_frequency[channel] = _by_band(relative[calm, channel].mean(axis=0), expected)
-            by_level[channel] = _by_level(luma[calm], variance_of(relative[calm, channel]) / total, grain.levels)
+        if total <= 0:
+            continue
+        bias = 1 - _CALMEST * spread_of_power(np.maximum(expected, _TINY), LOWEST_FREQUENCY, PATCH_PX)
+        expected, total = expected * max(bias, 0.3), total * max(bias, 0.3)
+        by_frequency[channel] = _by_band(relative[calm, channel].mean(axis=0), expected)
+        shares = variance_of(relative[:, channel]) / total
+        limit = min(_MOST_UNEVEN * float(shares[calm].mean()) + _NOTHING_MISSING, 1.0)
+        by_level[channel] = np.minimum(_by_level(luma[calm_here], shares[calm_here], grain.levels), limit)
     return by_frequency, by_level
 
 

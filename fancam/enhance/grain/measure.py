@@ -32,9 +32,11 @@ PATCH_PX = 32
 
 _MIN_PATCHES = 6
 """Fewer say nothing."""
+_MIN_AGREEING = 3
+"""Of one brightness: each is off by some 5 % by chance."""
 _BIN_PATCHES = 12
 """Steps of brightness are joined until they hold so many."""
-_MAX_PATCHES = 2500
+_MAX_PATCHES = 4000
 """More say nothing new."""
 _CHUNK = 250
 """Patches that are transformed at once."""
@@ -47,6 +49,8 @@ _CALM_SHARE = 0.25
 """Share of the patches that gives a first idea of the spectrum."""
 _STRONG = 0.1
 """Of the density: bands with more of it tell the strength."""
+_EXCESS = 1.05
+"""What measured grain may have more at low frequencies than follows from the higher ones."""
 _FALL = 0.01
 """Of the density: less does not say how it goes on."""
 _MIN_POINTS = 3
@@ -124,18 +128,19 @@ def measure_grain(picture: Samples) -> Grain | None:
     return None if patches is None else grain_of(patches, rounding_noise(patches, picture.dtype))
 
 
-def read_patches(picture: Samples, patch_px: int = PATCH_PX) -> Patches | None:
+def read_patches(picture: Samples, patch_px: int = PATCH_PX, most: int = _MAX_PATCHES) -> Patches | None:
     """Return patches spread evenly over a picture, none of them clipped; None for too few.
 
     Args:
         picture: As for ``measure_grain``.
         patch_px: Their side. The spectra have the ``PATCH_PX`` lowest frequencies, whatever the side; what a smaller
             patch cannot hold is 0.
+        most: How many at most.
     """
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] != 3):
         raise ValueError(f"no grey or RGB picture: {picture.shape}")
     height, width = picture.shape[:2]
-    corners = _corners(height, width, patch_px)
+    corners = _corners(height, width, patch_px, most)
     found = [
         _read(picture, part, patch_px) for part in (corners[at : at + _CHUNK] for at in range(0, len(corners), _CHUNK))
     ]
@@ -182,7 +187,7 @@ def _along(
     relative = power / np.interp(luma, calm.levels, calm.variance)[:, None, None]
     energies = _by_band(relative)
     first = np.maximum(relative.mean(axis=0), _TINY)
-    spreads = [_spread(first, low, high) for low, high in itertools.pairwise(_BANDS)]
+    spreads = [spread_of_power(first, low, high) for low, high in itertools.pairwise(_BANDS)]
     common = _without_shade(np.array([_lower_mode(energies[:, k], spread) for k, spread in enumerate(spreads)]))
     spectrum = _with_bands(np.maximum(relative.mean(axis=0), 0.0), np.maximum(common, 0.0))
     total = float(variance_of(spectrum))
@@ -190,7 +195,7 @@ def _along(
         return np.zeros_like(spectrum), np.zeros_like(calm.levels)
     nearest = np.abs(luma[:, None] - calm.levels).argmin(axis=1)
     reference = energies[:, _REFERENCE].sum(axis=1) / common[_REFERENCE].sum()
-    spread = _spread(first, _BANDS[_REFERENCE.start], _BANDS[_REFERENCE.stop])
+    spread = spread_of_power(first, _BANDS[_REFERENCE.start], _BANDS[_REFERENCE.stop])
     ratios = [
         _lower_mode(reference[nearest == k], spread) if (nearest == k).any() else 1.0 for k in range(len(calm.levels))
     ]
@@ -223,7 +228,7 @@ def calm_patches(luma: npt.NDArray[np.float64], power: npt.NDArray[np.float64], 
         floor: That noise, at each frequency.
     """
     energies = _by_band(power)
-    usable = _graded(power)
+    usable = _undrawn(power)
     groups = [group[usable[group]] for group in groups_by_luma(luma)]
     groups = [group for group in groups if len(group) >= _MIN_PATCHES]
     if not groups:
@@ -231,9 +236,9 @@ def calm_patches(luma: npt.NDArray[np.float64], power: npt.NDArray[np.float64], 
     reference = energies[:, _REFERENCE].sum(axis=1)
     seen = np.concatenate([group[reference[group] <= np.quantile(reference[group], _CALM_SHARE)] for group in groups])
     first = np.maximum(power[seen].mean(axis=0), floor)
-    spreads = np.array([_spread(first, low, high) for low, high in itertools.pairwise(_BANDS)])
+    spreads = np.array([spread_of_power(first, low, high) for low, high in itertools.pairwise(_BANDS)])
     floors = floor * _COUNTS
-    spread = _spread(first, _BANDS[_REFERENCE.start], _BANDS[_REFERENCE.stop])
+    spread = spread_of_power(first, _BANDS[_REFERENCE.start], _BANDS[_REFERENCE.stop])
     levels = np.array([luma[group].mean() for group in groups])
     strength = np.array([_lower_mode(reference[group], spread) for group in groups])
     chosen = usable
@@ -252,8 +257,8 @@ def calm_patches(luma: npt.NDArray[np.float64], power: npt.NDArray[np.float64], 
         share /= max(share.sum(), _TINY)
         white = (relative / np.maximum(common, _TINY)) @ share
         level_spread = float(np.sqrt((share**2 * spreads**2).sum()))
-        agreeing = [group[chosen[group]] for group in groups if chosen[group].sum() >= _MIN_PATCHES]
-        if not agreeing:
+        agreeing = [group[chosen[group]] for group in groups if chosen[group].sum() >= _MIN_AGREEING]
+        if chosen.sum() < _MIN_PATCHES or not agreeing:
             return None
         levels = np.array([luma[group].mean() for group in agreeing])
         strength = np.array([expected[group].mean() * _lower_mode(white[group], level_spread) for group in agreeing])
@@ -272,13 +277,14 @@ def _without_shade(energies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     density = np.maximum(energies, 0) / _COUNTS
     known = density > _FALL * density[_REFERENCE].max()
     known[: _REFERENCE.start] = False
+    known[-1] = False
     if known.sum() > _MIN_POINTS:
         known[_REFERENCE.start] = False
     if known.sum() < 2:
         return energies
     weight = np.sqrt(energies[known])
     slope, height = np.polyfit(_MIDDLES[known], np.log(density[known]), 1, w=weight)
-    line = np.exp(height + min(slope, 0.0) * _MIDDLES)
+    line = np.exp(height + min(slope, 0.0) * _MIDDLES) * _EXCESS
     if slope > 0:
         line[:] = np.average(density[known], weights=_COUNTS[known])
     slow = slice(0, _REFERENCE.start + 1)
@@ -303,7 +309,7 @@ def _by_band(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.stack([counted[:, band].sum(axis=1) for band in inside], axis=1)
 
 
-def _spread(power: npt.NDArray[np.float64], low: float, high: float) -> float:
+def spread_of_power(power: npt.NDArray[np.float64], low: float, high: float) -> float:
     """Return the standard deviation of the power of grain in a band of frequencies of a patch, relative to its mean.
 
     Args:
@@ -351,7 +357,7 @@ def _lower_mode(values: npt.NDArray[np.float64], spread: float) -> float:
     return centre / _mode_of_grain(round(spread, 6))
 
 
-def _graded(power: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def _undrawn(power: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Return which patches are not drawn areas; all, where most are."""
     flat = variance_of(power) < _FLAT_VARIANCE
     return np.ones(len(power), bool) if flat.mean() > 0.5 else np.asarray(~flat)
@@ -407,11 +413,11 @@ def rounding_noise(patches: Patches, dtype: np.dtype) -> npt.NDArray[np.float64]
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _corners(height: int, width: int, patch_px: int) -> npt.NDArray[np.intp]:
-    """Return (count, 2) rows and columns of patches on a grid of half their size, thinned out evenly."""
-    rows, columns = (np.arange(0, side - patch_px + 1, patch_px // 2) for side in (height, width))
+def _corners(height: int, width: int, patch_px: int, most: int) -> npt.NDArray[np.intp]:
+    """Return (count, 2) rows and columns of patches on a grid of a quarter of their size, thinned out evenly."""
+    rows, columns = (np.arange(0, side - patch_px + 1, patch_px // 4) for side in (height, width))
     count = len(rows) * len(columns)
-    chosen = np.linspace(0, count - 1, min(count, _MAX_PATCHES)).round().astype(np.intp)
+    chosen = np.linspace(0, count - 1, min(count, most)).round().astype(np.intp)
     if not count:
         return np.empty((0, 2), np.intp)
     return np.stack([rows[chosen // len(columns)], columns[chosen % len(columns)]], axis=1)

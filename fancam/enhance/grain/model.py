@@ -58,4 +58,5 @@ def _cosine_power(spectrum: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     lag = place[:, None] - place
     blocks = covariance[lag[:, None, :, None], lag[None, :, None, :]]  # (y, x, y', x')
     power = np.einsum("uy,vx,yxzw,uz,vw->uv", cosines, cosines, blocks, cosines, cosines, optimize=True)
-    return np.asarray(power / power.mean())
+    mean = power.mean()
+    return np.asarray(power / mean) if mean > 0 else np.ones_like(power)
