@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.fusion.align import Flow, Plane, coarse_shift, dense_flow, luma_of, warped
-from fancam.enhance.fusion.backproject import sharpened
+from fancam.enhance.fusion.align import Plane, coarse_shift, dense_flow, luma_of, warped
+from fancam.enhance.fusion.gain import Measured, expected_gain_db
+from fancam.enhance.fusion.merge import Aligned, Merge, freshness, noise_between
+from fancam.enhance.fusion.sharpen import LUMA, sharpened
 from fancam.geometry import Box
 from fancam.records import Look, Picture
 from fancam.settings import FuseSettings
@@ -20,6 +22,11 @@ GRID = 2
 MIN_SIDE_PX = 24
 MIN_FIT = 0.4
 """Normalised correlation of the face below which a look shows something else."""
+MIN_AGREEMENT = 0.15
+"""Share of the pixels that must agree for a look to count."""
+MIN_FRESH_SHARE = 0.05
+"""Share of the face that must differ from the frame beside it; below it the frame is a repeated one."""
+THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,53 +59,107 @@ def fuse(reference: Picture, looks: Sequence[Look], settings: FuseSettings, *, f
         looks: The same region in the frames around it, of the same size.
         settings: How many frames at most, and the least gain worth having.
         face: Box of the face in pixels of the reference; it matters most. None means the middle of the picture.
+
+    Returns:
+        The fused picture, or the reference itself with the reason.
     """
-    high, wide = reference.shape[:2]
     offered = len(looks) + 1
     near = sorted(looks, key=lambda look: (abs(look.offset_s), look.offset_s))[: settings.frames - 1]
     if not near:
         return _single(reference, offered, "no neighbouring frames" if settings.frames > 1 else "fusing is off")
-    if min(high, wide) < MIN_SIDE_PX:
+    if min(reference.shape[:2]) < MIN_SIDE_PX:
         return _single(reference, offered, f"the region is smaller than {MIN_SIDE_PX} px")
-    luma = _calm(reference)
-    region = _face_region(face, wide, high)
-    flows: list[tuple[Look, Flow]] = []
-    for side in (-1, 1):
-        shift = (0.0, 0.0)
-        for look in (k for k in near if (k.offset_s < 0) == (side < 0)):
-            other = _calm(look.pixels)
-            shift, fit = coarse_shift(luma, other, region, shift)
+    region = _face_region(face, reference.shape[1], reference.shape[0])
+    with ThreadPoolExecutor(THREADS) as pool:
+        usable, ends = _usable(reference, near, region)
+        if not usable:
+            return _single(reference, offered, ends or "the frames do not agree")
+        aligned = list(_in_turn(pool, lambda u: _aligned(reference, u, region), usable))
+        noise = float(np.median([look.noise for look in aligned]))
+        merge = Merge(reference, GRID, noise)
+        shares = []
+        for seen, weight, share in _in_turn(pool, merge.contribution, aligned):
+            if share >= MIN_AGREEMENT:
+                merge.add(seen, weight)
+                shares.append(share)
+    if not shares:
+        return _single(reference, offered, ends or "the frames do not agree")
+    return _finished(reference, merge, noise, shares, offered, settings, ends)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Usable:
+    """A look that shows the same face."""
+
+    look: Look
+    shift: tuple[float, float]
+    fresh: Plane
+
+
+def _usable(reference: Picture, looks: Sequence[Look], region: tuple[int, int, int, int]) -> tuple[list[_Usable], str]:
+    """Return the looks that show the same face, and why there are no more: from the reference outward on each side.
+
+    What comes after a look that does not fit is not looked at: it is behind a cut, or the face has left.
+    """
+    luma = luma_of(reference)
+    left, top, right, bottom = region
+    found, ends = [], []
+    repeated = 0
+    for before in (True, False):
+        shift, neighbour = (0.0, 0.0), reference
+        for number, look in enumerate(k for k in looks if (k.offset_s < 0) == before):
+            shift, fit = coarse_shift(luma, luma_of(look.pixels), region, shift)
             if fit < MIN_FIT:
+                ends.append(f"{number} frames {'before' if before else 'after'} it show the same face")
                 break
-            flows.append((look, dense_flow(luma, other, shift)))
-    if not flows:
-        return _single(reference, offered, "the frames do not agree")
-    return _merged(reference, flows, offered)
+            fresh = freshness(look.pixels, neighbour)
+            neighbour = look.pixels
+            if float(fresh[top:bottom, left:right].mean()) < MIN_FRESH_SHARE:
+                repeated += 1
+            else:
+                found.append(_Usable(look, shift, fresh))
+    if repeated:
+        ends.append(f"{repeated} of the frames are repeated ones")
+    return sorted(found, key=lambda u: (abs(u.look.offset_s), u.look.offset_s)), "; ".join(ends)
 
 
-def _merged(reference: Picture, flows: list[tuple[Look, Flow]], offered: int) -> Fused:
-    zero = np.zeros((*reference.shape[:2], 2), np.float32)
-    total = warped(reference, zero, GRID)
-    base = cv2.GaussianBlur(total, (0, 0), 4.0)
-    weights = np.ones(total.shape[:2], np.float32)
-    squares = weights.copy()
-    for look, flow in flows:
-        seen = warped(look.pixels, flow, GRID)
-        far = np.sqrt(np.sum((cv2.GaussianBlur(seen, (0, 0), 4.0) - base) ** 2, axis=2))
-        weight = np.exp(-((far / 3.0) ** 2))
-        total += seen * weight[..., None]
-        weights += weight
-        squares += weight * weight
-    sharp = sharpened(total / weights[..., None], GRID, steps=3)
-    pixels = np.clip(np.rint(sharp), 0, 255).astype(np.uint8)
-    evidence = np.asarray(weights * weights / squares, np.float32)
-    gain = float(np.clip(0.6 * np.log2(evidence.mean()), 0, 3))
-    return Fused(pixels, GRID, len(flows) + 1, offered, gain, evidence, None, f"{len(flows) + 1} frames agree")
+def _aligned(reference: Picture, usable: _Usable, region: tuple[int, int, int, int]) -> Aligned:
+    look = usable.look
+    flow = dense_flow(luma_of(reference), luma_of(look.pixels), usable.shift)
+    near = warped(look.pixels, flow, 1)
+    wanted = (warped(usable.fresh, flow, 1) > 0.5) & _mask(region, reference.shape)
+    noise = noise_between(reference.astype(np.float32), near, wanted) if wanted.any() else 0.0
+    return Aligned(look.pixels, flow, usable.fresh, look.offset_s, noise)
 
 
-def _calm(picture: Picture) -> Plane:
-    """Return the luma smoothed against noise: the flow needs no detail of a pixel's size."""
-    return np.asarray(cv2.GaussianBlur(luma_of(picture), (0, 0), 0.8), np.float32)
+def _in_turn(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> Iterator:
+    """Yield the results in the order of the items, with only THREADS of them at once in memory."""
+    for first in range(0, len(items), THREADS):
+        yield from pool.map(function, items[first : first + THREADS])
+
+
+def _finished(
+    reference: Picture, merge: Merge, noise: float, shares: list[float], offered: int, settings: FuseSettings, ends: str
+) -> Fused:
+    mean = merge.mean()
+    evidence = merge.evidence()
+    single = warped(reference, np.zeros((*reference.shape[:2], 2), np.float32), GRID)
+    removed = (single - mean) @ LUMA
+    result = sharpened(mean, GRID, noise)
+    measured = Measured(noise, float(evidence.mean()), float(np.sqrt(np.mean(removed**2))),
+                        float(np.std((mean - result) @ LUMA)), float(np.mean(shares)))  # fmt: skip
+    gain = expected_gain_db(measured)
+    pixels = np.clip(np.rint(result), 0, 255).astype(np.uint8)
+    residual = noise / float(np.sqrt(evidence.mean()))
+    reason = f"{len(shares) + 1} frames agree" + (f"; {ends}" if ends else "")
+    return Fused(pixels, GRID, len(shares) + 1, offered, gain, evidence, residual, reason)
+
+
+def _mask(region: tuple[int, int, int, int], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    left, top, right, bottom = region
+    mask = np.zeros(shape[:2], np.bool_)
+    mask[top:bottom, left:right] = True
+    return mask
 
 
 def _face_region(face: Box | None, wide: int, high: int) -> tuple[int, int, int, int]:

@@ -1,0 +1,150 @@
+"""The merge: every look warped onto the fine grid and weighted, pixel by pixel, by how well it agrees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fancam.enhance.fusion.align import Flow, Plane, luma_of, warped
+from fancam.records import Picture
+
+Colours = npt.NDArray[np.float32]
+"""(h, w, 3) float32 RGB, levels of 255."""
+
+AGREE_BLUR_PX = 1.0
+"""Disagreement is judged on pictures smoothed this much, standard deviation in pixels of the source."""
+TOLERANCE = 4.0
+"""Difference of the smoothed colours, in levels, that still agrees where there is no noise."""
+TOLERANCE_PER_NOISE = 0.8
+LIGHT_BLUR_SHARE = 1 / 8
+"""Light that changes between frames is matched in parts of this share of the longer side."""
+LIGHT_OFFSET = 12.0
+"""Added to both levels before their ratio is taken, so that black stays black."""
+MAX_LIGHT = 1.7
+LIGHT_SPREAD = 0.12
+"""How far the light of a part may be from that of the whole, as a difference of logarithms."""
+COPIED_LEVELS = 0.2
+"""Mean difference of two frames of a clip below which an encoder copied the one from the other."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aligned:
+    """A look and where it lies."""
+
+    pixels: Picture
+    flow: Flow
+    fresh: Plane
+    """(h, w), of the look's own pixels: 1 where it holds something else than its neighbour towards the reference."""
+    offset_s: float
+    noise: float
+    """Difference to the reference in levels, as the noise of one frame."""
+
+
+def freshness(look: Picture, neighbour: Picture) -> Plane:
+    """Return where a look is more than a copy of its neighbour: (h, w), 0 where it is, 1 where it is not.
+
+    Repeated frames and the encoder's skipped blocks measure nothing anew.
+    """
+    far = np.mean(cv2.absdiff(look, neighbour).astype(np.float32), axis=2)
+    return np.asarray(cv2.blur(far, (9, 9)) > COPIED_LEVELS, np.float32)
+
+
+def noise_between(reference: Colours, look: Colours, wanted: npt.NDArray[np.bool_]) -> float:
+    """Return the noise of one frame from the difference of two that are aligned, in levels of luma.
+
+    The median is not moved by what does not agree. A warped look has lost about half the power of its noise to the
+    interpolation, hence the 1.5 where two whole frames would have 2.
+    """
+    signed = cv2.cvtColor(reference, cv2.COLOR_RGB2GRAY)[wanted] - cv2.cvtColor(look, cv2.COLOR_RGB2GRAY)[wanted]
+    return float(1.4826 * np.median(np.abs(signed)) / np.sqrt(1.5))
+
+
+def light_between(reference: Colours, look: Colours) -> tuple[Colours, Plane]:
+    """Return by what a look must be multiplied to have the reference's light, and where that is to be believed.
+
+    Stage lights flicker and change colour. They change the whole smoothly; a part that changed by itself is something
+    else that came into view, and must not be made to agree.
+
+    Returns:
+        (h, w, 3) factors in [1 / MAX_LIGHT, MAX_LIGHT], and (h, w) trust in [0, 1].
+    """
+    high, wide = reference.shape[:2]
+    cell = max(max(high, wide) * LIGHT_BLUR_SHARE / 4, 1.0)
+    size = (max(round(wide / cell), 2), max(round(high / cell), 2))
+    low = [cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (reference, look)]
+    low = [cv2.GaussianBlur(p, (0, 0), 4.0, borderType=cv2.BORDER_REPLICATE) for p in low]
+    ratio = np.log((low[0] + LIGHT_OFFSET) / (low[1] + LIGHT_OFFSET))
+    whole = np.median(ratio.reshape(-1, 3), axis=0)
+    bound = np.log(MAX_LIGHT)
+    off = np.max(np.abs(ratio - whole), axis=2) / LIGHT_SPREAD
+    trust = np.exp(-(np.maximum(off - 1, 0) ** 2)).astype(np.float32)
+    factor = np.exp(np.clip(ratio, -bound, bound)).astype(np.float32)
+    grown = cv2.resize(factor, (wide, high), interpolation=cv2.INTER_LINEAR)
+    return grown, cv2.resize(trust, (wide, high), interpolation=cv2.INTER_LINEAR)
+
+
+class Merge:
+    """The running weighted mean; the order in which looks are added is part of the result."""
+
+    def __init__(self, reference: Picture, grid: int, noise: float) -> None:
+        """Begin with the reference, which every pixel can fall back to.
+
+        Args:
+            reference: The picked frame.
+            grid: Pixels of the result per pixel of the source.
+            noise: Of one frame, in levels.
+        """
+        self._reference = reference.astype(np.float32)
+        self._smooth = cv2.GaussianBlur(self._reference, (0, 0), AGREE_BLUR_PX)
+        self._grid = grid
+        self._tolerance = TOLERANCE + TOLERANCE_PER_NOISE * noise
+        still = np.zeros((*reference.shape[:2], 2), np.float32)
+        self._total = warped(reference, still, grid)
+        self._weights = np.ones(self._total.shape[:2], np.float32)
+        self._squares = self._weights.copy()
+
+    def contribution(self, look: Aligned) -> tuple[Colours, Plane, float]:
+        """Return the look on the fine grid times its weights, the weights, and the share of pixels that agree."""
+        near = warped(look.pixels, look.flow, 1)
+        light, trust = light_between(self._reference, near)
+        near *= light
+        far = np.sum((cv2.GaussianBlur(near, (0, 0), AGREE_BLUR_PX) - self._smooth) ** 2, axis=2)
+        agreed = np.exp(-far / self._tolerance**2) * trust * _inside(look.flow)
+        weight = agreed * warped(look.fresh, look.flow, 1)
+        size = (weight.shape[1] * self._grid, weight.shape[0] * self._grid)
+        fine = np.clip(cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR), 0, 1)
+        seen = warped(look.pixels, look.flow, self._grid)
+        seen *= cv2.resize(light, size, interpolation=cv2.INTER_LINEAR)
+        seen *= fine[..., None]
+        return seen, np.asarray(fine, np.float32), float(agreed.mean())
+
+    def add(self, seen: Colours, weight: Plane) -> None:
+        """Add what ``contribution`` gave."""
+        self._total += seen
+        self._weights += weight
+        self._squares += weight * weight
+
+    def mean(self) -> Colours:
+        """Return the merged picture on the fine grid."""
+        return np.asarray(self._total / self._weights[..., None], np.float32)
+
+    def evidence(self) -> Plane:
+        """Return the effective number of frames per pixel of the fine grid, 1 or more (Kish 1965)."""
+        return np.asarray(np.maximum(self._weights**2 / self._squares, 1), np.float32)
+
+
+def _inside(flow: Flow) -> Plane:
+    """Return 1 where the flow points into the look, 0 where it leaves it."""
+    high, wide = flow.shape[:2]
+    xs = flow[..., 0] + np.arange(wide, dtype=np.float32)[None, :]
+    ys = flow[..., 1] + np.arange(high, dtype=np.float32)[:, None]
+    return np.asarray((xs >= -0.5) & (xs <= wide - 0.5) & (ys >= -0.5) & (ys <= high - 0.5), np.float32)
+
+
+def detail_share(picture: Picture) -> float:
+    """Return the standard deviation of the luma's detail of a pixel's size: how crisp, and how noisy, a frame is."""
+    luma = luma_of(picture)
+    return float(np.std(luma - cv2.GaussianBlur(luma, (0, 0), 1.0)))
