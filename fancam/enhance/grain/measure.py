@@ -47,10 +47,10 @@ _WINDOW = 1.5
 """Standard deviations around a value that count as near it."""
 _CALM_SHARE = 0.25
 """Share of the patches that gives a first idea of the spectrum."""
-_STRONG = 0.1
+_STRONG = 0.02
 """Of the density: bands with more of it tell the strength."""
-_EXCESS = 1.05
-"""What measured grain may have more at low frequencies than follows from the higher ones."""
+_EXCESS = 0.95
+"""Of what follows from the higher frequencies, how much the lower ones may have: texture lifts that line a little."""
 _FALL = 0.01
 """Of the density: less does not say how it goes on."""
 _MIN_POINTS = 3
