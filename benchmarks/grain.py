@@ -12,6 +12,7 @@ The pictures are of other people than those that the estimator was tuned on (``T
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -36,6 +37,8 @@ PATCH_PX = 24
 """Side of the places where grain is judged, in pixels of the source."""
 CALM_LEVELS = 4.0
 """Standard deviation up to which such a place is calm, in the picture without grain, its plane of light taken off."""
+LIGHTNESS = (24.0, 232.0)
+"""Mean luma of such places: beyond it the grain is cut by black or white, and has no known strength."""
 MIN_PLACES = 8
 """Fewer of a brightness say nothing."""
 LEVELS = (0, 32, 64, 96, 128, 160, 192, 224, 256)
@@ -154,17 +157,21 @@ def _bands(part: Plane, scale: int) -> npt.NDArray[np.float64]:
 # --- the ways -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class Job:
     """One grainy picture on its way."""
 
-    engine: Engine
-    grainy: Picture
-    grain: Grain | None
-    part: tuple[slice, slice]
+    def __init__(self, engine: Engine, grainy: Picture, grain: Grain | None, part: tuple[slice, slice]) -> None:
+        self.engine, self.grain = engine, grain
+        self.crop = grainy[part]
+        self.clean = self.crop if grain is None else np.asarray(remove_grain(grainy, grain), np.uint8)[part]
+
+    @functools.cached_property
+    def enlarged(self) -> Samples:
+        """The network's picture of the source without its grain."""
+        return network(self, self.clean)
 
 
-def lanczos(_job: Job, crop: Picture) -> Samples:
+def lanczos(crop: Picture) -> Samples:
     """Return the crop at twice the size."""
     height, width = crop.shape[:2]
     return resample(crop, Box(0, 0, width, height), width * SCALE, height * SCALE)
@@ -177,39 +184,31 @@ def network(job: Job, crop: Picture) -> Samples:
     return resample(made, Box(0, 0, made.shape[1], made.shape[0]), side, side)
 
 
-def _cleaned(job: Job) -> Picture:
-    grain = job.grain
-    return job.grainy if grain is None else np.asarray(remove_grain(job.grainy, grain), np.uint8)
-
-
-def plastic(job: Job, _crop: Picture) -> Samples:
+def plastic(job: Job) -> Samples:
     """Return the network's picture of the source without its grain."""
-    return network(job, _cleaned(job)[job.part])
+    return job.enlarged
 
 
-def resampled_grain(job: Job, crop: Picture) -> Samples:
+def resampled_grain(job: Job) -> Samples:
     """Return that with what was taken out, enlarged by a filter, on top."""
-    clean = _cleaned(job)[job.part]
-    rest = crop.astype(np.float32) - clean
-    size = (crop.shape[1] * SCALE, crop.shape[0] * SCALE)
-    larger = cv2.resize(rest, size, interpolation=cv2.INTER_CUBIC)
-    return np.clip(np.rint(network(job, clean) + larger), 0, 255).astype(np.uint8)
+    rest = job.crop.astype(np.float32) - job.clean
+    larger = cv2.resize(rest, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
+    return np.clip(np.rint(job.enlarged + larger), 0, 255).astype(np.uint8)
 
 
-def kept(job: Job, crop: Picture) -> Samples:
+def kept(job: Job) -> Samples:
     """Return that with the grain made again."""
-    made = plastic(job, crop)
-    return made if job.grain is None else add_grain(made, job.grain, SCALE)
+    return job.enlarged if job.grain is None else add_grain(job.enlarged, job.grain, SCALE)
 
 
-WAYS: dict[str, tuple[Callable[[Job, Picture], Samples], Callable[[Job, Picture], Samples]]] = {
-    "Lanczos": (lanczos, lanczos),
-    "network": (network, network),
-    "network, grain taken out": (plastic, network),
-    "  and enlarged by a filter": (resampled_grain, network),
-    "  and made again (fancam)": (kept, network),
+WAYS: dict[str, tuple[Callable[[Job], Samples], bool]] = {
+    "Lanczos": (lambda job: lanczos(job.crop), False),
+    "network": (lambda job: network(job, job.crop), True),
+    "network, grain taken out": (plastic, True),
+    "  and enlarged by a filter": (resampled_grain, True),
+    "  and made again (fancam)": (kept, True),
 }
-"""What enlarges the picture with grain, and the one without it."""
+"""What enlarges the picture with grain, and whether the network does."""
 
 
 # --- known grain --------------------------------------------------------------------------------------------------
@@ -287,10 +286,12 @@ def _film_table(
         job = Job(engine, grainy, measure_grain(grainy), part)
         found.append("none" if job.grain is None else f"{job.grain.sigma:.1f}")
         shown = []
-        for name, (with_grain, without) in WAYS.items():
-            made = with_grain(job, grainy[part])
-            bare = without(job, _levels(clean)[part])
-            tallies[name].add((made.astype(np.float32) - bare.astype(np.float32)) @ LUMA, places, SCALE, expected)
+        bare = _levels(clean)[part]
+        without = {False: lanczos(bare), True: network(job, bare)}
+        for name, (with_grain, by_network) in WAYS.items():
+            made = with_grain(job)
+            grain = made.astype(np.float32) - without[by_network].astype(np.float32)
+            tallies[name].add(grain @ LUMA, places, SCALE, expected)
             shown.append(made)
         if png is not None:
             _save(png / f"{film}-{number}.png", [np.repeat(np.repeat(grainy[part], 2, 0), 2, 1), *shown])
@@ -325,7 +326,7 @@ def calm_places(clean: Planes) -> Iterator[tuple[int, int, float]]:
     for y in range(0, luma.shape[0] - PATCH_PX + 1, PATCH_PX // 3):
         for x in range(0, luma.shape[1] - PATCH_PX + 1, PATCH_PX // 3):
             part = luma[y : y + PATCH_PX, x : x + PATCH_PX]
-            if _without_plane(part).std() <= CALM_LEVELS and 4 <= part.mean() <= 251:
+            if _without_plane(part).std() <= CALM_LEVELS and LIGHTNESS[0] <= part.mean() <= LIGHTNESS[1]:
                 yield y, x, float(part.mean())
 
 
@@ -351,8 +352,8 @@ def _natural_table(engine: Engine, photos: Path, png: Path | None) -> None:
             places = [(y, x, 128.0) for y in range(8, 65, 8) for x in range(8, 65, 8)]
             target.add(crop.astype(np.float32) @ LUMA, places, 1, lambda _luma: 1.0)
             shown = []
-            for way, (enlarge, _without) in WAYS.items():
-                made = enlarge(job, crop)
+            for way, (enlarge, _by_network) in WAYS.items():
+                made = enlarge(job)
                 tallies[way].add(made.astype(np.float32) @ LUMA, places, SCALE, lambda _luma: 1.0)
                 shown.append(made)
             if png is not None:

@@ -10,15 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.grain.measure import (
-    PATCH_PX,
-    Patches,
-    groups_by_luma,
-    read_patches,
-    rounding_noise,
-    spread_of_power,
-)
+from fancam.enhance.grain.measure import groups_by_luma, spread_of_power
 from fancam.enhance.grain.model import Grain
+from fancam.enhance.grain.patches import MIN_PATCHES, PATCH_PX, Patches, read_patches, rounding_noise
 from fancam.enhance.grain.spectra import LOWEST_FREQUENCY, column_counts, frequencies, smeared, variance_of
 from fancam.enhance.grain.synthesis import Fields, GrainFields
 from fancam.records import Samples
@@ -43,8 +37,6 @@ _CALMEST = 1.27
 _MOST_UNEVEN = 2.0
 """Times the mean share that may be left at one brightness: more is texture that happens to have it."""
 _MAX_PATCHES = 800
-_MIN_PATCHES = 6
-"""Fewer say nothing."""
 _TINY = 1e-9
 
 _BANDS = (2.0, 3.5, 6.0, 9.0, 12.0, 16.5)
@@ -135,7 +127,7 @@ def _kept(
     floor = rounding_noise(patches, pixels.dtype)[:, None, None] / (PATCH_PX * scale) ** 2 * inside
     graded = np.interp(patches.luma, grain.levels, wanted[0]) > 0
     relative = _relative(patches.of(graded), grain, wanted, floor, inside)
-    if len(relative) < _MIN_PATCHES:
+    if len(relative) < MIN_PATCHES:
         return by_frequency, by_level
     luma = patches.luma[graded]
     energy = variance_of(relative[:, 0])
