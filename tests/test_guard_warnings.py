@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fancam.enhance.guard import HEAVY_BLOCKINESS, blockiness, print_warnings
+from fancam.enhance.cleaning import HEAVY_BLOCKINESS, blockiness
+from fancam.enhance.guard import print_warnings
 from fancam.pictures import read_picture
 from fancam.video import decode_frames, scan
 

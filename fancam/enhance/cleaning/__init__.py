@@ -5,15 +5,18 @@ what was measured. ``deblock`` smooths the grid of JPEG and video where one is m
 noise out by a network instead, where ``resolve_denoiser`` finds that one was asked for.
 """
 
+from fancam.enhance.cleaning.compression import HEAVY_BLOCKINESS, blockiness
 from fancam.enhance.cleaning.deblock import deblock
 from fancam.enhance.cleaning.denoise import denoise, is_noisy
 from fancam.enhance.cleaning.learned import Denoised, DenoiserChoice, LearnedDenoiser, resolve_denoiser
 from fancam.enhance.cleaning.noise import measure_noise
 
 __all__ = [
+    "HEAVY_BLOCKINESS",
     "Denoised",
     "DenoiserChoice",
     "LearnedDenoiser",
+    "blockiness",
     "deblock",
     "denoise",
     "is_noisy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fancam.enhance.guard.compression import HEAVY_BLOCKINESS
+from fancam.enhance.cleaning import HEAVY_BLOCKINESS
 
 MIN_FACE_HEIGHT_PX = 64
 """A face lower than this in the source has eyes of about 5 pixels: what is drawn there is mostly invented."""
