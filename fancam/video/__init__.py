@@ -1,14 +1,14 @@
 """Decode: probe, scan and exact decode. The only room that imports av.
 
 ``probe`` tells what a video is, ``scan`` walks over all its frames as luma planes, ``decode_frames`` returns chosen
-frames in true colour, and ``decode_windows`` the frames around them too. Damage, rotation, colour and time are dealt
-with here, once.
+frames in true colour, ``decode_windows`` the frames around them too, and ``sample_frames`` a few from all over it.
+Damage, rotation, colour and time are dealt with here, once.
 """
 
 from fancam.video.codecs import codecs
-from fancam.video.decode import decode_frames
+from fancam.video.decode import decode_frames, sample_frames
 from fancam.video.probe import looks_like_video, probe
 from fancam.video.scan import Scan, scan
 from fancam.video.windows import decode_windows
 
-__all__ = ["Scan", "codecs", "decode_frames", "decode_windows", "looks_like_video", "probe", "scan"]
+__all__ = ["Scan", "codecs", "decode_frames", "decode_windows", "looks_like_video", "probe", "sample_frames", "scan"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -71,6 +71,26 @@ class ExactDecoder:
             return self._picture(self._advance(target))
         except av.error.FFmpegError as error:
             raise explained(error, self.info.path) from error
+
+    def key_frame(self, target: int) -> tuple[int, Picture] | None:
+        """Return a sound key frame near a pts, with its own pts: where a file cannot be sought in, the first one.
+
+        Raises:
+            InputError: The file cannot be read any more.
+        """
+        try:
+            self._restart()
+            with suppress(av.error.FFmpegError):  # then the first key frame has to do
+                self._container.seek(target, stream=self._stream, backward=True)
+                self._sought = True
+            for frame, rejected in self._frames:
+                self._history.append((frame, rejected))
+                if frame.key_frame and rejected is None and frame.pts is not None:
+                    picture = self._picture(frame)
+                    return None if picture is None else (frame.pts, picture)
+        except av.error.FFmpegError as error:
+            raise explained(error, self.info.path) from error
+        return None
 
     # --- moving about ---
 

@@ -36,3 +36,31 @@ def decode_frames(
             pixels = decoder.fetch(target)
             if pixels is not None:
                 yield Frame(pixels=pixels, source=path, pts=target, time_s=info.time_s(target))
+
+
+def sample_frames(path: Path, count: int, *, stream: int | None = None, threads: int | None = None) -> Iterator[Frame]:
+    """Yield some key frames from all over a video, for measuring what kind of video it is.
+
+    Key frames are the least compressed ones, and the first a decoder can reach. There are fewer where several of the
+    evenly spaced times lead to the same key frame; one where the file does not say how long it is.
+
+    Args:
+        path: A video.
+        count: How many at most.
+        stream: Index in the container of the stream to take; the one with the largest picture when None.
+        threads: Decoder threads; one per processor, at most 8, when None.
+
+    Raises:
+        InputError: As from ``probe``.
+    """
+    info = probe(path, stream)
+    start, length = info.start_pts or 0, int((info.duration_s or 0.0) / info.time_base)
+    targets = sorted({start + length * (2 * number + 1) // (2 * count) for number in range(count)})
+    seen: set[int] = set()
+    with ExactDecoder(info, threads) as decoder:
+        for target in targets:
+            found = decoder.key_frame(target)
+            if found is not None and found[0] not in seen:
+                pts, pixels = found
+                seen.add(pts)
+                yield Frame(pixels=pixels, source=path, pts=pts, time_s=info.time_s(pts))
