@@ -15,6 +15,9 @@ from typing import Any
 
 from fancam.errors import InputNotFoundError, InputUnreadableError, UsageError, unknown_choice
 
+Overrides = Mapping[str, Mapping[str, Any]]
+"""Stage to key to value, as from the command line; a value of None means "not given"."""
+
 DETECTORS = ("auto", "centerface", "retinaface-resnet50", "retinaface-mobilenet")
 FRAMINGS = ("face", "bust", "half")
 UPSCALERS = ("realesrgan-x4plus", "realesr-animevideov3", "bicubic", "lanczos")
@@ -26,6 +29,9 @@ COMPILE = ("auto", "on", "off")
 AUTOMATIC = ("auto", "off")
 GRAINS = ("keep", "off")
 DENOISERS = ("auto", "builtin", "scunet", "nafnet", "drunet")
+AUTO = "auto"
+AUTO_PRESETS = ("fancam", "low-light", "scan", "group", "album")
+"""What ``--preset auto`` chooses from."""
 DEFAULT_SCALE = 2.0
 """Of whole pictures, where neither scale, long edge nor size is asked for."""
 
@@ -363,12 +369,12 @@ def preset_names() -> list[str]:
 def load_settings(
     preset: str | None = None,
     config: Path | None = None,
-    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    overrides: Overrides | None = None,
 ) -> Settings:
     """Return the settings: the defaults, then the preset, then the config file, then the overrides.
 
     Args:
-        preset: Name of a file in ``configs/``, without its ending.
+        preset: Name of a file in ``configs/``, without its ending; ``auto`` adds nothing, see ``load_presets``.
         config: A TOML file with the same tables.
         overrides: Stage to key to value, as from the command line; a value of None means "not given".
 
@@ -377,9 +383,9 @@ def load_settings(
         InputNotFoundError: The config file is not there.
     """
     settings = Settings()
-    if preset is not None:
+    if preset is not None and preset != AUTO:
         if preset not in preset_names():
-            raise unknown_choice("preset", preset, preset_names())
+            raise unknown_choice("preset", preset, [AUTO, *preset_names()])
         path = preset_folder() / f"{preset}.toml"
         settings = _merge(settings, _read_toml(path), source=path.name)
     if config is not None:
@@ -391,6 +397,18 @@ def load_settings(
         }  # fmt: skip
         settings = _merge(settings, given, source=None)
     return settings
+
+
+def load_presets(
+    preset: str | None, config: Path | None = None, overrides: Overrides | None = None
+) -> dict[str, Settings]:
+    """Return the settings of every preset that ``auto`` chooses from; empty where another one was asked for.
+
+    Raises:
+        UsageError: See ``load_settings``.
+        InputNotFoundError: See ``load_settings``.
+    """
+    return {name: load_settings(name, config, overrides) for name in AUTO_PRESETS} if preset == AUTO else {}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -71,3 +71,33 @@ def test_settings_are_plain_values_for_the_manifest():
     values = s.Settings().as_dict()
     assert values["card"]["size"] == "kpop"
     assert set(values) == {field.name for field in dataclasses.fields(s.Settings)}
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: s.FuseSettings(fuse="many"), "auto, off or a number"),
+        (lambda: s.FuseSettings(fuse="2.5"), "whole number"),
+        (lambda: s.FuseSettings(fuse="0"), "from 1"),
+        (lambda: s.FuseSettings(fuse="nan"), "whole number"),
+        (lambda: s.CleanSettings(denoise="much"), "a strength"),
+        (lambda: s.CleanSettings(denoise="-1"), "between 0 and 3"),
+        (lambda: s.CleanSettings(descreen="5"), "20 and 600 lpi"),
+        (lambda: s.CleanSettings(descreen="inf"), "20 and 600 lpi"),
+        (lambda: s.CleanSettings(grain="auto"), "a strength"),
+        (lambda: s.CleanSettings(deblock="on"), "valid: auto, off"),
+        (lambda: s.CleanSettings(denoiser="scunett"), "did you mean 'scunet'"),
+    ],
+)
+def test_what_is_neither_a_word_nor_a_number_in_range_is_refused_with_the_rule(make, said):
+    with pytest.raises(UsageError) as caught:
+        make()
+    assert said in str(caught.value)
+
+
+def test_words_and_numbers_become_what_the_stages_count_with():
+    assert s.FuseSettings().frames == s.FuseSettings().auto_frames
+    assert [s.FuseSettings(fuse=text).frames for text in ("off", "1", "31")] == [1, 1, 31]
+    assert [s.CleanSettings(denoise=text).denoise_strength for text in ("auto", "off", "0.5")] == [1.0, 0.0, 0.5]
+    assert [s.CleanSettings(grain=text).grain_strength for text in ("keep", "off", "1.5")] == [1.0, 0.0, 1.5]
+    assert [s.CleanSettings(descreen=text).lpi for text in ("auto", "off", "150")] == [None, None, 150.0]
