@@ -1,12 +1,17 @@
-"""Crops of frames become cards at print size: enlarged by a network, faces restored under guard.
+"""Crops of frames become cards at print size: fused, cleaned, enlarged by a network, faces restored under guard.
 
-A crop is cut out before it is enlarged, goes through the network in batches of overlapping tiles (``Engine``), and is
-resampled once to the exact size. ``Enhancer`` is the whole chain: the enlargement, its colours held to the source's, a
-face prior where one is wanted and the guard allows it. What was invented is said in ``Enhanced.invented``, what was
-done to each face in ``Enhanced.faces``, what went wrong on the way in ``notes``.
+``Enhancer.prepare`` fuses neighbouring frames with a picture (``fusion``), takes out a printer's screen (``descreen``),
+blocks and noise (``cleaning``), and measures the grain that is put back at the end (``grain``). A crop is cut out
+before it is enlarged, goes through the network in batches of overlapping tiles (``Engine``), and is resampled once to
+the exact size. ``Enhancer`` is the whole chain: that enlargement, its colours held to the source's, a face prior where
+one is wanted and the guard allows it. What was invented is said in ``Enhanced.invented`` and mapped in
+``Made.evidence``, what was done to each face stands in ``Enhanced.faces``, what went wrong on the way in ``notes``.
 """
 
+from fancam.enhance.cleaning import measure_noise
+from fancam.enhance.cleaning.learned import DenoiserChoice, resolve_denoiser
 from fancam.enhance.crops import CropRequest
+from fancam.enhance.descreen import find_screens
 from fancam.enhance.device import (
     Compute,
     DeviceInfo,
@@ -16,13 +21,17 @@ from fancam.enhance.device import (
     resolve_device,
 )
 from fancam.enhance.engine import Engine
-from fancam.enhance.enhancer import EnhanceJob, Enhancer, Instruments, Made
+from fancam.enhance.enhancer import Enhancer, Instruments, Made
+from fancam.enhance.evidence import facts as evidence_facts
+from fancam.enhance.job import EnhanceJob
+from fancam.enhance.preparation import Prepared
 from fancam.enhance.prior import RestorerChoice, resolve_restorer
 from fancam.enhance.upscalers import Network, load_upscaler
 
 __all__ = [
     "Compute",
     "CropRequest",
+    "DenoiserChoice",
     "DeviceInfo",
     "Engine",
     "EnhanceJob",
@@ -30,11 +39,16 @@ __all__ = [
     "Instruments",
     "Made",
     "Network",
+    "Prepared",
     "RestorerChoice",
     "choose_compute",
     "cpu_has_fast_bf16",
     "describe_devices",
+    "evidence_facts",
+    "find_screens",
     "load_upscaler",
+    "measure_noise",
+    "resolve_denoiser",
     "resolve_device",
     "resolve_restorer",
 ]

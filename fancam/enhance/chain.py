@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from fancam.enhance.crops import ENOUGH_PIXELS
 from fancam.enhance.engine import Engine
+from fancam.enhance.explained import cleaning_decisions, grain_decisions
 from fancam.enhance.guard import Guard
+from fancam.enhance.job import EnhanceJob
 from fancam.enhance.prior import RestorerChoice
 from fancam.records import Decision, Enhanced, FaceOutcome
 from fancam.settings import Settings
 
 
 def decisions(
-    settings: Settings, engine: Engine, choice: RestorerChoice, guard: Guard, enhanced: Enhanced
+    settings: Settings, engine: Engine, choice: RestorerChoice, guard: Guard, job: EnhanceJob, enhanced: Enhanced
 ) -> tuple[Decision, ...]:
     """Return the steps of the chain in the order they ran.
 
@@ -20,13 +22,16 @@ def decisions(
         engine: What enlarged the picture.
         choice: Which face prior was taken.
         guard: What watched over it.
+        job: The picture and what was asked of it.
         enhanced: What came out.
     """
     return (
+        *cleaning_decisions(job, enhanced),
         _upscale(settings, engine, enhanced),
         *_detail(settings, enhanced),
         _restore(choice, enhanced.faces),
         _guard(settings, guard, enhanced),
+        *grain_decisions(job, enhanced.cleaned),
     )
 
 

@@ -7,16 +7,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.cleaning.ycbcr import levels_per_step
-from fancam.enhance.guard import blockiness as measure_blockiness
+from fancam.enhance.cleaning.compression import blockiness as measure_blockiness
+from fancam.enhance.cleaning.ycbcr import levels_per_step, planes_of
 from fancam.records import Samples
 
-SEAMS_FROM = 1.3
+SEAMS_FROM = 1.4
 """``blockiness`` above which there is a grid to be smoothed."""
 
 _GRID_PX = 8
 _BAND_PX = 2**20
+_PROBE_PX = 1024
 _HIGHEST_SEAM_LEVELS = 12.0
+"""Higher steps are edges of the picture."""
+_SEAM_TIMES = 3.0
+"""A step is a seam up to so many times the mean by which steps between blocks are higher than others."""
+_SHARES = (3 / 8, 2 / 8, 1 / 8)
+"""Of the step, that the pixels beside it, the next, and those after them move: what is left are steps of a quarter and
+an eighth, a slope over six pixels."""
 
 
 def deblock(picture: Samples, blockiness: float | None = None) -> Samples:
@@ -24,7 +31,7 @@ def deblock(picture: Samples, blockiness: float | None = None) -> Samples:
 
     Args:
         picture: (height, width, 3) RGB, 8 or 16 bits.
-        blockiness: As ``fancam.enhance.guard.blockiness`` measures it; None measures it here.
+        blockiness: As ``blockiness`` measures it; None measures it here.
 
     Returns:
         The same shape and type; the same samples where no grid is measured.
@@ -32,22 +39,30 @@ def deblock(picture: Samples, blockiness: float | None = None) -> Samples:
     found = measure_blockiness(picture) if blockiness is None else blockiness
     if found < SEAMS_FROM:
         return picture.copy()
-    across = _smoothed(picture, _phase(picture))
-    turned = across.swapaxes(0, 1)
-    return _smoothed(turned, _phase(turned)).swapaxes(0, 1)
+    across = _smoothed(picture)
+    return _smoothed(across.swapaxes(0, 1)).swapaxes(0, 1)
 
 
-def _phase(picture: Samples) -> int:
-    """Return which of the eight sets of vertical lines is the steepest: the first column of a block."""
-    step = np.abs(np.diff(picture[..., 1].astype(np.float32), axis=1)) / levels_per_step(picture)
+def _seams(picture: Samples) -> tuple[int, float]:
+    """Return the first column of a block, and by how many levels steps between blocks are higher than elsewhere.
+
+    Told from the middle of the picture, without the steps that are edges.
+    """
+    top, left = (max(side - _PROBE_PX, 0) // 2 for side in picture.shape[:2])
+    part = picture[top : top + _PROBE_PX, left : left + _PROBE_PX]
+    luma = planes_of(part)[0]
+    step = np.abs(np.diff(luma, axis=1))
     step[step > _HIGHEST_SEAM_LEVELS] = 0
-    means = [step[:, k::_GRID_PX].mean() for k in range(_GRID_PX)]
-    return (int(np.argmax(means)) + 1) % _GRID_PX
+    means = np.array([step[:, k::_GRID_PX].mean() for k in range(_GRID_PX)])
+    steepest = int(means.argmax())
+    return (left + steepest + 1) % _GRID_PX, float(means[steepest] - np.median(means))
 
 
-def _smoothed(picture: Samples, phase: int) -> Samples:
-    """Return the picture with the steps across the columns ``phase``, ``phase + 8`` … smoothed."""
+def _smoothed(picture: Samples) -> Samples:
+    """Return the picture with the steps smoothed that lie across the first columns of blocks."""
     result = picture.copy()
+    phase, excess = _seams(picture)
+    limit = np.float32(min(_SEAM_TIMES * excess, _HIGHEST_SEAM_LEVELS))
     unit = levels_per_step(picture)
     width = picture.shape[1]
     seams = np.array([x for x in range(phase, width, _GRID_PX) if x >= 4 and x + 4 <= width])
@@ -55,14 +70,13 @@ def _smoothed(picture: Samples, phase: int) -> Samples:
         return result
     band = max(_BAND_PX // width, 1)
     for top in range(0, len(picture), band):
-        rows = picture[top : top + band].astype(np.float32) / unit
+        rows = picture[top : top + band].astype(np.float32) / np.float32(unit)
         left = [rows[:, seams - 1 - k] for k in range(4)]
         right = [rows[:, seams + k] for k in range(4)]
         step = right[0] - left[0]
-        slope = np.maximum(np.abs(left[0] - left[2]), np.abs(right[2] - right[0]))
-        calm = (np.abs(step) < _HIGHEST_SEAM_LEVELS) & (slope < np.abs(step))
-        step[~calm] = 0
-        for k, share in enumerate((3 / 8, 2 / 8, 1 / 8)):
+        around = np.maximum(np.abs(left[0] - left[2]), np.abs(right[2] - right[0]))
+        step[(np.abs(step) > limit) | (around >= np.abs(step))] = 0
+        for k, share in enumerate(_SHARES):
             change = step * np.float32(share)
             _put(result, top, seams - 1 - k, left[k] + change, unit)
             _put(result, top, seams + k, right[k] - change, unit)

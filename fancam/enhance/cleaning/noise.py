@@ -29,6 +29,9 @@ _SAME_SHAPE = 1.5
 _GROWTH_POWER = 0.25
 _BRIGHTER_MARGIN, _DARKER_MARGIN = 1.1, 1.4
 _BLACK_OFFSET = 16.0
+_DOUBT, _NEAR_LEVELS = 1.3, 64.0
+"""Cloth can be as even as noise. Where noise was told at another brightness so near, it is believed to be stronger by no
+more than this times what can be."""
 _SLOPE_LIMIT = 1.3
 
 Floats = npt.NDArray[np.float32]
@@ -76,7 +79,48 @@ def measure_noise(picture: Samples) -> NoiseModel:
         part = np.sqrt((np.minimum(ratio, _BAND_SPREAD * least[:, None]) * weights).sum(axis=1))
         sigma[channel] = _plausible(levels, np.where(even, whole, part), part, trusted)
         spectrum[channel] = shape.reshape(BLOCK_PX, BLOCK_PX)
+    _add_coarse_chroma(sigma, spectrum, even, _coarse_chroma(picture))
     return NoiseModel(levels, sigma, spectrum, _outliers([found[k] for k in np.flatnonzero(even)]))
+
+
+def _add_coarse_chroma(sigma: Floats, spectrum: Floats, even: npt.NDArray[np.bool_], coarse: Floats) -> None:
+    """Raise strength and spectrum of Cb and Cr, in place, to the power that was found at low frequencies."""
+    for channel in (1, 2):
+        usual = float(np.median(sigma[channel][even])) ** 2 if even.any() else 0.0
+        if usual > 0:
+            whole = np.maximum(spectrum[channel], coarse[channel] / usual)
+            whole[0, 0] = max(whole[0, 0], (whole[0, 1] + whole[1, 0]) / 2)
+            spectrum[channel] = whole / whole.mean()
+            sigma[channel] *= np.sqrt(whole.mean())
+
+
+def _coarse_chroma(picture: Samples) -> Floats:
+    """Return (3, 8, 8) power of noise at frequencies too low to be told from the picture at its own size.
+
+    A quarter of the picture's chroma is stored, and coders leave little more of its noise than the mean of each block:
+    what is seen are blotches of 16 pixels. At half the size, coefficient 2k is at the frequency of k here, and the power of
+    one coefficient a quarter. Where the blocks of the smaller picture are not alike, nothing is told.
+    """
+    told = np.zeros((3, BLOCK_PX, BLOCK_PX), np.float32)
+    size, small = 1, picture
+    for orders in (((0, 1), (1, 0), (1, 1)), ((0, 0),)):
+        size *= 2
+        if min(small.shape[:2]) < 4 * BLOCK_PX:
+            break
+        small = _halved(small)
+        found = [blocks for blocks in calm_blocks(small) if _unevenness(blocks) < _EVEN]
+        if not found:
+            break
+        power = np.median([_mean_power(blocks) for blocks in found], axis=0).reshape(3, BLOCK_PX, BLOCK_PX)
+        for y, x in orders:
+            there = power[:, 2 * y, 2 * x] if y + x else (power[:, 0, 2] + power[:, 2, 0]) / 2
+            told[:, y, x] = size**2 * there
+    return told
+
+
+def _halved(picture: Samples) -> Samples:
+    half: Samples = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return half
 
 
 def _white() -> Floats:
@@ -167,18 +211,23 @@ def _plausible(levels: Floats, most: Floats, least: Floats, trusted: npt.NDArray
         levels: (brightnesses,) rising.
         most: Strength with all that varies.
         least: Strength in the band of frequencies where there is least.
-        trusted: Where ``most`` holds; elsewhere the truth is between both.
+        trusted: Where ``most`` holds; elsewhere the truth is between both. Where it holds nowhere, the lowest ``least``
+            is taken for it.
     """
     if not trusted.any():
-        return least
+        trusted = np.arange(len(levels)) == least.argmin()
+        most = least
     known_levels, known = levels[trusted], most[trusted]
     result = most.copy()
-    for k in np.flatnonzero(~trusted):
-        nearest = int(np.abs(known_levels - levels[k]).argmin())
-        growth = ((levels[k] + _BLACK_OFFSET) / (known_levels[nearest] + _BLACK_OFFSET)) ** _GROWTH_POWER
-        margin = _BRIGHTER_MARGIN * growth if growth > 1 else _DARKER_MARGIN
-        limit = margin * known[nearest]
-        result[k] = min(max(least[k], min(most[k], known[nearest])), limit)
+    for k in range(len(levels)):
+        growth = ((levels[k] + _BLACK_OFFSET) / (known_levels + _BLACK_OFFSET)) ** _GROWTH_POWER
+        limits = np.where(growth > 1, _BRIGHTER_MARGIN * growth, _DARKER_MARGIN) * known
+        distance = np.abs(known_levels - levels[k])
+        if trusted[k]:
+            result[k] = min(most[k], _DOUBT * float(limits[distance <= _NEAR_LEVELS].min()))
+        else:
+            nearest = int(distance.argmin())
+            result[k] = min(max(least[k], min(most[k], known[nearest])), limits[nearest])
     return result
 
 

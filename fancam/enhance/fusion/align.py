@@ -15,7 +15,7 @@ Flow = npt.NDArray[np.float32]
 
 COARSE_SIDE_PX = 160
 """The coarse search runs on pictures whose longer side is at most this."""
-FLOW_BLUR_PX = 0.5
+FLOW_BLUR_PX = 0.35
 SEARCH_SHARE = 0.12
 """How far a look may be from where the look before it was, as a share of the longer side."""
 
@@ -98,5 +98,5 @@ def warped(picture: npt.NDArray, flow: Flow, grid: int) -> npt.NDArray[np.float3
     xs = ((np.arange(size[0], dtype=np.float32) + 0.5) / grid - 0.5)[None, :]
     ys = ((np.arange(size[1], dtype=np.float32) + 0.5) / grid - 0.5)[:, None]
     source = np.asarray(picture, np.float32)
-    out = cv2.remap(source, fine[..., 0] + xs, fine[..., 1] + ys, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    out = cv2.remap(source, fine[..., 0] + xs, fine[..., 1] + ys, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(out, np.float32)

@@ -1,0 +1,233 @@
+"""Before a picture is enlarged: its neighbours fused with it, screen, blocks and noise taken out, grain measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fancam.enhance.cleaning import blockiness, deblock, denoise, is_noisy, measure_noise
+from fancam.enhance.cleaning.deblock import SEAMS_FROM
+from fancam.enhance.cleaning.learned import LearnedDenoiser
+from fancam.enhance.crops import CropRequest
+from fancam.enhance.descreen import Screen, descreen, find_screens, lighten_paper
+from fancam.enhance.fusion import Fused, fuse
+from fancam.enhance.grain import Grain, measure_grain, remove_grain
+from fancam.enhance.job import EnhanceJob
+from fancam.records import Box, Cleaned, Face, Fusion, Point, Samples
+
+CONTEXT_PX = 64
+"""Real pixels around what is shown that are cleaned as well, and help to measure; more than any filter reaches."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A picture as it goes into the enlargement."""
+
+    job: EnhanceJob
+    request: CropRequest
+    faces: tuple[Face, ...] = ()
+    """In pixels of ``request``."""
+    fine: CropRequest | None = None
+    """The same picture with more pixels than the camera's, fused of several frames; for the plain filter."""
+    frames: npt.NDArray[np.float32] | None = None
+    """(h, w) for each pixel of ``fine`` how many frames agree on it; None where nothing was fused."""
+    fusion: Fusion = field(default_factory=Fusion)
+    cleaned: Cleaned = field(default_factory=Cleaned)
+    grain: Grain | None = None
+    """What is to be put back when everything else is done."""
+    origin: Point = (0.0, 0.0)
+    """Where the first pixel of ``request`` lies in the frame."""
+    notes: tuple[str, ...] = ()
+
+    def in_frame(self, face: Face) -> Face:
+        """Return a face of ``request`` in pixels of the frame."""
+        return _shifted(face, *self.origin)
+
+
+class Preparation:
+    """Prepares pictures for the enlargement; may be called in a thread beside the network.
+
+    Args:
+        denoiser: A network that takes noise out; None takes the built-in filter.
+    """
+
+    def __init__(self, denoiser: LearnedDenoiser | None = None) -> None:
+        self.denoiser = denoiser
+
+    def __call__(self, job: EnhanceJob) -> Prepared:
+        """Return what is enlarged for a job. Nothing of the job's own pixels is changed.
+
+        Raises:
+            DeviceError: The device of the denoiser has not enough memory for a tile.
+        """
+        if job.looks and job.looks_box is not None and job.fuse.frames > 1:
+            return self._of_frames(job, job.looks_box)
+        why = _no_looks(job)
+        return self._cleaned(Prepared(job, job.request, job.faces, fusion=Fusion(reason=why)))
+
+    # --- several frames ----------------------------------------------------------------------------------------
+
+    def _of_frames(self, job: EnhanceJob, box: Box) -> Prepared:
+        reference = np.asarray(_cut(job.request.pixels, box), np.uint8)  # frames of videos are
+        around = _moved(job.faces[0].box, box) if job.faces else None
+        fused = fuse(reference, job.looks, job.fuse, face=around)
+        about = Fusion(
+            fused.frames_used, fused.frames_offered, fused.expected_gain_db if fused.frames_offered > 1 else None,
+            fused.reason,
+        )  # fmt: skip
+        if fused.frames_used == 1:
+            return self._cleaned(Prepared(job, job.request, job.faces, fusion=about))
+        return self._cleaned_fine(job, box, fused, about)
+
+    def _cleaned_fine(self, job: EnhanceJob, box: Box, fused: Fused, about: Fusion) -> Prepared:
+        """Return a fused picture: what is left of the noise is taken out of the fine one, the other is made of it."""
+        fine, cleaned, grain, notes = self._clean(job, fused.pixels, job.request.pixels)
+        height, width = fused.pixels.shape[0] // fused.grid, fused.pixels.shape[1] // fused.grid
+        pixels = np.asarray(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        moved = _moved(job.request.box, box)
+        request = dataclasses.replace(job.request, pixels=pixels, box=moved)
+        finer = dataclasses.replace(job.request, pixels=fine, box=moved.scaled(fused.grid, fused.grid))
+        return Prepared(
+            job, request, tuple(_moved_face(face, box) for face in job.faces), finer, fused.evidence_frames, about,
+            cleaned, grain, (box.x0, box.y0), notes,
+        )  # fmt: skip
+
+    # --- one picture -------------------------------------------------------------------------------------------
+
+    def _cleaned(self, prepared: Prepared) -> Prepared:
+        """Return a single picture without what the settings take out; the part around what is shown, if it is less."""
+        request = prepared.request
+        box = _with_context(request)
+        part = _cut(request.pixels, box)
+        pixels, cleaned, grain, notes = self._clean(prepared.job, part, part)
+        if pixels is part:
+            return dataclasses.replace(prepared, cleaned=cleaned, grain=grain, notes=notes)
+        return dataclasses.replace(
+            prepared,
+            request=dataclasses.replace(request, pixels=pixels, box=_moved(request.box, box)),
+            faces=tuple(_moved_face(face, box) for face in prepared.faces),
+            cleaned=cleaned, grain=grain, origin=(box.x0, box.y0), notes=notes,
+        )  # fmt: skip
+
+    def _clean(
+        self, job: EnhanceJob, pixels: Samples, source: Samples
+    ) -> tuple[Samples, Cleaned, Grain | None, tuple[str, ...]]:
+        """Return the pixels without screen, paper, blocks and noise; the same array where there was none of it.
+
+        Args:
+            job: Its settings.
+            pixels: To clean.
+            source: What the compression is measured on: the picture as it came.
+        """
+        settings = job.clean
+        single = pixels is source
+        about = Cleaned(blockiness=blockiness(source))
+        if not job.is_video:
+            pixels, screens = self._descreened(job, pixels)
+            about = dataclasses.replace(about, screens=tuple(_screen_values(screen) for screen in screens))
+            if settings.paper == "auto":
+                pixels, paper = lighten_paper(pixels)
+                about = dataclasses.replace(about, paper=paper)
+        # The blocks of fused frames lie elsewhere in each and are averaged out; those of a halftone are gone with it.
+        seams = about.blockiness is not None and about.blockiness >= SEAMS_FROM
+        if settings.deblock == "auto" and single and seams and not about.screens:
+            pixels = deblock(pixels, about.blockiness)
+            about = dataclasses.replace(about, deblocked=True)
+        grain = measure_grain(pixels) if settings.grain_strength > 0 else None
+        if grain is not None:
+            about = dataclasses.replace(about, grain=grain.sigma, grain_strength=settings.grain_strength)
+            return remove_grain(pixels, grain), about, grain, ()
+        pixels, about, notes = self._denoised(job, pixels, about)
+        return pixels, about, None, notes
+
+    def _descreened(self, job: EnhanceJob, pixels: Samples) -> tuple[Samples, Sequence[Screen]]:
+        if job.clean.descreen == "off":
+            return pixels, ()
+        screens = find_screens(pixels, job.source_dpi, job.clean.lpi)
+        return (descreen(pixels, screens), screens) if screens else (pixels, ())
+
+    def _denoised(self, job: EnhanceJob, pixels: Samples, about: Cleaned) -> tuple[Samples, Cleaned, tuple[str, ...]]:
+        noise = measure_noise(pixels)
+        about = dataclasses.replace(about, noise_luma=noise.luma_sigma, noise_chroma=noise.chroma_sigma)
+        strength = job.clean.denoise_strength
+        if strength == 0 or (job.clean.denoise == "auto" and not is_noisy(noise)):
+            return pixels, about, ()
+        if self.denoiser is None:
+            about = dataclasses.replace(about, denoiser="builtin", denoise_strength=strength)
+            return denoise(pixels, noise, strength), about, ()
+        about = dataclasses.replace(
+            about, denoiser=self.denoiser.name, denoiser_sha256=self.denoiser.sha256, denoise_strength=strength
+        )
+        done = self.denoiser.denoise(pixels, noise.luma_sigma * strength, noise)
+        return done.pixels, about, done.notes
+
+
+def _no_looks(job: EnhanceJob) -> str:
+    """Return why a picture is not fused with others."""
+    if not job.is_video:
+        return "a photo has no neighbouring frames"
+    return "asked for" if job.fuse.frames == 1 else "no neighbouring frames"
+
+
+def _with_context(request: CropRequest) -> Box:
+    """Return the whole pixels around what is shown, within the frame."""
+    height, width = request.pixels.shape[:2]
+    box = request.box
+    around = Box(
+        math.floor(box.x0) - CONTEXT_PX, math.floor(box.y0) - CONTEXT_PX,
+        math.ceil(box.x1) + CONTEXT_PX, math.ceil(box.y1) + CONTEXT_PX,
+    )  # fmt: skip
+    inside = around.clipped(width, height)
+    return inside if inside.area > 0 else Box(0, 0, width, height)
+
+
+def _cut(pixels: Samples, box: Box) -> Samples:
+    return pixels[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)]
+
+
+def _moved(box: Box, to: Box) -> Box:
+    """Return a box of the frame in pixels of a part of it."""
+    return Box(box.x0 - to.x0, box.y0 - to.y0, box.x1 - to.x0, box.y1 - to.y0)
+
+
+def _moved_face(face: Face, to: Box) -> Face:
+    return _shifted(face, -to.x0, -to.y0)
+
+
+def _shifted(face: Face, x: float, y: float) -> Face:
+    points = tuple((px + x, py + y) for px, py in face.landmarks)
+    assert len(points) == 5
+    box = face.box
+    return dataclasses.replace(face, box=Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y), landmarks=points)
+
+
+def _screen_values(screen: Screen) -> dict[str, object]:
+    return {
+        "ink": screen.ink,
+        "lpi": None if screen.lpi is None else round(screen.lpi, 2),
+        "angle_deg": round(screen.angle_deg, 2),
+        "period_px": round(screen.period_px, 3),
+    }
+
+
+def finer_by(fine: Samples, plain: Samples, pixels: Samples, share: float) -> Samples:
+    """Return a print with the plain filter's part of it taken from the finer picture.
+
+    A print is ``share`` of the network's picture and the rest of the plain filter's: what the plain filter makes of the
+    finer picture takes the place of what it made of the other.
+
+    Args:
+        fine: (H, W, 3) the finer picture by the plain filter, at print size.
+        plain: (H, W, 3) the other by the plain filter, at print size.
+        pixels: (H, W, 3) the print.
+        share: Of the network's picture in it, in [0, 1].
+    """
+    difference = (fine.astype(np.float32) - plain.astype(np.float32)) * np.float32(1 - share)
+    highest = np.iinfo(pixels.dtype).max
+    return np.rint(np.clip(pixels + difference, 0, highest)).astype(pixels.dtype)

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from fancam.enhance import preparation
+from fancam.enhance.crops import CropRequest, cut_region, resample_region
+from fancam.enhance.fusion import Fused
+from fancam.enhance.job import EnhanceJob
+from fancam.enhance.preparation import Preparation, finer_by
+from fancam.records import Box, Face, Look
+from fancam.settings import CleanSettings, FuseSettings
+
+SIDE = 240
+NOTHING = CleanSettings(denoise="off", deblock="off", descreen="off")
+FACE = Face(Box(90, 80, 150, 160), ((105, 110), (135, 110), (120, 125), (108, 140), (132, 140)), 0.9)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    return np.ascontiguousarray(skimage.data.astronaut()[0:SIDE, 100 : 100 + SIDE])
+
+
+def noisy(picture: np.ndarray, sigma: float = 12, seed: int = 1) -> np.ndarray:
+    return np.clip(picture + np.random.default_rng(seed).normal(0, sigma, picture.shape), 0, 255).astype(np.uint8)
+
+
+def job_of(pixels: np.ndarray, box: Box | None = None, **more) -> EnhanceJob:
+    height, width = pixels.shape[:2]
+    return EnhanceJob("it", CropRequest(pixels, box or Box(0, 0, width, height), 480, 480), (FACE,), **more)
+
+
+def fused_of(pixels: np.ndarray, used: int = 9) -> Fused:
+    height, width = pixels.shape[:2]
+    return Fused(
+        pixels=pixels, grid=2, frames_used=used, frames_offered=15, expected_gain_db=1.5,
+        evidence_frames=np.full((height, width), 5, np.float32), residual_noise=1.0, reason="they agree",
+    )  # fmt: skip
+
+
+def test_a_picture_that_needs_nothing_goes_on_as_it_is(portrait):
+    job = job_of(portrait)
+    prepared = Preparation()(dataclasses.replace(job, clean=NOTHING))
+    assert prepared.request is job.request
+    assert prepared.faces == (FACE,)
+    assert prepared.fine is None
+    assert prepared.grain is None
+    assert not prepared.cleaned.touched
+    assert prepared.fusion.frames_used == 1
+    assert prepared.fusion.reason
+
+
+def test_noise_is_taken_out_around_what_is_shown_and_the_face_found_again_in_the_frame(portrait):
+    frame = noisy(portrait)
+    before = frame.copy()
+    box = Box(80.5, 70.25, 160.5, 170.25)
+    job = job_of(frame, box)
+    prepared = Preparation()(job)
+    np.testing.assert_array_equal(frame, before)
+    assert prepared.cleaned.denoiser == "builtin"
+    assert prepared.cleaned.noise_luma == pytest.approx(12 * 0.67, rel=0.4)
+    (face,) = prepared.faces
+    assert face != FACE
+    assert prepared.in_frame(face) == FACE
+    shown = resample_region(prepared.request, cut_region(prepared.request), "lanczos").astype(float)
+    truth = resample_region(dataclasses.replace(job.request, pixels=portrait), cut_region(
+        dataclasses.replace(job.request, pixels=portrait)), "lanczos").astype(float)  # fmt: skip
+    raw = resample_region(job.request, cut_region(job.request), "lanczos").astype(float)
+    assert np.square(shown - truth).mean() < 0.5 * np.square(raw - truth).mean()  # also: it lies where it lay
+
+
+def test_the_strength_follows_the_settings(portrait):
+    frame = noisy(portrait)
+    for denoise, strength in (("off", 0), ("auto", 1), ("0.4", 0.4)):
+        cleaned = Preparation()(job_of(frame, clean=CleanSettings(denoise=denoise))).cleaned
+        assert cleaned.denoise_strength == strength
+        assert (cleaned.denoiser is None) == (strength == 0)
+        assert cleaned.noise_luma > 3
+
+
+def test_a_frame_of_a_video_is_searched_for_no_halftone(portrait, monkeypatch):
+    monkeypatch.setattr(preparation, "find_screens", lambda *_: pytest.fail("it was searched"))
+    Preparation()(job_of(portrait, is_video=True))
+
+
+def test_grain_is_measured_taken_out_and_handed_on():
+    frame = noisy(skimage.data.astronaut(), 10)
+    prepared = Preparation()(job_of(frame, clean=CleanSettings(grain="0.5", descreen="off")))
+    assert prepared.grain is not None
+    assert prepared.cleaned.grain == prepared.grain.sigma
+    assert prepared.cleaned.grain_strength == 0.5
+    assert prepared.cleaned.denoiser is None  # the grain was what there was of noise
+    rough = [np.abs(np.diff(pixels.astype(float), axis=1)).mean() for pixels in (prepared.request.pixels, frame)]
+    assert rough[0] < 0.6 * rough[1]
+
+
+# --- several frames -----------------------------------------------------------------------------------------------
+
+
+def looks_of(pixels: np.ndarray, count: int = 4) -> tuple[Look, ...]:
+    return tuple(Look(pixels, number, number / 30) for number in range(count))
+
+
+def test_a_fused_picture_lies_where_its_reference_lay(portrait, monkeypatch):
+    region, box = Box(40, 30, 200, 210), Box(60.5, 50.5, 180.5, 170.5)
+    seen = {}
+
+    def fuse(reference, looks, settings, *, face=None):
+        seen.update(reference=reference, face=face, frames=settings.frames)
+        return fused_of(cv2.resize(reference, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+
+    monkeypatch.setattr(preparation, "fuse", fuse)
+    job = job_of(portrait, box, looks=looks_of(portrait[30:210, 40:200]), looks_box=region, is_video=True)
+    prepared = Preparation()(dataclasses.replace(job, clean=NOTHING, fuse=FuseSettings(fuse="9")))
+    np.testing.assert_array_equal(seen["reference"], portrait[30:210, 40:200])
+    assert seen["face"] == Box(50, 50, 110, 130)
+    assert seen["frames"] == 9
+    assert prepared.fusion.frames_used == 9
+    assert prepared.fusion.expected_gain_db == 1.5
+    assert prepared.in_frame(prepared.faces[0]) == FACE
+    plain = resample_region(job.request, cut_region(job.request), "lanczos").astype(float)
+    for request in (prepared.request, prepared.fine):
+        made = resample_region(request, cut_region(request), "lanczos").astype(float)
+        assert np.abs(made - plain).mean() < 2  # half a pixel aside would be 5 and more
+    assert prepared.frames.shape == prepared.fine.pixels.shape[:2]
+
+
+def test_where_nothing_is_fused_the_frame_itself_goes_on_and_says_why(portrait, monkeypatch):
+    def fuse(reference, looks, settings, *, face=None):
+        return dataclasses.replace(fused_of(reference, used=1), grid=1, expected_gain_db=0.05, reason="too little")
+
+    monkeypatch.setattr(preparation, "fuse", fuse)
+    job = job_of(portrait, looks=looks_of(portrait), looks_box=Box(0, 0, SIDE, SIDE), is_video=True)
+    prepared = Preparation()(dataclasses.replace(job, clean=NOTHING))
+    assert prepared.request is job.request
+    assert prepared.fine is None
+    assert prepared.fusion.reason == "too little"
+    assert prepared.fusion.expected_gain_db == 0.05
+
+
+@pytest.mark.parametrize("settings", [FuseSettings(fuse="off"), FuseSettings(fuse="1")])
+def test_fusing_can_be_turned_off(portrait, monkeypatch, settings):
+    monkeypatch.setattr(preparation, "fuse", lambda *_, **__: pytest.fail("it was fused"))
+    job = job_of(portrait, looks=looks_of(portrait), looks_box=Box(0, 0, SIDE, SIDE), is_video=True)
+    prepared = Preparation()(dataclasses.replace(job, clean=NOTHING, fuse=settings))
+    assert prepared.fusion.reason == "asked for"
+
+
+# --- the finer picture in the print -------------------------------------------------------------------------------
+
+
+def test_the_plain_share_of_a_print_comes_from_the_finer_picture():
+    rng = np.random.default_rng(3)
+    fine, plain, network = (rng.integers(60, 190, (20, 20, 3)).astype(np.uint8) for _ in range(3))
+    mixed = np.rint(0.6 * network.astype(float) + 0.4 * plain).astype(np.uint8)
+    expected = 0.6 * network.astype(float) + 0.4 * fine
+    assert np.abs(finer_by(fine, plain, mixed, 0.6) - expected).max() <= 1
+    np.testing.assert_array_equal(finer_by(fine, plain, plain, 0.0), fine)
+    np.testing.assert_array_equal(finer_by(fine, plain, network, 1.0), network)
+
+
+def test_the_finer_picture_never_wraps_around_at_black_and_white():
+    white, black = (np.full((4, 4, 3), level, np.uint8) for level in (255, 0))
+    np.testing.assert_array_equal(finer_by(white, black, white, 0.0), white)
+    np.testing.assert_array_equal(finer_by(black, white, black, 0.0), black)
