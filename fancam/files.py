@@ -106,3 +106,8 @@ def _remembering(pieces: Iterable[bytes], foreign: list[OSError]) -> Iterator[by
     except OSError as error:
         foreign.append(error)
         raise
+
+
+def seed_of(name: str) -> int:
+    """Return a number for a name, the same on every machine: 32 bits of its SHA-256."""
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:4], "big")

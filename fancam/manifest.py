@@ -8,6 +8,7 @@ from typing import Any
 from fancam.records import (
     Box,
     CardGeometry,
+    Cleaned,
     Crop,
     Enhanced,
     Face,
@@ -21,7 +22,7 @@ from fancam.records import (
 
 Json = dict[str, Any]
 
-_NOT_OF_THE_FILE = {"enhance", "chain", "compare", "warnings"}
+_NOT_OF_THE_FILE = {"enhance", "chain", "compare", "provenance", "warnings"}
 """What is recorded of a card and is not about its file: it stands beside it in the manifest."""
 
 
@@ -40,6 +41,7 @@ def pick_row(pick: Pick, input_index: int, card: Mapping[str, Any] | None) -> Js
     row["scale"] = card["enhance"]["scale"] if card else None
     row["chain"] = card["chain"] if card else None
     row["compare"] = card.get("compare") if card else None
+    row["provenance"] = card.get("provenance") if card else None
     row["warnings"] = [*row["warnings"], *(card["warnings"] if card else [])]
     row["card"] = {key: value for key, value in card.items() if key not in _NOT_OF_THE_FILE} if card else None
     return row
@@ -111,10 +113,30 @@ def enhance_values(enhanced: Enhanced) -> Json:
         "invented": enhanced.invented,
         "delta_e": _rounded(enhanced.delta_e),
         "restorer": enhanced.restorer,
-        "fused_frames": 1,
+        "fused_frames": enhanced.fusion.frames_used,
+        "frames_offered": enhanced.fusion.frames_offered,
+        "expected_gain_db": _rounded(enhanced.fusion.expected_gain_db),
+        "fusion": enhanced.fusion.reason,
+        "cleaned": _cleaned_values(enhanced.cleaned),
         "identity": _rounded(min(measured)) if measured else None,
         "faces": [_outcome_values(face) for face in enhanced.faces],
         "notes": list(enhanced.notes),
+    }
+
+
+def _cleaned_values(cleaned: Cleaned) -> Json:
+    return {
+        "noise_luma": _rounded(cleaned.noise_luma),
+        "noise_chroma": _rounded(cleaned.noise_chroma),
+        "denoiser": cleaned.denoiser,
+        "denoiser_sha256": cleaned.denoiser_sha256,
+        "denoise_strength": cleaned.denoise_strength,
+        "blockiness": _rounded(cleaned.blockiness),
+        "deblocked": cleaned.deblocked,
+        "screens": [dict(screen) for screen in cleaned.screens],
+        "paper": cleaned.paper,
+        "grain": _rounded(cleaned.grain),
+        "grain_strength": cleaned.grain_strength,
     }
 
 

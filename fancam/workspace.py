@@ -113,6 +113,10 @@ class Workspace:
         """Return where the comparison strip of a picture or card goes."""
         return self.folder / "compare" / f"{stem}.png"
 
+    def provenance_path(self, stem: str) -> Path:
+        """Return where the map of what was measured and what was invented goes."""
+        return self.folder / "provenance" / f"{stem}.png"
+
     def relative(self, path: Path) -> str:
         """Return the path as the manifest names it: relative to the folder, with forward slashes."""
         return path.relative_to(self.folder).as_posix()

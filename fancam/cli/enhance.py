@@ -14,7 +14,7 @@ from rich.table import Table
 from fancam import pipeline
 from fancam.cli import options, report
 from fancam.cli.edge import edge, print_json
-from fancam.settings import Settings, load_settings
+from fancam.settings import Overrides, Settings, load_presets, load_settings
 
 _DEFAULTS = Settings()
 
@@ -46,12 +46,19 @@ def enhance(
     ] = None,
     preset: options.PresetOpt = None,
     config: options.ConfigOpt = None,
+    descreen: options.DescreenOpt = None,
+    paper: options.PaperOpt = None,
+    deblock: options.DeblockOpt = None,
+    denoise: options.DenoiseOpt = None,
+    denoiser: options.DenoiserOpt = None,
+    grain: options.GrainOpt = None,
     upscaler: options.UpscalerOpt = None,
     detail: options.DetailOpt = None,
     restore: options.RestoreOpt = None,
     strength: options.StrengthOpt = None,
     guard: options.GuardOpt = None,
     compare: options.CompareOpt = False,
+    provenance: options.ProvenanceOpt = False,
     explain: options.ExplainOpt = False,
     precision: options.PrecisionOpt = None,
     device: options.DevicesOpt = None,
@@ -67,20 +74,27 @@ def enhance(
     Run the same command again to go on after a stop.
     """
     with edge("enhance", as_json=as_json, verbose=verbose):
-        settings = load_settings(preset, config, {
+        overrides: Overrides = {
+            "clean": {"descreen": descreen, "paper": paper, "deblock": deblock, "denoise": denoise,
+                      "denoiser": denoiser, "grain": grain},
             "enhance": {"upscaler": upscaler, "detail": detail, "device": device, "precision": precision},
             "restore": {"restore": restore, "strength": strength},
             "guard": {"guard": guard},
             "photo": {"scale": scale, "long_edge_px": options.pixels(long_edge, "--long-edge"), "size": size,
                       "dpi": dpi, "format": picture_format, "quality": quality},
-        })  # fmt: skip
+        }  # fmt: skip
+        settings = load_settings(preset, config, overrides)
+        by_preset = load_presets(preset, config, overrides)
         paths = _expanded(inputs)
         store = options.open_store(models_dir)
         if dry_run:
             _show_plan(pipeline.plan_enhance(paths, settings), as_json=as_json)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
-            result = pipeline.enhance(paths, out, settings, store, progress=progress, compare=compare)
+            result = pipeline.enhance(
+                paths, out, settings, store, progress=progress, compare=compare, provenance=provenance,
+                by_preset=by_preset,
+            )  # fmt: skip
         chains = {row["path"]: row["chain"] for row in result.document["pictures"]} if explain else {}
         report.tell(result, lambda document: _show_result(document, out), chains, quiet=quiet, as_json=as_json)
 

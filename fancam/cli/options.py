@@ -11,7 +11,7 @@ import typer
 
 from fancam.errors import UsageError
 from fancam.models import ModelStore
-from fancam.settings import PRECISIONS, RESTORERS, UPSCALERS, Settings
+from fancam.settings import DENOISERS, PRECISIONS, RESTORERS, UPSCALERS, Settings, preset_names
 
 _DEFAULTS = Settings()
 
@@ -20,7 +20,11 @@ InputsArg = Annotated[
 ]
 OutOpt = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Output folder.", show_default=False)]
 PresetOpt = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Settings for a kind of material: fancam, close-up, wide-stage.")
+    str | None,
+    typer.Option(
+        metavar="auto|NAME",
+        help=f"Settings for a kind of material: {', '.join(preset_names())}; auto measures what each input is.",
+    ),
 ]
 ConfigOpt = Annotated[
     Path | None, typer.Option(metavar="FILE.toml", help="Settings file, laid over the preset.", show_default=False)
@@ -54,6 +58,41 @@ StrengthOpt = Annotated[
 ]
 GuardOpt = Annotated[
     str | None, typer.Option(metavar="on|off", help="Hold colour and identity. [default: on]", show_default=False)
+]
+FuseOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|off|N", help="Neighbouring frames to fuse. [default: auto, where it gains]", show_default=False
+    ),
+]
+DescreenOpt = Annotated[
+    str | None,
+    typer.Option(metavar="auto|off|LPI", help="Take a printer's halftone out. [default: auto]", show_default=False),
+]
+PaperOpt = Annotated[
+    str | None,
+    typer.Option(metavar="auto|off", help="Lighten paper and show-through. [default: off]", show_default=False),
+]
+DeblockOpt = Annotated[
+    str | None, typer.Option(metavar="auto|off", help="Smooth block edges. [default: auto]", show_default=False)
+]
+DenoiseOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|off|STRENGTH", help="Times the measured noise. [default: auto, 1 where it pays]",
+        show_default=False,
+    ),
+]  # fmt: skip
+DenoiserOpt = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE", help=f"{', '.join(DENOISERS)}, or a weight file. [default: auto]"),
+]
+GrainOpt = Annotated[
+    str | None,
+    typer.Option(metavar="keep|off|STRENGTH", help="Put the source's grain back. [default: off]", show_default=False),
+]
+ProvenanceOpt = Annotated[
+    bool, typer.Option("--provenance", help="Write a map of what was measured and what was invented.")
 ]
 CompareOpt = Annotated[bool, typer.Option("--compare", help="Write compare.html and a strip per picture.")]
 ExplainOpt = Annotated[bool, typer.Option("--explain", help="Say which chain was chosen, and why.")]

@@ -13,7 +13,7 @@ from fancam import pipeline, printing
 from fancam.cli import options, report
 from fancam.cli.edge import edge, print_json
 from fancam.errors import UsageError
-from fancam.settings import DETECTORS, FRAMINGS, Settings, load_settings
+from fancam.settings import DETECTORS, FRAMINGS, Overrides, Settings, load_presets, load_settings
 
 _DEFAULTS = Settings()
 
@@ -53,12 +53,20 @@ def run(
     all_faces: Annotated[
         bool | None, typer.Option("--all-faces", help="Cards of a photo's bystanders too.", show_default=False)
     ] = None,
+    fuse: options.FuseOpt = None,
+    descreen: options.DescreenOpt = None,
+    paper: options.PaperOpt = None,
+    deblock: options.DeblockOpt = None,
+    denoise: options.DenoiseOpt = None,
+    denoiser: options.DenoiserOpt = None,
+    grain: options.GrainOpt = None,
     upscaler: options.UpscalerOpt = None,
     detail: options.DetailOpt = None,
     restore: options.RestoreOpt = None,
     strength: options.StrengthOpt = None,
     guard: options.GuardOpt = None,
     compare: options.CompareOpt = False,
+    provenance: options.ProvenanceOpt = False,
     explain: options.ExplainOpt = False,
     detector: Annotated[str | None, typer.Option(metavar="NAME", help=f"{', '.join(DETECTORS)}.")] = None,
     precision: options.PrecisionOpt = None,
@@ -75,22 +83,30 @@ def run(
     Writes DIR/cards/*, DIR/contact.jpg and DIR/manifest.json. Run the same command again to go on after a stop.
     """
     with edge("run", as_json=as_json, verbose=verbose):
-        settings = load_settings(preset, config, {
+        overrides: Overrides = {
             "faces": {"detector": detector},
             "pick": {"top": top, "min_gap_s": min_gap, "all_faces": all_faces},
             "crop": {"framing": framing, "min_ppi": min_ppi},
+            "fuse": {"fuse": fuse},
+            "clean": {"descreen": descreen, "paper": paper, "deblock": deblock, "denoise": denoise,
+                      "denoiser": denoiser, "grain": grain},
             "enhance": {"upscaler": upscaler, "detail": detail, "device": device, "precision": precision},
             "restore": {"restore": restore, "strength": strength},
             "guard": {"guard": guard},
             "card": {"size": size, "bleed_mm": _millimetres(bleed, "--bleed"), "dpi": dpi,
                      "long_edge_px": options.pixels(long_edge, "--long-edge"), "format": card_format},
-        })  # fmt: skip
+        }  # fmt: skip
+        settings = load_settings(preset, config, overrides)
+        by_preset = load_presets(preset, config, overrides)
         if dry_run:
             _show_plan(pipeline.plan(inputs, settings, stream=stream), as_json=as_json)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             store = options.open_store(models_dir)
-            result = pipeline.run(inputs, out, settings, store, stream=stream, progress=progress, compare=compare)
+            result = pipeline.run(
+                inputs, out, settings, store, stream=stream, progress=progress, compare=compare,
+                provenance=provenance, by_preset=by_preset,
+            )  # fmt: skip
         chains = {row["id"]: row["chain"] for row in result.document["picks"]} if explain else {}
         report.tell(result, lambda document: _show_result(document, out), chains, quiet=quiet, as_json=as_json)
 

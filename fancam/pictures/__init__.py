@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fancam.pictures.colour import adobe_rgb_profile, matrix_profile, profile_description, srgb_profile
 from fancam.pictures.draw import Canvas, fitted, text_width
+from fancam.pictures.ifd import was_photographed
 from fancam.pictures.metadata import PictureMetadata, read_metadata, xmp_packet
 from fancam.pictures.opening import MAX_PIXELS, looks_like_picture, picture_suffixes
 from fancam.pictures.read import read_picture, read_still, srgb_view
@@ -30,6 +31,7 @@ __all__ = [
     "srgb_view",
     "still_format",
     "text_width",
+    "was_photographed",
     "writable_suffixes",
     "write_picture",
     "write_still",

@@ -22,6 +22,7 @@ EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 282, 283, 296
 IMAGE_DESCRIPTION, SOFTWARE, PROCESSING_SOFTWARE = 270, 305, 11
 MAKER_NOTE = 0x927C
+EXPOSURE_TIME, F_NUMBER = 0x829A, 0x829D
 IPTC_TAG = 33723
 
 # Tags of the first directory that tell how the pixels lie in this one file, not what they show (TIFF 6.0, its
@@ -154,6 +155,12 @@ def read_fields(file: BinaryIO) -> Fields | None:
 def parse_exif(data: bytes) -> Fields | None:
     """Read EXIF as a picture carries it, with or without its ``Exif`` mark; None where it is damaged."""
     return read_fields(io.BytesIO(data.removeprefix(b"Exif\0\0")))
+
+
+def was_photographed(exif: bytes | None) -> bool:
+    """Whether a picture's EXIF tells of a lens and a shutter: cameras write that, scanners do not."""
+    fields = parse_exif(exif) if exif else None
+    return fields is not None and bool({EXPOSURE_TIME, F_NUMBER} & fields.exif.keys())
 
 
 def _directory(file: BinaryIO, order: str, start: int, size: int, big: bool) -> Directory:

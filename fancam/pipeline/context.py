@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from fancam import faces, pictures
-from fancam.enhance import Enhancer, Instruments, RestorerChoice, resolve_device, resolve_restorer
+from fancam.enhance import (
+    DenoiserChoice,
+    Enhancer,
+    Instruments,
+    RestorerChoice,
+    resolve_denoiser,
+    resolve_device,
+    resolve_restorer,
+)
 from fancam.files import sha256_of_file
 from fancam.models import ModelStore
 from fancam.pipeline.stopwatch import Stopwatch
-from fancam.records import Face, Progress, StillPicture, no_progress
+from fancam.records import Decision, Face, Progress, StillPicture, no_progress
 from fancam.settings import FaceSettings, Settings
 from fancam.workspace import Workspace
 
@@ -31,6 +42,8 @@ class Context:
         stream: Video stream to use; None takes the best.
         progress: Told of every step.
         keep_stages: Whether the enlargement before the face prior is kept, for comparisons.
+        keep_evidence: Whether a map of what was measured and what was invented is made.
+        by_preset: The settings of every preset that is chosen from for each input; empty where none is to be chosen.
     """
 
     def __init__(
@@ -42,6 +55,8 @@ class Context:
         stream: int | None = None,
         progress: Progress = no_progress,
         keep_stages: bool = False,
+        keep_evidence: bool = False,
+        by_preset: Mapping[str, Settings] | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -49,12 +64,36 @@ class Context:
         self.stream = stream
         self.progress = progress
         self.keep_stages = keep_stages
+        self.keep_evidence = keep_evidence
+        self.by_preset = by_preset or {}
+        self.preset: Decision | None = None
         self.watch = Stopwatch()
+
+    def with_preset(self, preset: Decision | None) -> Context:
+        """Return the context with the settings of a preset; it shares the enhancer, whose settings no preset changes.
+
+        Args:
+            preset: From ``presets.choose``; None returns this context.
+        """
+        if preset is None:
+            return self
+        _ = self.enhancer  # made here, so that all contexts have the same
+        other = copy.copy(self)
+        other.preset = preset
+        other.settings = self.by_preset[preset.choice]
+        for detector in ("frame_detector", "probe_detector", "photo_detector"):
+            other.__dict__.pop(detector, None)
+        return other
 
     @cached_property
     def prior(self) -> RestorerChoice:
         """Which face prior is used, and why."""
         return resolve_restorer(self.settings.restore, self.store)
+
+    @cached_property
+    def denoiser(self) -> DenoiserChoice:
+        """Which network takes noise out, if any, and why."""
+        return resolve_denoiser(self.settings.clean, self.store)
 
     def weights(self) -> list[str]:
         """Return the hashes of the weights that a result depends on."""
@@ -64,6 +103,7 @@ class Context:
             faces.DEFAULT_DETECTOR if detector == "auto" else detector,
             str(self.prior.file or self.prior.name),
             str(self.guarding and faces.missing_embedder(self.store) is None),
+            self.denoiser.source or "builtin",
         ]
         known = {entry.name for entry in self.store.entries()}
         return [
@@ -71,10 +111,14 @@ class Context:
             for name in names
         ]
 
+    def all_settings(self) -> dict[str, Any]:
+        """Return the settings that a result depends on, as plain values: those of the presets as well."""
+        return {"": self.settings.as_dict()} | {name: one.as_dict() for name, one in self.by_preset.items()}
+
     def notes(self) -> list[str]:
         """Return what the whole job goes without: the weights of a face prior, a measure of identity."""
         missing = faces.missing_embedder(self.store) if self.guarding else None
-        return [note for note in (self.prior.note, missing) if note]
+        return [note for note in (self.prior.note, self.denoiser.note, missing) if note]
 
     @property
     def guarding(self) -> bool:
@@ -111,7 +155,12 @@ class Context:
     def faces_in(self, still: StillPicture) -> tuple[Face, ...]:
         """Return the faces of a photo from left to right; none where no setting asks for them."""
         settings = self.settings
-        if not self.guarding and settings.restore.restore == "none" and settings.photo.size is None:
+        if (
+            not self.by_preset
+            and not self.guarding
+            and settings.restore.restore == "none"
+            and settings.photo.size is None
+        ):
             return ()
         found = self.photo_detector.detect([pictures.srgb_view(still)])[0]
         return tuple(sorted(found, key=lambda face: face.box.centre))
@@ -121,7 +170,10 @@ class Context:
     @cached_property
     def enhancer(self) -> Enhancer:
         """Enlarges, restores and guards; loading it says what is missing before the long work begins."""
-        return Enhancer(self.settings, self.store, self._instruments(), keep_stages=self.keep_stages)
+        return Enhancer(
+            self.settings, self.store, self._instruments(),
+            keep_stages=self.keep_stages, keep_evidence=self.keep_evidence,
+        )  # fmt: skip
 
     def _instruments(self) -> Instruments:
         device = str(resolve_device(self.settings.enhance.device))

@@ -13,7 +13,7 @@ from fancam.pipeline.context import Context
 from fancam.pipeline.photos import PhotoMaker
 from fancam.pipeline.result import RunResult, exit_code, failure_values
 from fancam.pipeline.sources import Source, find_pictures
-from fancam.pipeline.stages import stages_are_whole, write_comparisons
+from fancam.pipeline.stages import extras_are_whole, write_comparisons
 from fancam.pipeline.workers import Workers
 from fancam.workspace import sha256_of_values
 
@@ -81,16 +81,17 @@ class EnhanceRun:
                 yield source
 
     def _is_whole(self, done: Json) -> bool:
-        """Whether the result, and the stages where a comparison is wanted, are still as they were written."""
-        folder = self.context.workspace.folder
+        """Whether the result, and what is wanted beside it, are still as they were written."""
+        context = self.context
+        folder, row = context.workspace.folder, done["row"]["picture"]
         path = folder / done["path"]
-        if self.context.keep_stages and not stages_are_whole(folder, done["row"]["picture"]):
+        if not extras_are_whole(folder, row, stages=context.keep_stages, provenance=context.keep_evidence):
             return False
         return path.is_file() and sha256_of_file(path) == done["sha256"]
 
     def _key(self, source: Source) -> str:
         """Return the hash of all that the result depends on, weights and version included."""
-        settings = self.context.settings.as_dict()
+        settings = self.context.all_settings()
         return sha256_of_values([__version__, settings, source.stem, self._hashes[source], self.context.weights()])
 
     def _refuse_overwriting(self, sources: Sequence[Source]) -> None:

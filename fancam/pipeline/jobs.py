@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fancam.models import ModelStore
@@ -17,7 +17,8 @@ from fancam.workspace import Workspace
 
 def run(
     inputs: Sequence[Path], out: Path, settings: Settings, store: ModelStore, *,
-    stream: int | None = None, progress: Progress = no_progress, compare: bool = False,
+    stream: int | None = None, progress: Progress = no_progress, compare: bool = False, provenance: bool = False,
+    by_preset: Mapping[str, Settings] | None = None,
 ) -> RunResult:  # fmt: skip
     """Make the cards of videos and photos.
 
@@ -29,17 +30,23 @@ def run(
         stream: Video stream to use; None takes the best.
         progress: Told of every step.
         compare: Whether a page with before and after is written.
+        provenance: Whether a map of what was measured and what was invented is written for each.
+        by_preset: The settings of the presets of which one is chosen for each input; None takes ``settings`` for all.
 
     Raises:
         FancamError: See ``Run``.
     """
-    context = Context(settings, store, Workspace(out), stream=stream, progress=progress, keep_stages=compare)
+    context = Context(
+        settings, store, Workspace(out), stream=stream, progress=progress, keep_stages=compare,
+        keep_evidence=provenance, by_preset=by_preset,
+    )  # fmt: skip
     return Run(context)(inputs)
 
 
 def enhance(
     inputs: Sequence[Path], out: Path, settings: Settings, store: ModelStore, *,
-    progress: Progress = no_progress, compare: bool = False,
+    progress: Progress = no_progress, compare: bool = False, provenance: bool = False,
+    by_preset: Mapping[str, Settings] | None = None,
 ) -> RunResult:  # fmt: skip
     """Enhance whole pictures; on several devices (``cuda:0,cuda:1``) with a process on each.
 
@@ -50,9 +57,14 @@ def enhance(
         store: Where the weights are.
         progress: Told of every step.
         compare: Whether a page with before and after is written.
+        provenance: Whether a map of what was measured and what was invented is written for each.
+        by_preset: The settings of the presets of which one is chosen for each input; None takes ``settings`` for all.
 
     Raises:
         FancamError: See ``EnhanceRun``.
     """
-    context = Context(settings, store, Workspace(out), progress=progress, keep_stages=compare)
+    context = Context(
+        settings, store, Workspace(out), progress=progress, keep_stages=compare, keep_evidence=provenance,
+        by_preset=by_preset,
+    )  # fmt: skip
     return EnhanceRun(context)(inputs)

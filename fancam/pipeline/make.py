@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fancam import __version__, manifest, pictures, printing, video
-from fancam.enhance import CropRequest, EnhanceJob, Made
+from fancam.enhance import CropRequest, EnhanceJob, Made, Prepared
 from fancam.errors import FancamError, NotMediaError
-from fancam.files import sha256_of_file
+from fancam.files import seed_of, sha256_of_file
 from fancam.pipeline.context import Context
 from fancam.pipeline.overlap import WriteBehind, read_ahead
 from fancam.pipeline.sources import Source
-from fancam.pipeline.stages import keep_stages, stages_are_whole
-from fancam.records import CardGeometry, Frame, Pick, Progress
+from fancam.pipeline.stages import extras_are_whole, keep_provenance, keep_stages
+from fancam.records import Box, CardGeometry, Decision, Frame, Look, Pick, Progress
 
 Json = dict[str, Any]
 
@@ -36,14 +36,6 @@ class CardMaker:
         self.settings = context.settings
         self.workspace = context.workspace
         self.geometry = geometry
-
-    def prepare(self) -> None:
-        """Load the networks, so that a missing model or device is said before the long work begins.
-
-        Raises:
-            FancamError: See ``Enhancer``.
-        """
-        _ = self.context.enhancer
 
     def __call__(
         self, source: Source, picks: Sequence[Pick], key: str, done: Json
@@ -86,9 +78,9 @@ class CardMaker:
         return cards, errors
 
     def _is_whole(self, card: Json) -> bool:
-        """Whether the card, and its stages where a comparison is wanted, are still as they were written."""
+        """Whether the card, and what is wanted beside it, are still as they were written."""
         folder = self.workspace.folder
-        if self.context.keep_stages and not stages_are_whole(folder, card):
+        if not extras_are_whole(folder, card, stages=self.context.keep_stages, provenance=self.context.keep_evidence):
             return False
         path = folder / card["path"]
         return path.is_file() and sha256_of_file(path) == card["sha256"]
@@ -117,15 +109,18 @@ class CardMaker:
     ) -> Iterator[tuple[Pick, Json | FancamError]]:
         """Yield each pick with what was written and recorded for it, or with what went wrong."""
         writer = WriteBehind[tuple[Pick, Json]](_CARDS_BEHIND)
-        frames = read_ahead(self._frames_of(source, picks), _FRAMES_AHEAD)
-        width_px, height_px = self.geometry.width_px, self.geometry.height_px
+        prepared = read_ahead(self._prepared(source, picks), _FRAMES_AHEAD)
+        failed: list[tuple[Pick, FancamError]] = []
 
-        def job(pick: Pick, frame: Frame) -> EnhanceJob:
-            request = CropRequest(frame.pixels, pick.crop.box, width_px, height_px)
-            return EnhanceJob(pick, request, (pick.face,), pick.crop.effective_ppi)
+        def sound() -> Iterator[Prepared]:
+            for pick, one in prepared:
+                if isinstance(one, FancamError):
+                    failed.append((pick, one))
+                else:
+                    yield one
 
         try:
-            results = self.context.enhancer((job(pick, frame) for pick, frame in frames), show)
+            results = self.context.enhancer(sound(), show)
             for done, made in self.context.watch.iterated("enhance", results):
                 pick = done.key
                 if isinstance(made, FancamError):
@@ -133,22 +128,49 @@ class CardMaker:
                 else:
                     yield from writer.add(self._writing(source, pick, key, made))
             yield from writer.finish()
+            yield from failed
         finally:
             writer.close()
-            frames.close()
+            prepared.close()
 
-    def _frames_of(self, source: Source, picks: Sequence[Pick]) -> Iterator[tuple[Pick, Frame]]:
+    def _prepared(self, source: Source, picks: Sequence[Pick]) -> Iterator[tuple[Pick, Prepared | FancamError]]:
+        """Yield each pick with its picture as it goes into the network; runs in a thread beside it."""
+        prepare = self.context.enhancer.prepare
+        for pick, frame, looks, box in self._pictures_of(source, picks):
+            request = CropRequest(frame.pixels, pick.crop.box, self.geometry.width_px, self.geometry.height_px)
+            job = EnhanceJob(
+                pick, request, (pick.face,), pick.crop.effective_ppi,
+                looks=looks, looks_box=box, is_video=source.is_video, seed=seed_of(pick.id),
+                fuse=self.settings.fuse, clean=self.settings.clean,
+            )  # fmt: skip
+            try:
+                with self.context.watch("prepare"):
+                    made = prepare(job)
+            except FancamError as error:
+                yield pick, error
+            else:
+                yield pick, made
+
+    def _pictures_of(
+        self, source: Source, picks: Sequence[Pick]
+    ) -> Iterator[tuple[Pick, Frame, tuple[Look, ...], Box | None]]:
+        """Yield each pick with its frame, and with the looks around it and where they lie."""
         if not source.is_video:
             frame = pictures.read_picture(source.path)
-            yield from ((pick, frame) for pick in picks)
+            yield from ((pick, frame, (), None) for pick in picks)
             return
         by_pts: dict[int, list[Pick]] = {}
         for pick in picks:
             assert pick.pts is not None
             by_pts.setdefault(pick.pts, []).append(pick)
-        for frame in video.decode_frames(source.path, sorted(by_pts), stream=self.context.stream):
-            assert frame.pts is not None
-            yield from ((pick, frame) for pick in by_pts[frame.pts])
+        info = video.probe(source.path, self.context.stream)
+        regions = {pts: [_looks_box(pick, info.width, info.height) for pick in by_pts[pts]] for pts in sorted(by_pts)}
+        windows = video.decode_windows(source.path, regions, self.settings.fuse.frames, stream=self.context.stream)
+        for window in windows:
+            pts = window.frame.pts
+            assert pts is not None
+            for pick, looks, box in zip(by_pts[pts], window.looks, regions[pts], strict=True):
+                yield pick, window.frame, looks, box
 
     def _writing(self, source: Source, pick: Pick, key: str, made: Made) -> Callable[[], tuple[Pick, Json]]:
         def write() -> tuple[Pick, Json]:
@@ -172,7 +194,7 @@ class CardMaker:
             "height_px": file.height_px,
             "dpi": round(file.dpi, 3),
             "enhance": manifest.enhance_values(made.enhanced),
-            "chain": [dataclasses.asdict(decision) for decision in made.decisions],
+            "chain": [dataclasses.asdict(decision) for decision in self._chain(made)],
             "warnings": list(made.warnings),
         }
         if self.context.keep_stages:
@@ -180,4 +202,24 @@ class CardMaker:
                 self.workspace, pick.id, pick.crop.box, made,
                 faces=(pick.face,), effective_ppi=pick.crop.effective_ppi,
             )  # fmt: skip
+        if self.context.keep_evidence:
+            row["provenance"] = keep_provenance(self.workspace, pick.id, pick.crop.box, made, faces=(pick.face,))
         return row
+
+    def _chain(self, made: Made) -> list[Decision]:
+        preset = self.context.preset
+        return [*([preset] if preset else []), *made.decisions]
+
+
+_MARGIN_SHARE = 0.08
+"""Around a crop, in parts of its width: what moves into it between the frames comes from there."""
+
+
+def _looks_box(pick: Pick, width: int, height: int) -> Box:
+    """Return the whole pixels that are fused for a pick: its crop and some more, within the frame."""
+    box = pick.crop.box
+    margin = _MARGIN_SHARE * box.width
+    return Box(
+        max(math.floor(box.x0 - margin), 0), max(math.floor(box.y0 - margin), 0),
+        min(math.ceil(box.x1 + margin), width), min(math.ceil(box.y1 + margin), height),
+    )  # fmt: skip

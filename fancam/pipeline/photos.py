@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from fancam import __version__, manifest, pictures, printing
-from fancam.enhance import CropRequest, EnhanceJob, Made
+from fancam.enhance import CropRequest, EnhanceJob, Made, Prepared
 from fancam.errors import FancamError, OutputError, PictureTooLargeError
+from fancam.files import seed_of
 from fancam.pipeline.context import Context
 from fancam.pipeline.overlap import WriteBehind, read_ahead
+from fancam.pipeline.presets import choose, measure_still
 from fancam.pipeline.sources import Source, output_ending
-from fancam.pipeline.stages import keep_stages
+from fancam.pipeline.stages import keep_provenance, keep_stages
 from fancam.pipeline.target import Target, target
-from fancam.records import Face, Samples, StillPicture
+from fancam.records import Decision, Face, Picture, Samples, StillPicture
 
 Json = dict[str, Any]
 Outcome = tuple[Source, Json | FancamError]
@@ -30,13 +32,22 @@ _LARGE_SAMPLES = 3 * 48_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class Loaded:
     """A picture that is read, and what is to become of it."""
 
     source: Source
     still: StillPicture
     faces: tuple[Face, ...]
     target: Target
+    preset: Decision | None
+    """The preset that was chosen for it; None where none was to be chosen."""
+    measured: Json
+    """What it was chosen by."""
+
+    @property
+    def dpi(self) -> float | None:
+        """What the picture says of itself; None where it says nothing."""
+        return None if self.still.dpi is None else self.still.dpi[0]
 
 
 class PhotoMaker:
@@ -75,16 +86,15 @@ class PhotoMaker:
         prepared = read_ahead(map(self._prepare, sources), _READ_AHEAD)
         failed: list[Outcome] = []
 
-        def jobs() -> Iterator[EnhanceJob]:
+        def sound() -> Iterator[Prepared]:
             for source, one in prepared:
                 if isinstance(one, FancamError):
                     failed.append((source, one))
                 else:
-                    request = CropRequest(one.still.colour, one.target.box, one.target.width_px, one.target.height_px)
-                    yield EnhanceJob(one, request, one.faces, one.target.effective_ppi)
+                    yield one
 
         try:
-            results = enhancer(jobs(), self.context.progress)
+            results = enhancer(sound(), self.context.progress)
             for job, made in self.context.watch.iterated("enhance", results):
                 if isinstance(made, FancamError):
                     yield job.key.source, made
@@ -101,14 +111,33 @@ class PhotoMaker:
     # --- reading -----------------------------------------------------------------------------------------------
 
     def _prepare(self, source: Source) -> tuple[Source, Prepared | FancamError]:
+        """Read a picture, look for faces, clean it; runs in a thread beside the network."""
         try:
             with self.context.watch("read"):
                 still = pictures.read_still(source.path)
             with self.context.watch("faces"):
                 found = self.context.faces_in(still)
-            return source, Prepared(source, still, found, self._target(still, found))
+            preset, measured = self._chosen(still, found)
+            one = Loaded(source, still, found, self._target(still, found), preset, measured)
+            with self.context.watch("prepare"):
+                return source, self.context.enhancer.prepare(self._job(one))
         except FancamError as error:
             return source, error
+
+    def _chosen(self, still: StillPicture, found: tuple[Face, ...]) -> tuple[Decision | None, Json]:
+        if not self.context.by_preset:
+            return None, {}
+        with self.context.watch("measure"):
+            measured = measure_still(still, found)
+        return choose(measured), measured.as_values()
+
+    def _job(self, one: Loaded) -> EnhanceJob:
+        settings = self.context.settings if one.preset is None else self.context.by_preset[one.preset.choice]
+        request = CropRequest(one.still.colour, one.target.box, one.target.width_px, one.target.height_px)
+        return EnhanceJob(
+            one, request, one.faces, one.target.effective_ppi,
+            source_dpi=one.dpi, seed=seed_of(one.source.stem), clean=settings.clean,
+        )  # fmt: skip
 
     def _target(self, still: StillPicture, found: tuple[Face, ...]) -> Target:
         dpi = None if still.dpi is None else still.dpi[0]
@@ -123,7 +152,7 @@ class PhotoMaker:
 
     # --- writing -----------------------------------------------------------------------------------------------
 
-    def _writing(self, one: Prepared, made: Made) -> Callable[[], Outcome]:
+    def _writing(self, one: Loaded, made: Made) -> Callable[[], Outcome]:
         def write() -> Outcome:
             try:
                 with self.context.watch("write"):
@@ -138,7 +167,7 @@ class PhotoMaker:
 
         return write
 
-    def _write(self, one: Prepared, made: Made) -> Json:
+    def _write(self, one: Loaded, made: Made) -> Json:
         workspace = self.context.workspace
         path = self.output_path(one.source)
         result = dataclasses.replace(one.still, colour=made.enhanced.pixels, alpha=_alpha(one))
@@ -151,19 +180,30 @@ class PhotoMaker:
             "sha256": written.sha256,
             **one.target.as_values(),
             "enhance": manifest.enhance_values(made.enhanced),
-            "chain": [dataclasses.asdict(decision) for decision in made.decisions],
+            "chain": [dataclasses.asdict(decision) for decision in _chain(one, made)],
             "warnings": [*_cut_warning(one.target), *made.warnings, *written.warnings],
         }
+
+        def view(pixels: Samples) -> Picture:
+            return pictures.srgb_view(dataclasses.replace(result, colour=pixels))
+
         if self.context.keep_stages:
             row["compare"] = keep_stages(
                 workspace, one.source.stem, one.target.box, made,
-                faces=one.faces, effective_ppi=one.target.effective_ppi,
-                view=lambda pixels: pictures.srgb_view(dataclasses.replace(result, colour=pixels)),
+                faces=one.faces, effective_ppi=one.target.effective_ppi, view=view,
             )  # fmt: skip
+        if self.context.keep_evidence:
+            row["provenance"] = keep_provenance(
+                workspace, one.source.stem, one.target.box, made, faces=one.faces, view=view
+            )
         return {"input": _input_values(one), "picture": row}
 
 
-def _alpha(one: Prepared) -> Samples | None:
+def _chain(one: Loaded, made: Made) -> list[Decision]:
+    return [*([one.preset] if one.preset else []), *made.decisions]
+
+
+def _alpha(one: Loaded) -> Samples | None:
     if one.still.alpha is None:
         return None
     aim = one.target
@@ -174,14 +214,16 @@ def _cut_warning(aim: Target) -> list[str]:
     return [f"{aim.cut_share:.0%} of the picture was cut off to fill the paper"] if aim.cut_share > 0.005 else []
 
 
-def _input_values(one: Prepared) -> Json:
+def _input_values(one: Loaded) -> Json:
+    chosen = {} if one.preset is None else {"preset": dataclasses.asdict(one.preset), "measured": one.measured}
     return {
         "kind": "photo", "width": one.still.width, "height": one.still.height, "rotation_deg": 0,
         "duration_s": None, "faces_found": len(one.faces), "warnings": list(one.still.warnings),
+        **chosen,
     }  # fmt: skip
 
 
-def _about(one: Prepared, made: Made) -> pictures.PictureMetadata:
+def _about(one: Loaded, made: Made) -> pictures.PictureMetadata:
     """Return the provenance that goes into the file."""
     enhanced = made.enhanced
     invented = " with invented detail" if enhanced.invented else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from fancam.files import sha256_of_file
 from fancam.pipeline.context import Context
 from fancam.pipeline.find import Finder
 from fancam.pipeline.make import CardMaker
+from fancam.pipeline.presets import preset_of
 from fancam.pipeline.result import RunResult, exit_code, failure_values
 from fancam.pipeline.sources import Source, find_sources
 from fancam.pipeline.stages import write_comparisons
-from fancam.records import CardGeometry
+from fancam.records import CardGeometry, Decision
 from fancam.workspace import sha256_of_values
 
 Json = dict[str, Any]
@@ -33,8 +35,6 @@ class Run:
         self.workspace = context.workspace
         self.settings = context.settings
         self.geometry: CardGeometry = printing.card_geometry(context.settings.card)
-        self.find = Finder(context, self.geometry)
-        self.make = CardMaker(context, self.geometry)
 
     def __call__(self, inputs: Sequence[Path]) -> RunResult:
         """Make the cards of all inputs, the contact sheet and the manifest.
@@ -72,21 +72,33 @@ class Run:
         key = self._key(source, sha256)
         done = self.workspace.recorded(key)
         if "picks" not in done:
-            self.make.prepare()
-            found_row, found = self.find(source)
-            row = {"path": str(source.path), "sha256": sha256, **found_row}
+            _ = self.context.enhancer  # a missing model or device is said before the long work begins
+            chosen = self._chosen(source)
+            found_row, found = Finder(self._context(chosen), self.geometry)(source)
+            row = {"path": str(source.path), "sha256": sha256, **found_row, **chosen}
             done["picks"] = {"input": row, "picks": [manifest.pick_values(pick) for pick in found]}
             if found:
                 self.workspace.record(key, "picks", done["picks"])
         row = done["picks"]["input"]
         picks = [manifest.pick_from_values(values, self.geometry) for values in done["picks"]["picks"]]
-        cards, errors = self.make(source, picks, key, done)
+        cards, errors = CardMaker(self._context(row), self.geometry)(source, picks, key, done)
         return row, [manifest.pick_row(pick, index, cards.get(pick.id)) for pick in picks], errors
+
+    def _chosen(self, source: Source) -> Json:
+        """Return the row's part on the preset that was chosen for an input; empty where none is to be chosen."""
+        if not self.context.by_preset:
+            return {}
+        with self.context.watch("measure"):
+            preset, measured = preset_of(self.context, source)
+        return {"preset": dataclasses.asdict(preset), "measured": measured.as_values()}
+
+    def _context(self, row: Json) -> Context:
+        return self.context.with_preset(Decision(**row["preset"]) if "preset" in row else None)
 
     def _key(self, source: Source, sha256: str) -> str:
         """Return the hash of all that the result for one input depends on, weights and versions included."""
-        settings, stream = self.settings.as_dict(), self.context.stream
-        return sha256_of_values([__version__, settings, stream, source.stem, sha256, self.context.weights()])
+        settings = [self.context.all_settings(), self.context.stream]
+        return sha256_of_values([__version__, *settings, source.stem, sha256, self.context.weights()])
 
     def _finish(
         self, rows: Sequence[Json], picks: Sequence[Json], errors: Sequence[tuple[FancamError, str]]

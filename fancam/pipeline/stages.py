@@ -1,4 +1,4 @@
-"""Keeps what a result looked like before the network and before the face prior, and makes the comparison of it."""
+"""What is kept beside a result: how it looked at earlier stages, and the map of what was measured in it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fancam import pictures
-from fancam.comparing import Comparison, Stage, facts_of, write_page, write_strip
-from fancam.enhance import Made
+from fancam.comparing import Comparison, Stage, facts_of, write_page, write_provenance, write_strip
+from fancam.enhance import Made, evidence_facts
 from fancam.records import Box, Face, Picture, Samples
 from fancam.workspace import Workspace
 
@@ -73,10 +75,41 @@ def _in_print(face: Box, box: Box, width_px: int, height_px: int) -> Box:
     return moved.scaled(width_px / box.width, height_px / box.height).clipped(width_px, height_px)
 
 
-def stages_are_whole(folder: Path, row: Mapping[str, Any]) -> bool:
-    """Whether the stages of a finished result are still there."""
-    kept = row.get("compare")
-    return kept is not None and all((folder / stage["path"]).is_file() for stage in kept["stages"])
+def keep_provenance(
+    workspace: Workspace, name: str, box: Box, made: Made, *,
+    faces: Sequence[Face], view: Callable[[Samples], Picture] | None = None,
+) -> Json:  # fmt: skip
+    """Write the map of what was measured and what was invented in one result.
+
+    Args:
+        workspace: The output folder.
+        name: Of the picture or card.
+        box: The part of the source that the result shows.
+        made: The result, with its evidence.
+        faces: In pixels of the source; the first is what a viewer looks at.
+        view: Turns samples in the source's colour space into 8-bit sRGB; None where they are that.
+
+    Returns:
+        The figures and the path, as JSON values.
+    """
+    assert made.evidence is not None, "evidence was not kept"
+    pixels = made.enhanced.pixels
+    height_px, width_px = pixels.shape[:2]
+    face = _in_print(faces[0].box, box, width_px, height_px) if faces else None
+    figures = evidence_facts(made.evidence, face)
+    path = workspace.provenance_path(name)
+    workspace.make_parent(path)
+    shown = np.asarray(pixels, np.uint8) if view is None else view(pixels)
+    write_provenance(made.evidence, shown, path, title=name, face=face, sentence=figures["sentence"])
+    return {"path": workspace.relative(path), **figures}
+
+
+def extras_are_whole(folder: Path, row: Mapping[str, Any], *, stages: bool, provenance: bool) -> bool:
+    """Whether what is wanted beside a finished result is still there: its stages, its map."""
+    kept, found = row.get("compare"), row.get("provenance")
+    if stages and not (kept and all((folder / stage["path"]).is_file() for stage in kept["stages"])):
+        return False
+    return not provenance or (found is not None and (folder / found["path"]).is_file())
 
 
 def write_comparisons(workspace: Workspace, rows: Sequence[Mapping[str, Any]], title: str) -> list[str]:

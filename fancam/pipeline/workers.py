@@ -10,7 +10,7 @@ import dataclasses
 import multiprocessing
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -36,6 +36,8 @@ class _Task:
     cache_dir: Path | None
     folder: Path
     keep_stages: bool
+    keep_evidence: bool
+    by_preset: Mapping[str, Settings]
 
 
 @dataclass(slots=True, eq=False)
@@ -107,8 +109,9 @@ class Workers:
             context.settings, enhance=dataclasses.replace(context.settings.enhance, device=device)
         )
         task = _Task(
-            settings, context.store.models_dir, context.store.cache_dir, context.workspace.folder, context.keep_stages
-        )
+            settings, context.store.models_dir, context.store.cache_dir, context.workspace.folder, context.keep_stages,
+            context.keep_evidence, context.by_preset,
+        )  # fmt: skip
         # Spawned: a forked process cannot use CUDA once the parent has.
         spawn = multiprocessing.get_context("spawn")
         ours, theirs = spawn.Pipe()
@@ -183,7 +186,10 @@ def _work(task: _Task, pipe: Connection) -> None:
     error: FancamError | None = None
     try:
         store = ModelStore(models_dir=task.models_dir, cache_dir=task.cache_dir)
-        context = Context(task.settings, store, Workspace(task.folder), keep_stages=task.keep_stages)
+        context = Context(
+            task.settings, store, Workspace(task.folder),
+            keep_stages=task.keep_stages, keep_evidence=task.keep_evidence, by_preset=task.by_preset,
+        )  # fmt: skip
         for source, outcome in PhotoMaker(context)(wanted()):
             with sending:
                 pipe.send((_DONE, source, outcome))
