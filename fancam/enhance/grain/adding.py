@@ -243,7 +243,7 @@ def _grained(
             for i in range(len(grain)) for j in range(len(grain))
         )  # fmt: skip
         room = np.minimum(samples, top - samples) / (np.float32(_HEADROOM) * step)
-        limit = 1.0 + 0 * np.minimum(room / np.sqrt(np.maximum(variance, np.float32(1e-6))), 1)
+        limit = np.minimum(room / np.sqrt(np.maximum(variance, np.float32(1e-6))), 1)
         changed = np.clip(np.rint(samples + added * limit * step), 0, top).astype(pixels.dtype)
         if pixels.ndim == 2:
             result[:] = changed
