@@ -145,7 +145,7 @@ def _finished(
     evidence = merge.evidence()
     single = warped(reference, np.zeros((*reference.shape[:2], 2), np.float32), GRID)
     removed = (single - mean) @ LUMA
-    result = sharpened(mean, GRID, noise)
+    result = sharpened(mean, GRID, noise, evidence / (len(shares) + 1))
     measured = Measured(noise, float(evidence.mean()), float(np.sqrt(np.mean(removed**2))),
                         float(np.std((mean - result) @ LUMA)), float(np.mean(shares)))  # fmt: skip
     gain = expected_gain_db(measured)

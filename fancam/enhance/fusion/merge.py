@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.fusion.align import Flow, Plane, luma_of, warped
+from fancam.enhance.fusion.align import Flow, Plane, warped
 from fancam.records import Picture
 
 Colours = npt.NDArray[np.float32]
@@ -142,9 +142,3 @@ def _inside(flow: Flow) -> Plane:
     xs = flow[..., 0] + np.arange(wide, dtype=np.float32)[None, :]
     ys = flow[..., 1] + np.arange(high, dtype=np.float32)[:, None]
     return np.asarray((xs >= -0.5) & (xs <= wide - 0.5) & (ys >= -0.5) & (ys <= high - 0.5), np.float32)
-
-
-def detail_share(picture: Picture) -> float:
-    """Return the standard deviation of the luma's detail of a pixel's size: how crisp, and how noisy, a frame is."""
-    luma = luma_of(picture)
-    return float(np.std(luma - cv2.GaussianBlur(luma, (0, 0), 1.0)))
