@@ -98,6 +98,17 @@ def test_grain_is_measured_taken_out_and_handed_on():
     assert rough[0] < 0.6 * rough[1]
 
 
+def test_what_is_the_same_all_over_a_picture_is_measured_once_on_all_of_it(portrait, monkeypatch):
+    seen = []
+    monkeypatch.setattr(preparation, "find_screens", lambda pixels, *_: seen.append(pixels.shape) or ())
+    prepare = Preparation()
+    for x in (0, 40):
+        prepare(job_of(portrait, Box(x, 0, x + 60, 60)))
+    assert seen == [portrait.shape]
+    prepare(job_of(portrait.copy(), Box(0, 0, 60, 60)))
+    assert len(seen) == 2
+
+
 # --- several frames -----------------------------------------------------------------------------------------------
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -20,6 +22,8 @@ from fancam.enhance.fusion import Fused, fuse
 from fancam.enhance.grain import Grain, measure_grain, remove_grain
 from fancam.enhance.job import EnhanceJob
 from fancam.records import Box, Cleaned, Face, Fusion, Point, Samples
+
+Measured = TypeVar("Measured")
 
 CONTEXT_PX = 64
 """Real pixels around what is shown that are cleaned as well, and help to measure; more than any filter reaches."""
@@ -51,7 +55,7 @@ class Prepared:
 
 
 class Preparation:
-    """Prepares pictures for the enlargement; may be called in a thread beside the network.
+    """Prepares pictures for the enlargement; may be called in a thread beside the network, one picture at a time.
 
     Args:
         denoiser: A network that takes noise out; None takes the built-in filter.
@@ -59,6 +63,8 @@ class Preparation:
 
     def __init__(self, denoiser: LearnedDenoiser | None = None) -> None:
         self.denoiser = denoiser
+        self._of: weakref.ref[Samples] | None = None
+        self._measured: dict[str, Any] = {}
 
     def __call__(self, job: EnhanceJob) -> Prepared:
         """Return what is enlarged for a job. Nothing of the job's own pixels is changed.
@@ -87,7 +93,7 @@ class Preparation:
 
     def _cleaned_fine(self, job: EnhanceJob, box: Box, fused: Fused, about: Fusion) -> Prepared:
         """Return a fused picture: what is left of the noise is taken out of the fine one, the other is made of it."""
-        fine, cleaned, grain, notes = self._clean(job, fused.pixels, job.request.pixels)
+        fine, cleaned, grain, notes = self._clean(job, fused.pixels, fused=True)
         height, width = fused.pixels.shape[0] // fused.grid, fused.pixels.shape[1] // fused.grid
         pixels = np.asarray(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         moved = _moved(job.request.box, box)
@@ -105,7 +111,7 @@ class Preparation:
         request = prepared.request
         box = _with_context(request)
         part = _cut(request.pixels, box)
-        pixels, cleaned, grain, notes = self._clean(prepared.job, part, part)
+        pixels, cleaned, grain, notes = self._clean(prepared.job, part, fused=False)
         if pixels is part:
             return dataclasses.replace(prepared, cleaned=cleaned, grain=grain, notes=notes)
         return dataclasses.replace(
@@ -116,18 +122,15 @@ class Preparation:
         )  # fmt: skip
 
     def _clean(
-        self, job: EnhanceJob, pixels: Samples, source: Samples
+        self, job: EnhanceJob, pixels: Samples, *, fused: bool
     ) -> tuple[Samples, Cleaned, Grain | None, tuple[str, ...]]:
         """Return the pixels without screen, paper, blocks and noise; the same array where there was none of it.
 
-        Args:
-            job: Its settings.
-            pixels: To clean.
-            source: What the compression is measured on: the picture as it came.
+        What is the same all over a picture is measured on all of it: the job's frame, of which ``pixels`` is a part.
         """
-        settings = job.clean
-        single = pixels is source
-        about = Cleaned(blockiness=blockiness(source))
+        settings, whole = job.clean, job.request.pixels
+        part = pixels
+        about = Cleaned(blockiness=self._known(whole, "blockiness", blockiness))
         if not job.is_video:
             pixels, screens = self._descreened(job, pixels)
             about = dataclasses.replace(about, screens=tuple(_screen_values(screen) for screen in screens))
@@ -136,20 +139,32 @@ class Preparation:
                 about = dataclasses.replace(about, paper=paper)
         # The blocks of fused frames lie elsewhere in each and are averaged out; those of a halftone are gone with it.
         seams = about.blockiness is not None and about.blockiness >= SEAMS_FROM
-        if settings.deblock == "auto" and single and seams and not about.screens:
+        if settings.deblock == "auto" and seams and not fused and not about.screens:
             pixels = deblock(pixels, about.blockiness)
             about = dataclasses.replace(about, deblocked=True)
-        grain = measure_grain(pixels) if settings.grain_strength > 0 else None
-        if grain is not None:
-            about = dataclasses.replace(about, grain=grain.sigma, grain_strength=settings.grain_strength)
-            return remove_grain(pixels, grain), about, grain, ()
+        if settings.grain_strength > 0:
+            untouched = pixels is part and not fused
+            grain = self._known(whole, "grain", measure_grain) if untouched else measure_grain(pixels)
+            if grain is not None:
+                about = dataclasses.replace(about, grain=grain.sigma, grain_strength=settings.grain_strength)
+                return remove_grain(pixels, grain), about, grain, ()
         pixels, about, notes = self._denoised(job, pixels, about)
         return pixels, about, None, notes
+
+    def _known(self, whole: Samples, what: str, measure: Callable[[Samples], Measured]) -> Measured:
+        """Return what is measured on a whole picture; once where several cards are made of it."""
+        if self._of is None or self._of() is not whole:
+            self._of, self._measured = weakref.ref(whole), {}
+        if what not in self._measured:
+            self._measured[what] = measure(whole)
+        return cast(Measured, self._measured[what])
 
     def _descreened(self, job: EnhanceJob, pixels: Samples) -> tuple[Samples, Sequence[Screen]]:
         if job.clean.descreen == "off":
             return pixels, ()
-        screens = find_screens(pixels, job.source_dpi, job.clean.lpi)
+        screens = self._known(
+            job.request.pixels, "screens", lambda whole: find_screens(whole, job.source_dpi, job.clean.lpi)
+        )
         return (descreen(pixels, screens), screens) if screens else (pixels, ())
 
     def _denoised(self, job: EnhanceJob, pixels: Samples, about: Cleaned) -> tuple[Samples, Cleaned, tuple[str, ...]]:
