@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fancam.enhance.fusion.align import Plane, coarse_shift, dense_flow, luma_of, warped
 from fancam.enhance.fusion.gain import Measured, expected_gain_db
 from fancam.enhance.fusion.merge import Aligned, Merge, freshness, noise_between
-from fancam.enhance.fusion.sharpen import LUMA, sharpened
+from fancam.enhance.fusion.sharpen import LUMA, detail_of, sharpened
 from fancam.geometry import Box
 from fancam.records import Look, Picture
 from fancam.settings import FuseSettings
@@ -77,14 +77,14 @@ def fuse(reference: Picture, looks: Sequence[Look], settings: FuseSettings, *, f
         aligned = list(_in_turn(pool, lambda u: _aligned(reference, u, region), usable))
         noise = float(np.median([look.noise for look in aligned]))
         merge = Merge(reference, GRID, noise)
-        shares = []
+        used = 1
         for seen, weight, share in _in_turn(pool, merge.contribution, aligned):
             if share >= MIN_AGREEMENT:
                 merge.add(seen, weight)
-                shares.append(share)
-    if not shares:
+                used += 1
+    if used == 1:
         return _single(reference, offered, ends or "the frames do not agree")
-    return _finished(reference, merge, noise, shares, offered, settings, ends)
+    return _finished(reference, merge, noise, used, offered, settings.min_gain_db, ends)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,20 +139,23 @@ def _in_turn(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> I
 
 
 def _finished(
-    reference: Picture, merge: Merge, noise: float, shares: list[float], offered: int, settings: FuseSettings, ends: str
+    reference: Picture, merge: Merge, noise: float, used: int, offered: int, least_db: float, ends: str
 ) -> Fused:
-    mean = merge.mean()
-    evidence = merge.evidence()
-    single = warped(reference, np.zeros((*reference.shape[:2], 2), np.float32), GRID)
-    removed = (single - mean) @ LUMA
-    result = sharpened(mean, GRID, noise, evidence / (len(shares) + 1))
-    measured = Measured(noise, float(evidence.mean()), float(np.sqrt(np.mean(removed**2))),
-                        float(np.std((mean - result) @ LUMA)), float(np.mean(shares)))  # fmt: skip
+    """Sharpen what was merged if that is worth having; ``ends`` says why there are not more frames."""
+    mean, evidence = merge.mean(), merge.evidence()
+    seen = np.asarray(evidence / np.float32(used), np.float32)
+    still = np.zeros((*reference.shape[:2], 2), np.float32)
+    luma = np.asarray(mean @ LUMA, np.float32)
+    removed = warped(luma_of(reference), still, GRID) - luma
+    measured = Measured(float(seen.mean()), float(removed.std()), detail_of(luma, GRID))
     gain = expected_gain_db(measured)
-    pixels = np.clip(np.rint(result), 0, 255).astype(np.uint8)
+    if gain < least_db:
+        reason = f"expected gain {gain:.1f} dB is below {least_db:g} dB"
+        return _single(reference, offered, f"{reason}; {ends}" if ends else reason, gain)
+    pixels = np.clip(np.rint(sharpened(mean, GRID, noise, seen)), 0, 255).astype(np.uint8)
     residual = noise / float(np.sqrt(evidence.mean()))
-    reason = f"{len(shares) + 1} frames agree" + (f"; {ends}" if ends else "")
-    return Fused(pixels, GRID, len(shares) + 1, offered, gain, evidence, residual, reason)
+    reason = f"{used} frames agree" + (f"; {ends}" if ends else "")
+    return Fused(pixels, GRID, used, offered, gain, evidence, residual, reason)
 
 
 def _mask(region: tuple[int, int, int, int], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
@@ -171,6 +174,6 @@ def _face_region(face: Box | None, wide: int, high: int) -> tuple[int, int, int,
     return round(box.x0), round(box.y0), round(box.x1), round(box.y1)
 
 
-def _single(reference: Picture, offered: int, reason: str) -> Fused:
+def _single(reference: Picture, offered: int, reason: str, gain: float = 0.0) -> Fused:
     ones = np.ones(reference.shape[:2], np.float32)
-    return Fused(reference, 1, 1, offered, 0.0, ones, None, reason)
+    return Fused(reference, 1, 1, offered, gain, ones, None, reason)

@@ -25,6 +25,9 @@ LIVELY, FLAT = (1.6, -0.05), (-1.9, 0.5)
 LIVELY_PER_CRISPNESS, FLAT_PER_CRISPNESS = (-0.7, -0.9), (-0.4, -0.8)
 CRISPNESS, CRISPNESS_RANGE = -1.26, (-0.5, 0.45)
 """Of the clips the constants were fitted to; and how far from it they are believed."""
+STRENGTH, STRENGTH_PER_SEEN, STRENGTH_PER_LOG_NOISE, STRENGTH_PER_CRISPNESS = -0.194, 1.831, -0.163, -0.603
+STRENGTH_RANGE = (0.2, 1.25)
+"""How much of the change is made: less where few frames are anew, which is what heavy compression looks like."""
 THRESHOLD, THRESHOLD_PER_NOISE, THRESHOLD_UNSEEN = 1.7, 0.5, 6.0
 """Detail, in levels, at which the gain is half way between the two: at least, per level of noise, and more where no
 other frame saw the pixel anew."""
@@ -44,11 +47,13 @@ def sharpened(merged: npt.NDArray[np.float32], grid: int, noise: float, seen: Pl
     threshold = THRESHOLD + THRESHOLD_PER_NOISE * noise + THRESHOLD_UNSEEN * (1 - seen)
     lively = power / (power + threshold * threshold)
     crisp = float(np.clip(_crispness(fine, coarse, power) - CRISPNESS, *CRISPNESS_RANGE))
+    strength = STRENGTH + STRENGTH_PER_SEEN * float(seen.mean()) + STRENGTH_PER_CRISPNESS * crisp
+    strength = float(np.clip(strength + STRENGTH_PER_LOG_NOISE * np.log(max(noise, 0.3)), *STRENGTH_RANGE))
     change = np.zeros_like(lively)
     for i, band in enumerate((fine, coarse)):
         high, low = LIVELY[i] + LIVELY_PER_CRISPNESS[i] * crisp, FLAT[i] + FLAT_PER_CRISPNESS[i] * crisp
         change += band * np.maximum(lively * (high - low) + low, -1)
-    return np.asarray(merged + change[..., None], np.float32)
+    return np.asarray(merged + strength * change[..., None], np.float32)
 
 
 def _bands(luma: Plane, grid: int) -> tuple[Plane, Plane]:
@@ -66,3 +71,8 @@ def _crispness(fine: Plane, coarse: Plane, power: npt.NDArray) -> float:
     below = float(np.mean(coarse[edges] ** 2)) if edges.any() else 0.0
     above = float(np.mean(fine[edges] ** 2)) if edges.any() else 0.0
     return float(np.log(above / below)) if min(above, below) > 0 else CRISPNESS
+
+
+def detail_of(luma: Plane, grid: int) -> float:
+    """Return the standard deviation of a luma's detail, up to the coarser of ``SIZES_PX``, in levels."""
+    return float(np.std(luma - cv2.GaussianBlur(luma, (0, 0), SIZES_PX[1] * grid)))
