@@ -59,6 +59,7 @@ def test_every_measurement_leads_to_a_preset_with_a_reason(measured):
         ({"dpi": 300.0, "photographed": True}, "fancam"),
         ({"dpi": 300.0, "photographed": True, "noise_chroma": 9.0}, "low-light"),
         ({"dpi": 72.0}, "fancam"),
+        ({"dpi": 240.0}, "fancam"),
         ({"dpi": 300.0, "is_video": True}, "fancam"),
     ],
 )

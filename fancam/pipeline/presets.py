@@ -18,6 +18,8 @@ _SAMPLES = 5
 _GROUP_FACES = 3
 _SCAN_DPI = 150.0
 """Scanners state 150 and more; cameras state 72, or 300 beside the exposure."""
+_EXPORT_DPI = 240.0
+"""What photo editors write into pictures they export (Adobe Camera Raw's default), and no scanner has."""
 _LOW_LIGHT_SIGMA = 4.0
 """Levels of 255, in brightness or in colour: less is what any camera has indoors, and the usual cleaning sees to it."""
 _PROBE_PX = 1024
@@ -61,12 +63,13 @@ def choose(measured: Measured) -> Decision:
     people are in it only matters where nothing is in the way.
     """
     noise = f"noise of {measured.noise_luma:.1f} levels in brightness, {measured.noise_chroma:.1f} in colour"
-    scanned = not measured.is_video and not measured.photographed and (measured.dpi or 0) >= _SCAN_DPI
+    dpi = measured.dpi or 0.0
+    scanned = not (measured.is_video or measured.photographed) and dpi >= _SCAN_DPI and dpi != _EXPORT_DPI
     if measured.lpi:
         known = [f"{lpi:.0f} lpi" for lpi in measured.lpi if lpi]
         return Decision("preset", "scan", f"a halftone was found{': ' if known else ''}{', '.join(known)}")
     if scanned:
-        return Decision("preset", "album", f"a scan of {measured.dpi:.0f} dpi without a halftone; {noise}")
+        return Decision("preset", "album", f"a scan of {dpi:.0f} dpi without a halftone; {noise}")
     if measured.noisy:
         return Decision("preset", "low-light", noise)
     if measured.faces >= _GROUP_FACES:
