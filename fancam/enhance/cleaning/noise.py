@@ -30,8 +30,8 @@ _GROWTH_POWER = 0.25
 _BRIGHTER_MARGIN, _DARKER_MARGIN = 1.1, 1.4
 _BLACK_OFFSET = 16.0
 _DOUBT, _NEAR_LEVELS = 1.3, 64.0
-"""Cloth can be as even as noise. Where noise was told at another brightness so near, it is believed to be stronger by no
-more than this times what can be."""
+"""Cloth can be as even as noise. Where noise was told at another brightness so near, it is believed to be stronger by
+no more than this times what can be."""
 _SLOPE_LIMIT = 1.3
 
 Floats = npt.NDArray[np.float32]
@@ -98,8 +98,8 @@ def _coarse_chroma(picture: Samples) -> Floats:
     """Return (3, 8, 8) power of noise at frequencies too low to be told from the picture at its own size.
 
     A quarter of the picture's chroma is stored, and coders leave little more of its noise than the mean of each block:
-    what is seen are blotches of 16 pixels. At half the size, coefficient 2k is at the frequency of k here, and the power of
-    one coefficient a quarter. Where the blocks of the smaller picture are not alike, nothing is told.
+    what is seen are blotches of 16 pixels. At half the size, coefficient 2k is at the frequency of k here, and the
+    power of one coefficient a quarter. Where the blocks of the smaller picture are not alike, nothing is told.
     """
     told = np.zeros((3, BLOCK_PX, BLOCK_PX), np.float32)
     size, small = 1, picture
@@ -119,8 +119,8 @@ def _coarse_chroma(picture: Samples) -> Floats:
 
 
 def _halved(picture: Samples) -> Samples:
-    half: Samples = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return half
+    half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return np.asarray(half, np.uint16) if picture.dtype == np.uint16 else np.asarray(half, np.uint8)
 
 
 def _white() -> Floats:

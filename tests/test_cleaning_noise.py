@@ -1,0 +1,105 @@
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.sharpness import compressed
+from fancam.enhance.cleaning import is_noisy, measure_noise
+from fancam.pictures import read_picture
+
+
+def scene(side=256):
+    """Calm surfaces of several brightnesses, a slope of light, an edge, and a part full of texture."""
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    grey = 60 + 40 * np.sin(x / side * 3) + 60 * (y > side // 2) + 0.1 * x
+    texture = 40 * np.sin(x * 1.1) * np.sin(y * 0.9 + x * 0.2)
+    grey = grey + np.where((x > side * 0.7) & (y > side * 0.7), texture, 0)
+    return np.stack([grey * 1.1, grey, grey * 0.8 + 10], axis=-1)
+
+
+def noisy(picture, sigma, seed=0):
+    field = np.random.default_rng(seed).normal(0, 1, picture.shape)
+    return np.clip(np.rint(picture + sigma * field), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("sigma", [2, 5, 10, 20])
+def test_strength_of_white_noise_is_told_within_fifteen_percent(sigma):
+    model = measure_noise(noisy(scene(), sigma))
+    weights = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+    true = sigma * np.sqrt((weights**2).sum(axis=1))
+    assert np.abs(np.median(model.sigma, axis=1) / true - 1).max() < 0.15
+    assert np.abs(model.sigma / true[:, None] - 1).max() < 0.3
+
+
+def test_strength_follows_the_brightness():
+    picture = scene()
+    model = measure_noise(noisy(picture, 2 + picture.mean(axis=2, keepdims=True) / 16))
+    dark, bright = np.interp([60, 150], model.levels, model.sigma[0])
+    assert bright / dark == pytest.approx((2 + 150 / 16) / (2 + 60 / 16), rel=0.2)
+
+
+def test_white_noise_has_a_flat_spectrum_and_smoothed_noise_has_not():
+    flat = measure_noise(noisy(scene(), 8)).spectrum[0]
+    field = cv2.GaussianBlur(np.random.default_rng(1).normal(0, 30, (256, 256, 3)), (0, 0), 1.2)
+    steep = measure_noise(np.clip(np.rint(scene() + field), 0, 255).astype(np.uint8)).spectrum[0]
+    assert flat.max() / flat.min() < 2.2
+    assert steep[:3, :3].mean() / steep[5:, 5:].mean() > 20
+    assert flat.mean() == pytest.approx(1, abs=1e-3) and steep.mean() == pytest.approx(1, abs=1e-3)
+
+
+def test_texture_and_slopes_without_noise_are_no_noise():
+    assert not is_noisy(measure_noise(np.clip(np.rint(scene()), 0, 255).astype(np.uint8)))
+
+
+def test_drawn_picture_has_no_noise():
+    drawn = np.full((200, 200, 3), 200, np.uint8)
+    cv2.circle(drawn, (100, 100), 60, (20, 90, 180), -1)
+    assert measure_noise(drawn).luma_sigma < 0.1
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 300, 3), (20, 20, 3)])
+def test_picture_too_small_to_tell_is_silent(shape):
+    assert not is_noisy(measure_noise(np.random.default_rng(0).integers(0, 255, shape, np.uint8)))
+
+
+def test_black_bars_do_not_hide_the_noise():
+    picture = noisy(scene(), 8)
+    bars = np.zeros((3 * 256, 256, 3), np.uint8)
+    bars[256:512] = picture
+    alone, between = (np.median(measure_noise(p).sigma[0]) for p in (picture, bars))
+    assert between == pytest.approx(alone, rel=0.1)
+
+
+def test_crushed_blacks_do_not_lower_the_noise_of_what_is_lit():
+    picture = scene()
+    picture[:, :120] = 0
+    model = measure_noise(noisy(picture, 10))
+    assert np.interp(120, model.levels, model.sigma[0]) == pytest.approx(10 * 0.669, rel=0.15)
+
+
+def test_sixteen_bits_measure_as_eight():
+    picture = noisy(scene(), 6)
+    deep = picture.astype(np.uint16) * 257
+    assert np.allclose(measure_noise(picture).sigma, measure_noise(deep).sigma, rtol=0.02)
+
+
+def test_blotches_that_a_coder_left_in_the_chroma_are_seen():
+    truth = scene(512)
+    model = measure_noise(compressed(noisy(truth, 15), 60))
+    error = compressed(noisy(truth, 15), 60).astype(float) - truth
+    laid = (error[32:224, 32:300] @ np.array([-0.168736, -0.331264, 0.5])).std()
+    assert model.chroma_sigma > 0.6 * laid
+    assert model.spectrum[1, :2, :2].mean() > 5 * model.spectrum[1, 2:, 2:].mean()
+
+
+def test_what_jpeg_leaves_of_noise_has_larger_outliers_than_its_power():
+    white, coded = noisy(scene(), 12), compressed(noisy(scene(), 12), 60)
+    corners = [m.outliers[0, 5:, 5:].mean() / m.spectrum[0, 5:, 5:].mean() for m in map(measure_noise, (white, coded))]
+    assert corners[0] < 1.3
+    assert corners[1] > 2 * corners[0]
+
+
+def test_noise_is_told_on_a_real_photo(shared):
+    photo = read_picture(shared("data/photo/people/obama/obama2.jpg")).pixels[:1024:2, :600:2]
+    own, louder = measure_noise(photo), measure_noise(noisy(photo, 10))
+    middle = np.interp(60, own.levels, own.sigma[0])
+    assert np.interp(60, louder.levels, louder.sigma[0]) == pytest.approx(np.hypot(6.69, middle), rel=0.15)
