@@ -13,8 +13,8 @@ from fancam.enhance.cleaning.ycbcr import Planes, picture_of, planes_of, reflect
 from fancam.records import NoiseModel, Samples
 
 NOISY_SIGMA = 1.5
-"""In levels of 255: less than this in luma and chroma is no noise that pays to clean. White noise of 1 level in R, G and
-B measures 1.1 to 1.3, and a photo full of fur gains 0.3 dB without it; of 2 levels 2.0 to 2.1, and 2.1 dB."""
+"""In levels of 255: less than this in luma and chroma is no noise that pays to clean. White noise of 1 level in R, G
+and B measures 1.1 to 1.3, and a photo full of fur gains 0.3 dB without it; of 2 levels 2.0 to 2.1, and 2.1 dB."""
 
 _TILE_PX = 512
 """Largest side of what is worked on at once, in 250 MB; the result does not depend on it."""
