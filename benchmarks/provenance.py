@@ -85,8 +85,7 @@ def with_wrong_detail(case: Case, print_: Picture, scale: float) -> Picture:
 def mapped(prints: Prints, final: Picture) -> Mapped:
     """Return the map and the errors of a print."""
     case, measured = prints.case, prints.fused.pixels
-    counts = prints.fused.evidence_frames if prints.fused.grid > 1 else None
-    evidence = evidence_of(counts, whole(measured), final, prints.plain(measured), prints.scale)
+    evidence = evidence_of(prints.fused.evidence_frames, whole(measured), final, prints.plain(measured), prints.scale)
     truth, sigma = case.truth.astype(np.float32), DETAIL_SIGMA_PX * prints.scale
     energy = _blurred(np.mean((truth - _blurred(truth, sigma)) ** 2, axis=2), sigma)
     third = np.searchsorted(np.quantile(energy, (1 / 3, 2 / 3)), energy)
@@ -170,7 +169,7 @@ def print_statement(found: Sequence[Mapped]) -> None:
     print(f"{'':16}{'gain':>7}{'6 times':>9}{'2 to 6':>9}{'once':>9}{'lead':>8}{'in gain':>9}{'alike':>9}"
           f"{'lead':>10}{'in gain':>9}{'alike':>9}")  # fmt: skip
     judged: list[tuple[float, ...]] = []
-    for one in found:
+    for one in (*found, joined(found)):
         gains = [one.fused_gain, *(_gain(one, inside(one)) for inside in list(CLASSES.values())[:3])]
         row: list[float] = []
         for other in ("measured once", "invented"):
@@ -291,6 +290,9 @@ def main(arguments: list[str]) -> None:
         shown = around_face(case, options.side_px) if options.side_px else case
         cell = case.degradation
         prints = Prints(shown, engines)
+        if prints.fused.grid == 1:
+            print(f"{case.name}: not fused, left out: {prints.fused.reason}")
+            continue
         for kind, make in PRINTS.items():
             title = f"{network.name}, {kind}: x{cell.reduction}, noise {cell.sigma:g}, CRF {cell.crf}"
             found.setdefault(title, []).append(mapped(prints, make(prints)))
