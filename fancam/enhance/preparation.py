@@ -21,7 +21,7 @@ from fancam.enhance.descreen import Screen, descreen, find_screens, lighten_pape
 from fancam.enhance.fusion import Fused, fuse
 from fancam.enhance.grain import Grain, measure_grain, remove_grain
 from fancam.enhance.job import EnhanceJob
-from fancam.records import Box, Cleaned, Face, Fusion, Point, Samples
+from fancam.records import Box, Cleaned, Face, Fusion, NoiseModel, Point, Samples
 
 Measured = TypeVar("Measured")
 
@@ -142,13 +142,15 @@ class Preparation:
         if settings.deblock == "auto" and seams and not fused and not about.screens:
             pixels = deblock(pixels, about.blockiness)
             about = dataclasses.replace(about, deblocked=True)
+        untouched = pixels is part and not fused
         if settings.grain_strength > 0:
-            untouched = pixels is part and not fused
             grain = self._known(whole, "grain", measure_grain) if untouched else measure_grain(pixels)
             if grain is not None:
                 about = dataclasses.replace(about, grain=grain.sigma, grain_strength=settings.grain_strength)
                 return remove_grain(pixels, grain), about, grain, ()
-        pixels, about, notes = self._denoised(job, pixels, about)
+        # A crop may be all fur, which is like noise: all of a picture tells them apart.
+        noise = self._known(whole, "noise", measure_noise) if untouched else measure_noise(pixels)
+        pixels, about, notes = self._denoised(job, pixels, noise, about)
         return pixels, about, None, notes
 
     def _known(self, whole: Samples, what: str, measure: Callable[[Samples], Measured]) -> Measured:
@@ -167,8 +169,9 @@ class Preparation:
         )
         return (descreen(pixels, screens), screens) if screens else (pixels, ())
 
-    def _denoised(self, job: EnhanceJob, pixels: Samples, about: Cleaned) -> tuple[Samples, Cleaned, tuple[str, ...]]:
-        noise = measure_noise(pixels)
+    def _denoised(
+        self, job: EnhanceJob, pixels: Samples, noise: NoiseModel, about: Cleaned
+    ) -> tuple[Samples, Cleaned, tuple[str, ...]]:
         about = dataclasses.replace(about, noise_luma=noise.luma_sigma, noise_chroma=noise.chroma_sigma)
         strength = job.clean.denoise_strength
         if strength == 0 or (job.clean.denoise == "auto" and not is_noisy(noise)):
