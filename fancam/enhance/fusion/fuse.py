@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.fusion.align import Plane, coarse_shift, dense_flow, luma_of, warped
+from fancam.enhance.fusion.align import Plane, coarse_shift, dense_flow, luma_of, warped, warped_finely
 from fancam.enhance.fusion.gain import Measured, expected_gain_db
 from fancam.enhance.fusion.merge import Aligned, Merge, freshness, noise_between
-from fancam.enhance.fusion.sharpen import LUMA, detail_of, sharpened
+from fancam.enhance.fusion.sharpen import LUMA, detail_and_crispness, sharpened
 from fancam.geometry import Box
 from fancam.records import Look, Picture
 from fancam.settings import FuseSettings
@@ -126,10 +126,10 @@ def _usable(reference: Picture, looks: Sequence[Look], region: tuple[int, int, i
 def _aligned(reference: Picture, usable: _Usable, region: tuple[int, int, int, int]) -> Aligned:
     look = usable.look
     flow = dense_flow(luma_of(reference), luma_of(look.pixels), usable.shift)
-    near = warped(look.pixels, flow, 1)
-    wanted = (warped(usable.fresh, flow, 1) > 0.5) & _mask(region, reference.shape)
-    noise = noise_between(reference.astype(np.float32), near, wanted) if wanted.any() else 0.0
-    return Aligned(look.pixels, flow, usable.fresh, look.offset_s, noise)
+    near, fresh = warped(look.pixels, flow), np.clip(warped(usable.fresh, flow), 0, 1)
+    wanted = (fresh > 0.5) & _mask(region, reference.shape)
+    noise = noise_between(reference, near, wanted) if wanted.any() else 0.0
+    return Aligned(look.pixels, flow, near, fresh, noise)
 
 
 def _in_turn(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> Iterator:
@@ -144,10 +144,9 @@ def _finished(
     """Sharpen what was merged if that is worth having; ``ends`` says why there are not more frames."""
     mean, evidence = merge.mean(), merge.evidence()
     seen = np.asarray(evidence / np.float32(used), np.float32)
-    still = np.zeros((*reference.shape[:2], 2), np.float32)
     luma = np.asarray(mean @ LUMA, np.float32)
-    removed = warped(luma_of(reference), still, GRID) - luma
-    measured = Measured(float(seen.mean()), float(removed.std()), detail_of(luma, GRID))
+    removed = luma_of(warped_finely(reference, None, GRID)) - luma
+    measured = Measured(float(seen.mean()), float(removed.std()), *detail_and_crispness(luma, GRID))
     gain = expected_gain_db(measured)
     if gain < least_db:
         reason = f"expected gain {gain:.1f} dB is below {least_db:g} dB"

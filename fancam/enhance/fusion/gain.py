@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fancam.enhance.fusion.sharpen import CRISPNESS
+
+CAUTION_DB = 0.1
 MAX_GAIN_DB = 5.0
 """Beyond what any clip has shown."""
 SEEN_SHARE_FLOOR = 0.2
@@ -21,16 +24,20 @@ class Measured:
     """Root mean square of what the merge took from the reference's luma, in levels: noise and the encoder's error."""
     detail: float
     """Root mean square of the merged luma's detail of a few pixels' size, in levels."""
+    crispness: float
+    """Of the merged luma, see ``sharpen.detail_and_crispness``."""
 
 
 def expected_gain_db(measured: Measured) -> float:
     """Return the gain in PSNR over the best single-frame method.
 
     That method smooths where the picture is flat and leaves noise where there is detail, so it is the noise relative to
-    the detail that fusing wins against. A least-squares fit to the ``TUNE`` clips of ``benchmarks/_fancams.py``.
+    the detail that fusing wins against. A least-squares fit to the ``TUNE`` clips of ``benchmarks/_fancams.py``, less
+    ``CAUTION_DB``: to lose what the single frame had is worse than to miss a gain that nobody sees.
     """
     if measured.seen < SEEN_SHARE_FLOOR or measured.detail <= 0:
         return 0.0
     relative = min(measured.removed / measured.detail, 1.0)
-    gain = -0.467 + 1.237 * measured.seen - 0.636 * relative + 2.884 * relative**2
+    gain = -0.366 + 0.429 * measured.seen + 1.224 * relative + 0.851 * relative**2
+    gain += 0.534 * (measured.crispness - CRISPNESS) - CAUTION_DB
     return float(min(max(gain, 0.0), MAX_GAIN_DB))
