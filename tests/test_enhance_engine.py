@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from fancam.enhance import Engine, Network, choose_compute, resolve_device
+from fancam.enhance import CropRequest, Engine, Network, choose_compute, resolve_device
 from fancam.enhance import device as device_module
+from fancam.enhance.detail import auto_share
 from fancam.errors import DeviceError, ModelDamagedError, UsageError
 from fancam.models import ModelStore
+from fancam.records import Box
 from fancam.settings import EnhanceSettings
 from tests import toy_network
 
@@ -351,3 +353,9 @@ def test_devices_are_described():
     described = device_module.describe_devices()
     assert described[0].name == "cpu" and described[0].precision in ("fp32", "bf16")
     assert all(a.name != b.name for a, b in itertools.combinations(described, 2))
+
+
+def test_a_finer_picture_for_the_plain_filter_lowers_the_share_of_the_network():
+    request = CropRequest(np.full((40, 40, 3), 90, np.uint8), Box(0, 0, 40, 40), 160, 160)
+    finer = dataclasses.replace(request, plain_grid=2.0)
+    assert [one.detail for one in engine().enhance([request, finer])] == [auto_share(4.0), auto_share(2.0)]

@@ -137,6 +137,7 @@ def test_a_fused_picture_lies_where_its_reference_lay(portrait, monkeypatch):
     for request in (prepared.request, prepared.fine):
         made = resample_region(request, cut_region(request), "lanczos").astype(float)
         assert np.abs(made - plain).mean() < 2  # half a pixel aside would be 5 and more
+    assert prepared.request.plain_grid == 2  # the network's share is that of the scale that is left
     assert prepared.frames.shape == prepared.fine.pixels.shape[:2]
 
 

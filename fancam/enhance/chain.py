@@ -59,7 +59,8 @@ def _detail(settings: Settings, enhanced: Enhanced) -> list[Decision]:
         return [Decision("detail", share, "asked for")]
     if enhanced.detail == 1:
         return [Decision("detail", share, f"at x{enhanced.scale:.2f} the plain filter has nothing to add")]
-    reason = f"at x{enhanced.scale:.2f} the network alone would be over-drawn: the rest is the plain filter"
+    fused = ", of the fused frames" if enhanced.fusion.frames_used > 1 else ""
+    reason = f"at x{enhanced.scale:.2f} the network alone would be over-drawn: the rest is the plain filter{fused}"
     return [Decision("detail", share, reason)]
 
 

@@ -39,6 +39,9 @@ class CropRequest:
     """Of the print."""
     height_px: int
     """Of the print."""
+    plain_grid: float = 1.0
+    """Pixels that the plain filter will have for each of these: more than 1 where a finer picture takes its part
+    afterwards. Less of the network is needed then, see ``auto_share``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

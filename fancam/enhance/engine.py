@@ -209,7 +209,7 @@ class Engine:
             return 0.0
         if self.settings.detail is not None:
             return self.settings.detail
-        return auto_share(scale, source_noise(region.pixels))
+        return auto_share(scale / request.plain_grid, source_noise(region.pixels))
 
     def _job(self, index: int, request: CropRequest) -> Job:
         """Return what is to be done for a request; done already where it needs no network, or failed."""

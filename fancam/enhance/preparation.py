@@ -97,7 +97,7 @@ class Preparation:
         height, width = fused.pixels.shape[0] // fused.grid, fused.pixels.shape[1] // fused.grid
         pixels = np.asarray(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         moved = _moved(job.request.box, box)
-        request = dataclasses.replace(job.request, pixels=pixels, box=moved)
+        request = dataclasses.replace(job.request, pixels=pixels, box=moved, plain_grid=float(fused.grid))
         finer = dataclasses.replace(job.request, pixels=fine, box=moved.scaled(fused.grid, fused.grid))
         return Prepared(
             job, request, tuple(_moved_face(face, box) for face in job.faces), finer, fused.evidence_frames, about,
