@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from fancam.enhance.fusion.align import Plane, coarse_shift, dense_flow, luma_of, warped, warped_finely
 from fancam.enhance.fusion.gain import Measured, expected_gain_db
-from fancam.enhance.fusion.merge import Aligned, Merge, freshness, noise_between
-from fancam.enhance.fusion.sharpen import LUMA, detail_and_crispness, sharpened
+from fancam.enhance.fusion.merge import Aligned, Merge, freshness, light_between, lit, noise_between
+from fancam.enhance.fusion.sharpen import LUMA, crispness_of, fine_detail, sharpened
 from fancam.geometry import Box
 from fancam.records import Look, Picture
 from fancam.settings import FuseSettings
@@ -77,14 +77,12 @@ def fuse(reference: Picture, looks: Sequence[Look], settings: FuseSettings, *, f
         aligned = list(_in_turn(pool, lambda u: _aligned(reference, u, region), usable))
         noise = float(np.median([look.noise for look in aligned]))
         merge = Merge(reference, GRID, noise)
-        used = 1
         for seen, weight, share in _in_turn(pool, merge.contribution, aligned):
             if share >= MIN_AGREEMENT:
                 merge.add(seen, weight)
-                used += 1
-    if used == 1:
+    if merge.frames == 1:
         return _single(reference, offered, ends or "the frames do not agree")
-    return _finished(reference, merge, noise, used, offered, settings.min_gain_db, ends)
+    return _finished(reference, merge, region, offered, settings.min_gain_db, ends)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,9 +125,11 @@ def _aligned(reference: Picture, usable: _Usable, region: tuple[int, int, int, i
     look = usable.look
     flow = dense_flow(luma_of(reference), luma_of(look.pixels), usable.shift)
     near, fresh = warped(look.pixels, flow), np.clip(warped(usable.fresh, flow), 0, 1)
+    light, trust = light_between(reference, near)
+    near = np.clip(np.rint(lit(near, light)), 0, 255).astype(np.uint8)
     wanted = (fresh > 0.5) & _mask(region, reference.shape)
     noise = noise_between(reference, near, wanted) if wanted.any() else 0.0
-    return Aligned(look.pixels, flow, near, fresh, noise)
+    return Aligned(look.pixels, flow, near, light, trust, fresh, noise)
 
 
 def _in_turn(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> Iterator:
@@ -139,14 +139,17 @@ def _in_turn(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> I
 
 
 def _finished(
-    reference: Picture, merge: Merge, noise: float, used: int, offered: int, least_db: float, ends: str
+    reference: Picture, merge: Merge, region: tuple[int, int, int, int], offered: int, least_db: float, ends: str
 ) -> Fused:
     """Sharpen what was merged if that is worth having; ``ends`` says why there are not more frames."""
-    mean, evidence = merge.mean(), merge.evidence()
+    mean, evidence, noise, used = merge.mean(), merge.evidence(), merge.noise, merge.frames
     seen = np.asarray(evidence / np.float32(used), np.float32)
+    left, top, right, bottom = (v * GRID for v in region)
+    face = slice(top, bottom), slice(left, right)
     luma = np.asarray(mean @ LUMA, np.float32)
-    removed = luma_of(warped_finely(reference, None, GRID)) - luma
-    measured = Measured(float(seen.mean()), float(removed.std()), *detail_and_crispness(luma, GRID))
+    removed = fine_detail(luma_of(warped_finely(reference, None, GRID)) - luma, GRID)
+    measured = Measured(float(seen[face].mean()), float(removed[face].std()),
+                        float(fine_detail(luma, GRID)[face].std()), crispness_of(luma, GRID))  # fmt: skip
     gain = expected_gain_db(measured)
     if gain < least_db:
         reason = f"expected gain {gain:.1f} dB is below {least_db:g} dB"

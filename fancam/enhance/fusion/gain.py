@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from fancam.enhance.fusion.sharpen import CRISPNESS
 
-CAUTION_DB = 0.1
+CAUTION_DB = 0.25
 MAX_GAIN_DB = 5.0
 """Beyond what any clip has shown."""
 SEEN_SHARE_FLOOR = 0.2
@@ -15,29 +16,29 @@ SEEN_SHARE_FLOOR = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the merge tells of itself."""
+    """What the merge tells of itself, at and around the face."""
 
     seen: float
     """Share of the offered frames that measured a pixel anew and agree, in the mean: low where the encoder copied
     blocks, where frames are repeated and where things move out of reach."""
     removed: float
-    """Root mean square of what the merge took from the reference's luma, in levels: noise and the encoder's error."""
+    """Standard deviation of the fine detail that the merge took from the reference's luma, in levels: noise and the
+    encoder's error."""
     detail: float
-    """Root mean square of the merged luma's detail of a few pixels' size, in levels."""
+    """Standard deviation of the fine detail of the merged luma, in levels."""
     crispness: float
-    """Of the merged luma, see ``sharpen.detail_and_crispness``."""
+    """Of the merged luma, see ``sharpen.crispness_of``."""
 
 
 def expected_gain_db(measured: Measured) -> float:
-    """Return the gain in PSNR over the best single-frame method.
+    """Return the gain in PSNR over the best single-frame method, at and around the face.
 
     That method smooths where the picture is flat and leaves noise where there is detail, so it is the noise relative to
     the detail that fusing wins against. A least-squares fit to the ``TUNE`` clips of ``benchmarks/_fancams.py``, less
     ``CAUTION_DB``: to lose what the single frame had is worse than to miss a gain that nobody sees.
     """
-    if measured.seen < SEEN_SHARE_FLOOR or measured.detail <= 0:
+    if measured.seen < SEEN_SHARE_FLOOR or measured.removed <= 0:
         return 0.0
-    relative = min(measured.removed / measured.detail, 1.0)
-    gain = -0.366 + 0.429 * measured.seen + 1.224 * relative + 0.851 * relative**2
-    gain += 0.534 * (measured.crispness - CRISPNESS) - CAUTION_DB
+    ratio_db = 10 * math.log10(1 + measured.removed**2 / (2 + 0.03 * measured.detail**2))
+    gain = -0.185 + 0.173 * measured.seen + 0.258 * ratio_db + 0.475 * (measured.crispness - CRISPNESS) - CAUTION_DB
     return float(min(max(gain, 0.0), MAX_GAIN_DB))

@@ -21,7 +21,7 @@ TOLERANCE = 4.0
 TOLERANCE_PER_NOISE = 0.8
 LIGHT_BLUR_SHARE = 1 / 8
 """Light that changes between frames is matched in parts of this share of the longer side."""
-LIGHT_OFFSET = 12.0
+LIGHT_OFFSET = 4.0
 """Added to both levels before their ratio is taken, so that black stays black."""
 MAX_LIGHT = 1.7
 LIGHT_SPREAD = 0.12
@@ -37,7 +37,11 @@ class Aligned:
     pixels: Picture
     flow: Flow
     near: Picture
-    """(h, w, 3) the look as seen from the reference."""
+    """(h, w, 3) the look as seen from the reference, in the reference's light."""
+    light: Colours
+    """(a few, a few, 3) by what the look's light was changed; see ``lit``."""
+    trust: Plane
+    """(a few, a few) whether that change is to be believed."""
     fresh: Plane
     """(h, w), as seen from the reference: 1 where the look holds something else than its neighbour towards it."""
     noise: float
@@ -64,28 +68,32 @@ def noise_between(reference: Picture, look: Picture, wanted: npt.NDArray[np.bool
     return float(np.mean(far[: max(far.size * 3 // 4, 1)]) / 0.515 / np.sqrt(1.5))
 
 
-def light_between(reference: Colours, look: Colours) -> tuple[Colours, Plane]:
-    """Return by what a look must be multiplied to have the reference's light, and where that is to be believed.
+def light_between(reference: Picture, look: Picture) -> tuple[Colours, Plane]:
+    """Return by what a look's light differs from the reference's, and where that is to be believed.
 
     Stage lights flicker and change colour. They change the whole smoothly; a part that changed by itself is something
     else that came into view, and must not be made to agree.
 
     Returns:
-        (h, w, 3) factors in [1 / MAX_LIGHT, MAX_LIGHT], and (h, w) trust in [0, 1].
+        For ``lit``, at a size of a few cells per side: factors in [1 / MAX_LIGHT, MAX_LIGHT], and trust in [0, 1].
     """
     high, wide = reference.shape[:2]
     cell = max(max(high, wide) * LIGHT_BLUR_SHARE / 4, 1.0)
     size = (max(round(wide / cell), 2), max(round(high / cell), 2))
-    low = [cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (reference, look)]
-    low = [cv2.GaussianBlur(p, (0, 0), 4.0, borderType=cv2.BORDER_REPLICATE) for p in low]
+    small = [cv2.resize(p, size, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (reference, look)]
+    low = [cv2.GaussianBlur(p, (0, 0), 4.0, borderType=cv2.BORDER_REPLICATE) for p in small]
     ratio = np.log((low[0] + LIGHT_OFFSET) / (low[1] + LIGHT_OFFSET))
     whole = np.median(ratio.reshape(-1, 3), axis=0)
     bound = np.log(MAX_LIGHT)
     off = np.max(np.abs(ratio - whole), axis=2) / LIGHT_SPREAD
     trust = np.exp(-(np.maximum(off - 1, 0) ** 2)).astype(np.float32)
-    factor = np.exp(np.clip(ratio, -bound, bound)).astype(np.float32)
-    grown = cv2.resize(factor, (wide, high), interpolation=cv2.INTER_LINEAR)
-    return grown, cv2.resize(trust, (wide, high), interpolation=cv2.INTER_LINEAR)
+    return np.exp(np.clip(ratio, -bound, bound)).astype(np.float32), trust
+
+
+def lit(picture: Picture, light: Colours) -> Colours:
+    """Return a picture, of any size, in the light that ``light_between`` found."""
+    grown = cv2.resize(light, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray((picture + np.float32(LIGHT_OFFSET)) * grown - np.float32(LIGHT_OFFSET), np.float32)
 
 
 class Merge:
@@ -99,6 +107,10 @@ class Merge:
             grid: Pixels of the result per pixel of the source.
             noise: Of one frame, in levels.
         """
+        self.noise = noise
+        """Of one frame, in levels of luma."""
+        self.frames = 1
+        """How many have been merged, the reference counted."""
         self._reference = reference.astype(np.float32)
         self._smooth = cv2.GaussianBlur(self._reference, (0, 0), AGREE_BLUR_PX)
         self._grid = grid
@@ -110,20 +122,19 @@ class Merge:
     def contribution(self, look: Aligned) -> tuple[Colours, Plane, float]:
         """Return the look on the fine grid times its weights, the weights, and the share of pixels that agree."""
         near = look.near.astype(np.float32)
-        light, trust = light_between(self._reference, near)
-        near *= light
+        trust = cv2.resize(look.trust, near.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         far = np.sum((cv2.GaussianBlur(near, (0, 0), AGREE_BLUR_PX) - self._smooth) ** 2, axis=2)
         agreed = np.exp(-far / self._tolerance**2) * trust * _inside(look.flow)
         weight = agreed * look.fresh
         size = (weight.shape[1] * self._grid, weight.shape[0] * self._grid)
         fine = np.clip(cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR), 0, 1)
-        seen = warped_finely(look.pixels, look.flow, self._grid).astype(np.float32)
-        seen *= cv2.resize(light, size, interpolation=cv2.INTER_LINEAR)
+        seen = lit(warped_finely(look.pixels, look.flow, self._grid), look.light)
         seen *= fine[..., None]
         return seen, np.asarray(fine, np.float32), float(agreed.mean())
 
     def add(self, seen: Colours, weight: Plane) -> None:
         """Add what ``contribution`` gave."""
+        self.frames += 1
         self._total += seen
         self._weights += weight
         self._squares += weight * weight

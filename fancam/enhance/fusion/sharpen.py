@@ -68,13 +68,15 @@ def _crispness(fine: Plane, coarse: Plane, power: npt.NDArray) -> float:
     return float(np.log(above / below)) if min(above, below) > 0 else CRISPNESS
 
 
-def detail_and_crispness(luma: Plane, grid: int) -> tuple[float, float]:
-    """Return the standard deviation of a luma's detail up to the coarser of ``SIZES_PX``, in levels, and its crispness.
+def fine_detail(luma: Plane, grid: int) -> Plane:
+    """Return a luma's detail up to the coarser of ``SIZES_PX``."""
+    return np.asarray(luma - cv2.GaussianBlur(luma, (0, 0), SIZES_PX[1] * grid), np.float32)
 
-    Crispness is the logarithm of the power of fine detail over that of coarse detail at the liveliest tenth of the
-    pixels. A camera's blur lowers it, and how much detail there is does not: of one clip it is the same to 0.1 in any
-    noise.
+
+def crispness_of(luma: Plane, grid: int) -> float:
+    """Return the logarithm of the power of fine detail over that of coarse detail at the liveliest tenth of the pixels.
+
+    A camera's blur lowers it, and how much detail there is does not: of one clip it is the same to 0.1 in any noise.
     """
     fine, coarse = _bands(luma, grid)
-    detail = float(np.std(luma - cv2.GaussianBlur(luma, (0, 0), SIZES_PX[1] * grid)))
-    return detail, _crispness(fine, coarse, _power(fine, coarse, grid))
+    return _crispness(fine, coarse, _power(fine, coarse, grid))

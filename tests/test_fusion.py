@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fancam.enhance.fusion import GRID, fuse
+from fancam.enhance.fusion.align import coarse_shift, dense_flow, luma_of, warped
+from fancam.enhance.fusion.gain import Measured, expected_gain_db
+from fancam.geometry import Box
+from fancam.records import Look
+from fancam.settings import FuseSettings
+
+HIGH, WIDE = 168, 120
+FACE = Box(35, 40, 85, 105)
+EVERY = FuseSettings(min_gain_db=0)
+
+
+def scene(seed=3, scale=4):
+    """A crisp picture four times as fine as the frames: bright patches with edges, like a face before a stage."""
+    rng = np.random.default_rng(seed)
+    size = ((WIDE + 80) * scale, (HIGH + 80) * scale)
+    out = np.zeros((size[1], size[0], 3), np.float32)
+    for cells, share in ((9, 0.5), (40, 0.35), (150, 0.15)):
+        coarse = rng.uniform(20, 235, (cells * 7 // 5, cells, 3)).astype(np.float32)
+        out += share * cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
+    return np.clip(out, 0, 255)
+
+
+SCENE = scene()
+
+
+def frame(dx=0.0, dy=0.0, *, sigma=6.0, seed=0, light=1.0, truth=SCENE):
+    """What a camera shifted by (dx, dy) of its pixels sees."""
+    move = np.array([[1, 0, (40 + dx) * 4], [0, 1, (40 + dy) * 4]], np.float64)
+    size = (WIDE * 4, HIGH * 4)
+    part = cv2.warpAffine(truth, move, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    small = cv2.resize(part, (WIDE, HIGH), interpolation=cv2.INTER_AREA) * light
+    noise = np.random.default_rng(seed).normal(0, sigma, small.shape) if sigma else 0.0
+    return np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
+
+
+def moving(count=8, *, sigma=6.0, step=0.8, **more):
+    half = count // 2
+    offsets = [i for i in range(-half, count - half + 1) if i != 0][:count]
+    return [
+        Look(frame(i * step, -0.6 * i * step, sigma=sigma, seed=100 + i, **more), i, i / 30) for i in sorted(offsets)
+    ]
+
+
+def error(picture, truth):
+    inner = (slice(16, -16), slice(16, -16))
+    return float(np.sqrt(np.mean((picture[inner].astype(np.float32) - truth[inner].astype(np.float32)) ** 2)))
+
+
+def fine_truth():
+    return cv2.resize(
+        SCENE[160 : 160 + HIGH * 4, 160 : 160 + WIDE * 4], (WIDE * 2, HIGH * 2), interpolation=cv2.INTER_AREA
+    )
+
+
+def enlarged(picture):
+    return cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+
+
+# --- what it gains --------------------------------------------------------------------------------------------------
+
+
+def test_noise_goes_down_and_the_picture_is_on_the_finer_grid():
+    reference = frame()
+    fused = fuse(reference, moving(), FuseSettings(), face=FACE)
+    assert fused.grid == GRID and fused.pixels.shape == (HIGH * 2, WIDE * 2, 3) and fused.pixels.dtype == np.uint8
+    assert fused.frames_used == fused.frames_offered == 9
+    assert error(fused.pixels, fine_truth()) < 0.6 * error(enlarged(reference), fine_truth())
+    assert fused.expected_gain_db >= 0.2
+    assert fused.residual_noise is not None and fused.residual_noise < 4
+
+
+def test_fused_picture_is_not_shifted_against_the_reference():
+    fused = fuse(frame(sigma=2), moving(sigma=2), EVERY, face=FACE)
+    moved, _ = cv2.phaseCorrelate(
+        luma_of(np.ascontiguousarray(fused.pixels)), luma_of(np.clip(fine_truth(), 0, 255).astype(np.uint8)),
+        cv2.createHanningWindow((WIDE * 2, HIGH * 2), cv2.CV_32F),
+    )  # fmt: skip
+    assert np.hypot(*moved) < 0.1
+
+
+def test_evidence_counts_the_frames_that_agree():
+    fused = fuse(frame(), moving(), EVERY, face=FACE)
+    assert fused.evidence_frames.dtype == np.float32 and fused.evidence_frames.shape == fused.pixels.shape[:2]
+    assert fused.evidence_frames.min() >= 1
+    assert 6 < float(np.median(fused.evidence_frames)) <= 9.001
+
+
+def test_same_input_gives_the_same_bytes_with_any_number_of_threads(monkeypatch):
+    import sys
+
+    reference, looks = frame(), moving(5)
+    first = fuse(reference, looks, EVERY, face=FACE)
+    monkeypatch.setattr(sys.modules["fancam.enhance.fusion.fuse"], "THREADS", 1)
+    again = fuse(reference, list(reversed(looks)), EVERY, face=FACE)
+    assert np.array_equal(first.pixels, again.pixels)
+    assert np.array_equal(first.evidence_frames, again.evidence_frames)
+
+
+def test_inputs_stay_as_they_were():
+    reference, looks = frame(), moving(3)
+    before = [reference.copy(), *(look.pixels.copy() for look in looks)]
+    fuse(reference, looks, EVERY, face=FACE)
+    assert all(np.array_equal(a, b) for a, b in zip(before, [reference, *(k.pixels for k in looks)], strict=True))
+
+
+def test_no_more_frames_than_asked_for_and_the_nearest_first():
+    fused = fuse(frame(), moving(8), FuseSettings(fuse="3", min_gain_db=0), face=FACE)
+    assert fused.frames_used == 3 and fused.frames_offered == 9
+
+
+# --- where there is nothing to fuse ---------------------------------------------------------------------------------
+
+
+def single(fused, reference):
+    return fused.grid == 1 and fused.frames_used == 1 and np.array_equal(fused.pixels, reference) and fused.reason
+
+
+def test_no_looks_gives_the_reference_back():
+    reference = frame()
+    fused = fuse(reference, [], FuseSettings(), face=FACE)
+    assert single(fused, reference) and fused.expected_gain_db == 0 and fused.residual_noise is None
+    assert "no neighbouring" in fused.reason and np.all(fused.evidence_frames == 1)
+
+
+def test_switched_off_gives_the_reference_back():
+    reference = frame()
+    assert single(fuse(reference, moving(3), FuseSettings(fuse="off"), face=FACE), reference)
+
+
+def test_one_look_is_enough_to_try():
+    fused = fuse(frame(), moving(1), EVERY, face=FACE)
+    assert fused.frames_used == 2
+
+
+def test_gain_below_the_least_wanted_gives_the_reference_back_and_says_so():
+    reference = frame()
+    fused = fuse(reference, moving(4), FuseSettings(min_gain_db=20), face=FACE)
+    assert single(fused, reference) and "below 20 dB" in fused.reason and fused.expected_gain_db > 0
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_looks_behind_a_cut_are_left_out(side):
+    other = scene(seed=77)
+    looks = [
+        Look(frame(seed=50 + i, truth=other), i, i / 30) if i * side > 1 else k
+        for k, i in ((k, k.pts) for k in moving(8))
+    ]
+    fused = fuse(frame(), looks, EVERY, face=FACE)
+    clean = fuse(frame(), [k for k in looks if k.pts * side <= 1], EVERY, face=FACE)
+    assert fused.frames_used == clean.frames_used == 6
+    assert np.array_equal(fused.pixels, clean.pixels)
+    assert "1 frames" in fused.reason or "1 frame" in fused.reason
+
+
+def test_all_looks_behind_cuts_give_the_reference_back():
+    reference = frame()
+    looks = [Look(frame(seed=50 + i, truth=scene(seed=90 + i)), i, i / 30) for i in (-2, -1, 1, 2)]
+    assert single(fuse(reference, looks, EVERY, face=FACE), reference)
+
+
+def test_a_face_that_leaves_the_region_is_left_out():
+    looks = moving(4) + [Look(frame(WIDE * 0.9 + i, seed=i, truth=SCENE), i, i / 30) for i in (5, 6)]
+    fused = fuse(frame(), looks, EVERY, face=FACE)
+    assert fused.frames_used == 5
+
+
+def test_an_object_in_front_of_the_face_leaves_no_ghost():
+    looks = []
+    for look in moving(8):
+        pixels = look.pixels.copy()
+        if look.pts > 0:
+            cv2.rectangle(pixels, (50, 55), (75, 90), (250, 20, 20), -1)
+        looks.append(Look(pixels, look.pts, look.offset_s))
+    fused = fuse(frame(), looks, EVERY, face=FACE)
+    hidden = (slice(122, 168), slice(112, 138))
+    shown = np.abs(fused.pixels[hidden].astype(np.float32).mean((0, 1)) - fine_truth()[hidden].mean((0, 1)))
+    assert shown.max() < 4
+    assert float(fused.evidence_frames[hidden].mean()) < 6.0
+    assert float(np.median(fused.evidence_frames[240:])) > 7
+
+
+def test_flashing_light_is_matched_not_rejected():
+    lit = [
+        Look(frame(0.5 * i, 0, seed=i + 9, light=1.0 + 0.18 * (-1) ** i), i, i / 30)
+        for i in (-4, -3, -2, -1, 1, 2, 3, 4)
+    ]
+    reference = frame(light=0.85)
+    fused = fuse(reference, lit, EVERY, face=FACE)
+    assert fused.frames_used == 9 and float(np.median(fused.evidence_frames)) > 4
+    assert abs(float(fused.pixels.mean()) - float(reference.mean())) < 1.0
+    assert fused.residual_noise is not None and fused.residual_noise < 5
+
+
+# --- frames that are no new information -----------------------------------------------------------------------------
+
+
+def test_repeated_frames_are_no_evidence():
+    reference = frame()
+    looks = [Look(reference.copy(), i, i / 30) for i in (-3, -2, -1, 1, 2, 3)]
+    fused = fuse(reference, looks, EVERY, face=FACE)
+    assert single(fused, reference) and fused.expected_gain_db == 0 and "repeated" in fused.reason
+
+
+def test_frames_shown_twice_count_once():
+    looks = moving(6)
+    doubled = [Look(k.pixels, 2 * k.pts + extra, (2 * k.pts + extra) / 60) for k in looks for extra in (0, 1)]
+    once = fuse(frame(), looks, EVERY, face=FACE)
+    twice = fuse(frame(), doubled, FuseSettings(fuse="15", min_gain_db=0), face=FACE)
+    assert twice.frames_used == once.frames_used
+    assert float(np.median(twice.evidence_frames)) == pytest.approx(float(np.median(once.evidence_frames)), rel=0.02)
+
+
+def test_blocks_an_encoder_copied_are_no_evidence():
+    reference = frame()
+    looks = []
+    for look in moving(6, step=0.0):
+        pixels = look.pixels.copy()
+        pixels[:, :60] = reference[:, :60]
+        looks.append(Look(pixels, look.pts, look.offset_s))
+    fused = fuse(reference, looks, EVERY, face=FACE)
+    assert float(np.median(fused.evidence_frames[:, :100])) == pytest.approx(1, abs=0.05)
+    assert float(np.median(fused.evidence_frames[:, 140:])) > 5
+
+
+# --- odd pictures ---------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 2**16), st.sampled_from([0, 7, 128, 255]), st.booleans())
+def test_any_size_and_any_face_box_come_back(high, wide, seed, level, uniform):
+    rng = np.random.default_rng(seed)
+    shape = (high, wide, 3)
+    make = lambda: np.full(shape, level, np.uint8) if uniform else rng.integers(0, 256, shape, np.uint8)  # noqa: E731 - short
+    x0, y0, x1, y1 = rng.uniform(-20, 80, 4)
+    fused = fuse(make(), [Look(make(), 1, 0.03), Look(make(), -1, -0.03)], EVERY, face=Box(x0, y0, x1, y1))
+    assert fused.pixels.shape == (high * fused.grid, wide * fused.grid, 3)
+    assert fused.evidence_frames.shape == fused.pixels.shape[:2] and np.all(fused.evidence_frames >= 1)
+    assert np.isfinite(fused.expected_gain_db) and fused.reason
+
+
+def test_no_face_box_means_the_middle():
+    assert fuse(frame(), moving(4), EVERY).frames_used == 5
+
+
+# --- the parts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(3, -5), (-9, 4), (12, 0)])
+def test_coarse_shift_follows_the_face(dx, dy):
+    region = (30, 35, 90, 110)
+    (x, y), fit = coarse_shift(luma_of(frame()), luma_of(frame(dx, dy, seed=5)), region, (0.0, 0.0))
+    assert (x, y) == pytest.approx((-dx, -dy), abs=1.1) and fit > 0.8
+
+
+def test_flow_is_accurate_below_a_pixel():
+    reference, look = frame(sigma=1), frame(1.3, -0.7, sigma=1, seed=5)
+    flow = dense_flow(luma_of(reference), luma_of(look), (0.0, 0.0))
+    inner = flow[20:-20, 20:-20]
+    assert np.median(inner[..., 0]) == pytest.approx(-1.3, abs=0.08)
+    assert np.median(inner[..., 1]) == pytest.approx(0.7, abs=0.08)
+    assert error(warped(look, flow), reference) < 0.6 * error(look, reference)
+
+
+def test_expected_gain_rises_with_noise_and_falls_where_nothing_is_seen():
+    quiet, noisy = Measured(0.8, 0.8, 6, -1.2), Measured(0.8, 4, 6, -1.2)
+    assert expected_gain_db(noisy) > expected_gain_db(quiet) + 0.5
+    assert expected_gain_db(Measured(0.1, 4, 6, -1.2)) == 0
