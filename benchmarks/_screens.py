@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.sharpness import compressed
 from fancam.records import Picture
 
 Plane = npt.NDArray[np.float32]
@@ -100,8 +101,6 @@ def printed_and_scanned(photograph: Picture, printing: Printing) -> Scan:
     noise = rng.normal(0, printing.noise, photograph.shape)
     pixels = _levels(_coded(_seen(dots, printing)) + noise)
     if printing.jpeg_quality is not None:
-        from benchmarks.sharpness import compressed
-
         pixels = compressed(pixels, printing.jpeg_quality)
     return Scan(printing, pixels, _levels(_coded(_seen(smooth, printing))))
 
@@ -111,6 +110,11 @@ def linear(picture: npt.NDArray[np.uint8]) -> Plane:
     value = np.arange(256) / 255
     table = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
     return table[picture]
+
+
+def coded_levels(light: Plane) -> Picture:
+    """8-bit sRGB of linear light."""
+    return _levels(_coded(light))
 
 
 def _coded(light: Plane) -> Plane:

@@ -27,25 +27,31 @@ _SEARCH = 2
 """Steps to each side in which a frequency is looked for in a tile."""
 
 
-def drawn_dots(rest: Plane, tone: Plane, waves: list[Frequency]) -> Plane:
+def drawn_dots(
+    rest: Plane, tone: Plane, waves: list[Frequency], degree: int | None = None, weight: Plane | None = None
+) -> Plane:
     """Return what the screens add to the light of a tile, (H, W, channels) float32.
 
     Args:
-        rest: (H, W, channels) light of the tile less ``tone``.
+        rest: (H, W, channels) light of the tile less what is certainly not dots.
         tone: (H, W, channels) light without dots and fine detail.
         waves: Cycles per pixel along x and y; frequencies beyond half the pixel rate stand for their aliases.
+        degree: Of the polynomials of the tone; by the number of channels when None.
+        weight: (H, W, 1) how much each pixel counts; all alike when None.
     """
-    powers = _powers(tone)
+    if not waves:
+        return np.zeros_like(rest)
+    powers = _powers(tone, degree or _DEGREE[tone.shape[2]])
     height, width, terms = powers.shape
-    flat = powers.reshape(-1, terms)
-    normal = (flat.T @ flat).astype(np.float64)
+    weighted = powers if weight is None else powers * weight
+    normal = (powers.reshape(-1, terms).T @ weighted.reshape(-1, terms)).astype(np.float64)
     normal += np.eye(terms) * _RIDGE * np.trace(normal) / terms
     along_x, along_y = _phasors(waves, width, 0), _phasors(waves, height, 1)
     projections = np.empty((terms, len(waves), rest.shape[2]), np.complex128)
     for term in range(terms):
         for channel in range(rest.shape[2]):
-            weighted = powers[:, :, term] * rest[:, :, channel]
-            projections[term, :, channel] = np.einsum("yk,yk->k", _times(weighted, along_x.conj()), along_y.conj())
+            product = weighted[:, :, term] * rest[:, :, channel]
+            projections[term, :, channel] = np.einsum("yk,yk->k", _times(product, along_x.conj()), along_y.conj())
     strengths = 2 * np.linalg.solve(normal, projections.reshape(terms, -1)).reshape(projections.shape)
     dots = np.zeros_like(rest)
     for term in range(terms):
@@ -70,13 +76,13 @@ def _phasors(waves: list[Frequency], length: int, axis: int) -> npt.NDArray[np.c
     return np.exp(2j * np.pi * (phase - np.floor(phase))).astype(np.complex64)
 
 
-def _powers(tone: Plane) -> Plane:
+def _powers(tone: Plane, most: int) -> Plane:
     """All products of the channels up to the degree, (H, W, terms), of tones brought to mean 0 and deviation 1."""
     channels = tone.shape[2]
     normed = (tone - tone.mean(axis=(0, 1))) / (tone.std(axis=(0, 1)) + 1e-3)
     normed = np.clip(normed, -3, 3)
     planes = [np.ones(tone.shape[:2], np.float32)]
-    for degree in range(1, _DEGREE[channels] + 1):
+    for degree in range(1, most + 1):
         for chosen in combinations_with_replacement(range(channels), degree):
             planes.append(np.prod(normed[:, :, list(chosen)], axis=2))
     return np.stack(planes, axis=2).astype(np.float32)

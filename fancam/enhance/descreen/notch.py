@@ -9,6 +9,7 @@ import numpy as np
 
 from fancam.enhance.descreen.dots import Frequency, Plane, drawn_dots, lattice_of, length, tuned
 from fancam.enhance.descreen.light import coded, linear_light
+from fancam.enhance.descreen.shrink import shrunk
 from fancam.enhance.descreen.spectrum import Screen
 from fancam.enhance.tiling import plan_tiles
 from fancam.records import Samples
@@ -17,14 +18,24 @@ _TILE_PX = 384
 _OVERLAP_PX = 64
 _TONE = 0.42
 """Standard deviation of the blur that leaves the tone, in periods of the screen: what is left of the dots is 3 %."""
-_SMOOTH = 0.30
-"""The same of the blur of what is left once the drawn dots are gone: noise, JPEG and the dots' own fringes."""
+_SHARPER_TONE = 0.30
+"""The same for the tone of the second round, which has been smoothed before."""
+_SLOW = 0.7
+"""Beats of two screens below this many times the screen's frequency pass for tone, and are drawn for themselves."""
+_WIDE = 0.9
+"""Standard deviation of the blur without which they are looked for, in periods."""
+_CALM = 0.05
+"""What is added to the stir of a place, in that of the median place, before it is weighed by the inverse."""
 _LOCAL = 1.5
 """The same of the window in which it is looked whether the dots are there at all."""
-_NOISE = 0.002
+_LIKE = (0.35, 0.6)
+"""Correlation of a place with its drawn dots up to which it is left as it is, and from which it is all cleared: texture
+without dots seldom has more than 0.3, tints have 0.8 and more."""
+_NOISE = 0.0008
 """Dots fainter than this, in light of 1, are noise."""
-_LOWEST = 0.3
-"""Waves longer than this many times the screen's frequency allows would be the picture itself."""
+_LOWEST = 0.22
+"""Least frequency of a wave, in those of the screen: yellow and cyan, 15 degrees apart, beat at 0.26. What is lower is
+the picture itself."""
 
 
 def descreen(picture: Samples, screens: Sequence[Screen]) -> Samples:
@@ -72,15 +83,36 @@ def _settle(out: Samples, source: Samples, change: Plane, top: int) -> None:
 def _change(light: Plane, screens: Sequence[Screen]) -> Plane:
     """What is to be added to the light of a tile."""
     period = float(np.median([screen.period_px for screen in screens]))
-    tone = _blurred(light, _TONE * period)
-    rest = light - tone
-    waves = _waves(rest, screens)
-    dots = drawn_dots(rest, tone, waves)
-    strength = _strength(rest, dots, _LOCAL * period)
-    cleared = light - strength * dots
-    smooth = _blurred(cleared, _SMOOTH * period)
-    there = np.clip((strength - 0.2) / 0.3, 0, 1)
+    waves = _waves(light - _blurred(light, _TONE * period), screens)
+    slow = [wave for wave in waves if length(wave) * period < _SLOW]
+    fast = [wave for wave in waves if length(wave) * period >= _SLOW]
+    beats = _beats(light, _blurred(light, _WIDE * period), slow, period)
+    dots = _drawn_twice(light - beats, _blurred(light - beats, _TONE * period), fast)
+    # What is left tells the tone better, at edges above all: both are drawn again.
+    tone = _blurred(shrunk(light - beats - dots, period), _SHARPER_TONE * period)
+    beats = _beats(light - dots, _blurred(tone, 0.6 * period), slow, period)
+    tone = _blurred(shrunk(light - beats - dots, period), _SHARPER_TONE * period)
+    screen = beats + _drawn_twice(light - beats, tone, fast)
+    strength, likeness = _presence(light - tone, screen, _LOCAL * period)
+    smooth = shrunk(light - strength * screen, period)
+    there = np.clip((likeness - _LIKE[0]) / (_LIKE[1] - _LIKE[0]), 0, 1)
     return np.asarray(there * (smooth - light), np.float32)
+
+
+def _beats(light: Plane, tone: Plane, waves: list[Frequency], period: float) -> Plane:
+    """The slow waves of the rosette. They are as slow as the picture's own detail, so calm places count most."""
+    detail = _blurred(light, _TONE * period) - _blurred(light, 2 * period)
+    stir = _blurred((detail * detail).sum(axis=2, keepdims=True), _LOCAL * period)
+    usual = max(float(np.median(stir)), _NOISE**2)
+    weight = usual / (stir + _CALM * usual)
+    return drawn_dots(light - _blurred(light, _WIDE * period), tone, waves, degree=2, weight=weight)
+
+
+def _drawn_twice(light: Plane, tone: Plane, waves: list[Frequency]) -> Plane:
+    """The dots, and those still seen without them: waves are fitted each for itself and share a little power."""
+    rest = light - tone
+    dots = drawn_dots(rest, tone, waves)
+    return dots + drawn_dots(rest - dots, tone, waves)
 
 
 def _waves(rest: Plane, screens: Sequence[Screen]) -> list[Frequency]:
@@ -92,11 +124,17 @@ def _waves(rest: Plane, screens: Sequence[Screen]) -> list[Frequency]:
     return [wave for wave in lattice_of(pairs) if length(wave) > lowest]
 
 
-def _strength(rest: Plane, dots: Plane, sigma: float) -> Plane:
-    """How much of the drawn dots is there, (H, W, 1) in [0, 1]: the local regression of the rest on them."""
+def _presence(rest: Plane, dots: Plane, sigma: float) -> tuple[Plane, Plane]:
+    """How much of the drawn dots is there, and how like them it is, around each pixel; both (H, W, 1) in [0, 1].
+
+    The first is the local regression of the rest on the dots, the second their local correlation.
+    """
     shared = _blurred((rest * dots).sum(axis=2, keepdims=True), sigma)
-    power = _blurred((dots * dots).sum(axis=2, keepdims=True), sigma)
-    return np.clip(shared / (power + _NOISE**2), 0, 1)
+    drawn = _blurred((dots * dots).sum(axis=2, keepdims=True), sigma)
+    seen = _blurred((rest * rest).sum(axis=2, keepdims=True), sigma)
+    strength = np.clip(shared / (drawn + _NOISE**2), 0, 1)
+    likeness = np.clip(shared / np.sqrt((drawn + _NOISE**2) * (seen + _NOISE**2)), 0, 1)
+    return np.asarray(strength, np.float32), np.asarray(likeness, np.float32)
 
 
 def _blurred(plane: Plane, sigma: float) -> Plane:

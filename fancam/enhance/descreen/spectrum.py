@@ -15,12 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.descreen.dots import lattice_of
+from fancam.enhance.descreen.dots import lattice_of, length
 from fancam.enhance.descreen.light import linear_light
 from fancam.records import Samples
 
@@ -43,6 +44,11 @@ _WEAK = 2.2
 """The same for the other inks of a print whose ruling is known from the clearest."""
 _SAME_RULING = 0.025
 """Largest relative difference of the frequencies of two inks of a print."""
+_MOST_PEAKS = 250
+_STEP_DEG = 15.0
+"""Inks of a print lie at multiples of this from each other (ISO 12647-1: 30 degrees, yellow 15)."""
+_STEP_OFF_DEG = 1.5
+"""How far off those an ink may lie; others must be clearer."""
 _APART_DEG = 8.0
 """Least angle between two inks of a print; yellow is printed 15 degrees from its neighbours."""
 _HINT_RANGE = 0.05
@@ -60,8 +66,23 @@ _FLOOR = (0.002**2) * 0.375**2
 _LEAST_CONTRAST = 0.012
 """Least amplitude of the clearest screen over the light around it. Dots at half the pixel rate, seen by blurred optics
 and through JPEG, keep 0.02 to 0.07; what codecs leave behind has less than 0.01."""
-_EXPLAINED = 0.5
-"""Least share of the clear peaks that the screens of a print and what beats between them must explain."""
+_ALIKE = 0.1
+"""Least amplitude of an ink's screen over that of the clearest one of the print."""
+_ALIKE_ELSEWHERE = 0.3
+"""The same for one that is not at the usual angles, as digital screens of small cells are."""
+_OWN = 0.4
+"""Least share of the power of the clear peaks in the screens' first order: dots blurred by optics have it there."""
+_EXPLAINED = 0.6
+"""Least share of the power of the clear peaks that the screens of a print and their beats must explain."""
+_LIKE = 0.85
+"""Least cosine between what a screen swallows and its ink."""
+_CLEARLY = 0.05
+"""Least lead, in the same, over naming the inks another way. Cyan swallows some of every light, and the beat of cyan
+and magenta falls on the screen of black in the classic set: those two are sometimes left unnamed."""
+_CLEARLY_ELSEWHERE = 0.15
+"""The same where the set is not, or not wholly, the classic one."""
+_CLASSIC = 0.2
+"""What the classic angles add to the likeness: enough where the colours of cyan and black are nearly the same."""
 _COLOURS = {
     "cyan": (0.98, 0.66, 0.26),
     "magenta": (0.21, 0.98, 0.79),
@@ -116,6 +137,8 @@ class _Spectra:
 
     prominence: Plane
     """(channels, side, side), origin in the middle, mean of the clearest windows."""
+    power: Plane
+    """(side, side): mean power over all windows, of the channel that has most, of a frequency and its quarter turn."""
     tones: float
     """Standard deviation of the picture without its finest detail, in linear light of 1."""
     chroma: float
@@ -168,6 +191,7 @@ def _spectra(picture: Samples) -> _Spectra | None:
         return None
     colour = picture if picture.ndim == 3 else picture[:, :, None]
     windows, excess, means = [], [], []
+    power: Plane = np.zeros((side, side), np.float32)
     hann = np.hanning(side + 1)[:side].astype(np.float32)
     taper = np.outer(hann, hann)[:, :, None]
     for y in _starts(height, side):
@@ -175,15 +199,17 @@ def _spectra(picture: Samples) -> _Spectra | None:
             window = linear_light(colour[y : y + side, x : x + side])
             windows.append(window)
             means.append(cv2.resize(window, (8, 8), interpolation=cv2.INTER_AREA).reshape(64, -1))
-            excess.append(_pairs(_excess((window - window.mean(axis=(0, 1))) * taper)))
-    clearest = max(len(excess) // 3, min(len(excess), 2))
+            spectrum = _power((window - window.mean(axis=(0, 1))) * taper)
+            excess.append(_pairs(_excess(spectrum)))
+            power += _pairs(spectrum).max(axis=0)
+    clearest = max(len(excess) // 3, 1)
     stack = np.stack(excess)
     stack.partition(len(excess) - clearest, axis=0)
     tones = np.concatenate(means)
     relative = tones / (tones.mean(axis=0) + 1e-6) * tones.mean()
     chroma = float((relative - relative.mean(axis=1, keepdims=True)).std())
     prominence = stack[len(excess) - clearest :].mean(axis=0)
-    return _Spectra(prominence, float(tones.std(axis=0).max()), chroma, windows)
+    return _Spectra(prominence, power / np.float32(len(windows)), float(tones.std(axis=0).max()), chroma, windows)
 
 
 def _starts(length: int, side: int) -> list[int]:
@@ -191,23 +217,26 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(index * (length - side) / max(count - 1, 1)) for index in range(count)]
 
 
-def _excess(window: Plane) -> Plane:
-    """Logarithm of the power over the mean logarithm around it, (channels, side, side), origin in the middle."""
-    planes = []
-    for channel in np.moveaxis(window, 2, 0):
-        power = np.abs(np.fft.fft2(channel)).astype(np.float32) ** 2
-        log = np.log(np.fft.fftshift(power) + _FLOOR * window.shape[0] ** 2)
-        reach = max(window.shape[0] // 20, 4) * 2 + 1
-        planes.append(log - cv2.blur(log, (reach, reach), borderType=cv2.BORDER_REFLECT_101))
-    return np.stack(planes)
+def _power(window: Plane) -> Plane:
+    """Power spectrum of each channel, (channels, side, side), origin in the middle."""
+    spectrum = np.fft.fftshift(np.fft.fft2(np.moveaxis(window, 2, 0), axes=(1, 2)), axes=(1, 2))
+    return (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
 
 
-def _pairs(excess: Plane) -> Plane:
-    """The lesser of what a frequency and its quarter turn stand out by."""
-    side = excess.shape[1]
+def _excess(power: Plane) -> Plane:
+    """Logarithm of the power over the mean logarithm around it, same shape."""
+    side = power.shape[1]
+    log = np.log(power + np.float32(_FLOOR * side**2))
+    reach = max(side // 20, 4) * 2 + 1
+    return np.stack([plane - cv2.blur(plane, (reach, reach), borderType=cv2.BORDER_REFLECT_101) for plane in log])
+
+
+def _pairs(spectrum: Plane) -> Plane:
+    """The lesser of a frequency and its quarter turn."""
+    side = spectrum.shape[1]
     back = (-np.arange(side)) % side
-    turned = excess.transpose(0, 2, 1)[:, :, back]
-    return np.minimum(excess, turned)
+    turned = spectrum.transpose(0, 2, 1)[:, :, back]
+    return np.minimum(spectrum, turned)
 
 
 # --- peaks --------------------------------------------------------------------------------------------------------
@@ -229,7 +258,7 @@ def _peaks(plane: Plane, least: float) -> list[_Peak]:
             continue
         dx, dy = _between(plane, y, x)
         found.append(_Peak(fx + dx / side, fy + dy / side, float(plane[y, x])))
-    return sorted(found, key=lambda peak: -peak.prominence)[:60]
+    return sorted(found, key=lambda peak: -peak.prominence)[:_MOST_PEAKS]
 
 
 def _on_grid(fx: float, fy: float, side: int) -> bool:
@@ -276,11 +305,24 @@ def _ruling(peaks: list[_Peak], hint: float | None, spectra: _Spectra) -> list[_
         hinted = hint is not None and abs(first.length / hint - 1) < _HINT_RANGE
         if first.prominence < (_HINTED if hinted else _PROMINENCE) or first.length < 1 / LONGEST_PERIOD_PX:
             continue
-        group = [peak for peak in roots if abs(peak.length / first.length - 1) < _SAME_RULING]
-        group = _without_neighbours([first, *(peak for peak in group if peak is not first)])
-        if _weight(group) > _weight(best) and _is_print(group, hinted, peaks, spectra):
+        group = [first, *(peak for peak in roots if peak is not first and _goes_with(peak, first, spectra))]
+        group = _without_neighbours(group)
+        if _strength(group, spectra) > _strength(best, spectra) and _is_print(group, hinted, peaks, spectra):
             best = group
     return best
+
+
+def _goes_with(peak: _Peak, first: _Peak, spectra: _Spectra) -> bool:
+    """Whether a peak can be another ink of the print whose clearest screen is ``first``."""
+    if abs(peak.length / first.length - 1) >= _SAME_RULING:
+        return False
+    steps = (peak.angle_deg - first.angle_deg) / _STEP_DEG
+    usual = abs(steps - round(steps)) * _STEP_DEG < _STEP_OFF_DEG
+    if not usual and peak.prominence < _PROMINENCE:
+        return False
+    share = math.sqrt(_strength([peak], spectra) / _strength([first], spectra))
+    # The strongest of a print is its first: the others are measured by it.
+    return (_ALIKE if usual else _ALIKE_ELSEWHERE) <= share <= 1
 
 
 def _is_harmonic(peak: _Peak, peaks: Sequence[_Peak], near: float) -> bool:
@@ -296,8 +338,11 @@ def _is_harmonic(peak: _Peak, peaks: Sequence[_Peak], near: float) -> bool:
     return False
 
 
-def _weight(group: Sequence[_Peak]) -> float:
-    return sum(peak.prominence for peak in group)
+def _strength(group: Sequence[_Peak], spectra: _Spectra) -> float:
+    """Power of the peaks themselves."""
+    middle = spectra.side // 2
+    bins = [(round(peak.fy * spectra.side) + middle, round(peak.fx * spectra.side) + middle) for peak in group]
+    return sum(float(spectra.power[y % spectra.side, x % spectra.side]) for y, x in bins)
 
 
 def _without_neighbours(group: Sequence[_Peak]) -> list[_Peak]:
@@ -311,12 +356,12 @@ def _without_neighbours(group: Sequence[_Peak]) -> list[_Peak]:
 
 def _is_print(group: Sequence[_Peak], hinted: bool, peaks: Sequence[_Peak], spectra: _Spectra) -> bool:
     """Whether this is a print and not a textile, a chess board or a wall of lamps."""
+    if not hinted and not _explained(group, peaks, spectra):
+        return False
     if _contrast(group[0], spectra) < _LEAST_CONTRAST:
         return False
     if hinted:
         return True
-    if _explained(group, peaks, 2.0 / spectra.side) < _EXPLAINED:
-        return False
     clear = [peak for peak in group if peak.prominence >= _PROMINENCE - 1]
     if len(clear) >= 2:
         return True
@@ -324,33 +369,49 @@ def _is_print(group: Sequence[_Peak], hinted: bool, peaks: Sequence[_Peak], spec
     return off_axis >= _OFF_AXIS_DEG and spectra.tones > _LEAST_TONES and spectra.chroma < _MOST_CHROMA
 
 
-def _explained(group: Sequence[_Peak], peaks: Sequence[_Peak], near: float) -> float:
-    """Share of the clear peaks that are one of the screens, its first multiples, or a sum or difference of two."""
+def _explained(group: Sequence[_Peak], peaks: Sequence[_Peak], spectra: _Spectra) -> bool:
+    """Whether the screens hold most of the power of all clear peaks, and with their multiples and beats nearly all."""
+    near = 2.0 / spectra.side
     beats = lattice_of([((peak.fx, peak.fy), (-peak.fy, peak.fx)) for peak in group])
     clear = [peak for peak in peaks if peak.prominence >= _PROMINENCE]
-    hits = sum(
-        any(math.hypot(peak.fx - fx, peak.fy - fy) < near for fx, fy in (*beats, *((-x, -y) for x, y in beats)))
+    hits = [
+        peak
         for peak in clear
-    )
-    return hits / max(len(clear), 1)
+        if any(length((peak.fx - sign * fx, peak.fy - sign * fy)) < near for fx, fy in beats for sign in (1, -1))
+    ]
+    power = max(_strength(clear, spectra), 1e-12)
+    return _strength(hits, spectra) >= _EXPLAINED * power and _strength(group, spectra) >= _OWN * power
 
 
 # --- inks ---------------------------------------------------------------------------------------------------------
 
 
 def _inks(peaks: Sequence[_Peak], spectra: _Spectra) -> list[str]:
-    """Name the ink of each peak by how much of the red, green and blue light it takes away."""
+    """Name the ink of each peak by how much of the red, green and blue light it takes away, no ink twice."""
     if spectra.prominence.shape[0] != 3:
         return ["unknown"] * len(peaks)
-    likeness = np.array([[_likeness(_swallowed(peak, spectra), ink) for ink in _COLOURS.values()] for peak in peaks])
-    names = ["unknown"] * len(peaks)
-    for _ in peaks:
-        index, ink = np.unravel_index(int(np.argmax(likeness)), likeness.shape)
-        if likeness[index, ink] < 0.9:
-            break
-        names[int(index)] = list(_COLOURS)[int(ink)]
-        likeness[index, :], likeness[:, ink] = -1, -1
+    swallowed = [_swallowed(peak, spectra) for peak in peaks]
+    likeness = np.array([[_likeness(taken, ink) for ink in _COLOURS.values()] for taken in swallowed])
+    angles = [peak.angle_deg for peak in peaks]
+    ways = list(permutations(range(len(_COLOURS)), len(peaks)))
+    totals = np.array([likeness[np.arange(len(peaks)), inks].sum() + _classic(angles, inks) for inks in ways])
+    best = int(np.argmax(totals))
+    lead = _CLEARLY if _classic(angles, ways[best]) else _CLEARLY_ELSEWHERE
+    names = []
+    for row, ink in enumerate(ways[best]):
+        rival = max(total for total, inks in zip(totals, ways, strict=True) if inks[row] != ink)
+        clear = likeness[row, ink] >= _LIKE and totals[best] - rival >= lead
+        names.append(list(_COLOURS)[ink] if clear else "unknown")
     return names
+
+
+def _classic(angles: Sequence[float], inks: Sequence[int]) -> float:
+    """What an assignment of inks gains by being the classic set, with black 45 degrees from yellow."""
+    names = list(_COLOURS)
+    at = {names[ink]: angle for ink, angle in zip(inks, angles, strict=True)}
+    if "black" not in at or "yellow" not in at:
+        return 0.0
+    return _CLASSIC if abs((at["black"] - at["yellow"]) % 90 - 45) < 2 * _STEP_OFF_DEG else 0.0
 
 
 def _likeness(swallowed: npt.NDArray[np.float64], ink: tuple[float, ...]) -> float:
