@@ -133,12 +133,12 @@ class FuseSettings:
     """Neighbouring frames of a video as further looks at the same face."""
 
     fuse: str = "auto"
-    """``auto`` fuses where a gain is expected, ``off`` never; a number is how many frames at most, the picked one
-    counted."""
+    """``auto`` fuses where a gain is expected, ``off`` never; a number fuses so many frames at most, the picked one
+    counted, whatever gain is expected."""
     auto_frames: int = 15
     """How many frames ``auto`` looks at: half before the picked one and half after it."""
     min_gain_db: float = 0.2
-    """Below this expected gain the single frame is taken."""
+    """Below this expected gain ``auto`` takes the single frame."""
 
     def __post_init__(self) -> None:
         number = _number_or(self.fuse, AUTOMATIC, "fuse", "auto, off or a number of frames")
@@ -153,6 +153,11 @@ class FuseSettings:
         if self.fuse == "off":
             return 1
         return self.auto_frames if self.fuse == "auto" else int(self.fuse)
+
+    @property
+    def least_gain_db(self) -> float:
+        """The expected gain from which on is fused; 0 where a number of frames was asked for."""
+        return self.min_gain_db if self.fuse == "auto" else 0.0
 
 
 @dataclass(frozen=True, slots=True)

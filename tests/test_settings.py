@@ -98,6 +98,8 @@ def test_what_is_neither_a_word_nor_a_number_in_range_is_refused_with_the_rule(m
 def test_words_and_numbers_become_what_the_stages_count_with():
     assert s.FuseSettings().frames == s.FuseSettings().auto_frames
     assert [s.FuseSettings(fuse=text).frames for text in ("off", "1", "31")] == [1, 1, 31]
+    assert s.FuseSettings(min_gain_db=0.3).least_gain_db == 0.3
+    assert s.FuseSettings(fuse="9", min_gain_db=0.3).least_gain_db == 0.0
     assert [s.CleanSettings(denoise=text).denoise_strength for text in ("auto", "off", "0.5")] == [1.0, 0.0, 0.5]
     assert [s.CleanSettings(grain=text).grain_strength for text in ("keep", "off", "1.5")] == [1.0, 0.0, 1.5]
     assert [s.CleanSettings(descreen=text).lpi for text in ("auto", "off", "150")] == [None, None, 150.0]

@@ -82,7 +82,7 @@ def fuse(reference: Picture, looks: Sequence[Look], settings: FuseSettings, *, f
                 merge.add(seen, weight)
     if merge.frames == 1:
         return _single(reference, offered, ends or "the frames do not agree")
-    return _finished(reference, merge, region, offered, settings.min_gain_db, ends)
+    return _finished(reference, merge, region, offered, settings.least_gain_db, ends)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
