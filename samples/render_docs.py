@@ -15,16 +15,17 @@ DOCS = HERE.parent / "docs"
 
 
 def main() -> None:
-    """Write docs/contact.jpg and docs/before-after.png."""
+    """Write docs/contact.jpg, docs/before-after.png and docs/provenance.png."""
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
-        code = invoke(["run", str(HERE / "stage.mp4"), "-o", work, "--top", "6", "--compare", "-q"])
+        code = invoke(["run", str(HERE / "stage.mp4"), "-o", work, "--top", "6", "--compare", "--provenance", "-q"])
         if code:
             sys.exit(code)
         document = json.loads((Path(work) / "manifest.json").read_text())
         strips = [path for path in document["comparison"] if path.endswith(".png")]
         shutil.copyfile(Path(work) / "contact.jpg", DOCS / "contact.jpg")
         shutil.copyfile(Path(work) / strips[0], DOCS / "before-after.png")
+        shutil.copyfile(Path(work) / document["picks"][0]["provenance"]["path"], DOCS / "provenance.png")
     for path in sorted(DOCS.iterdir()):
         print(path.relative_to(HERE.parent), path.stat().st_size)
 
