@@ -10,7 +10,7 @@ from fancam.enhance.fusion.sharpen import CRISPNESS
 CAUTION_DB = 0.25
 MAX_GAIN_DB = 5.0
 """Beyond what any clip has shown."""
-SEEN_RANGE = (0.3, 0.6)
+SEEN_RANGE = (0.5, 0.7)
 """Share of the frames that saw a pixel anew at which nothing, and all, of the gain is believed.
 
 Heavy compression copies from frame to frame, and no clip compressed to a CRF of 33 gained."""
