@@ -271,6 +271,8 @@ def test_flow_is_accurate_below_a_pixel():
 
 
 def test_expected_gain_rises_with_noise_and_falls_where_nothing_is_seen():
-    quiet, noisy = Measured(0.8, 0.8, 6, -1.2), Measured(0.8, 4, 6, -1.2)
+    quiet, noisy = Measured(0.8, 0.8, 6, -1.2, 4, 4), Measured(0.8, 4, 6, -1.2, 4, 4)
     assert expected_gain_db(noisy) > expected_gain_db(quiet) + 0.5
-    assert expected_gain_db(Measured(0.1, 4, 6, -1.2)) == 0
+    assert expected_gain_db(Measured(0.1, 4, 6, -1.2, 4, 4)) == 0
+    # frames that differ although none of them is noisy
+    assert expected_gain_db(Measured(0.8, 4, 6, -1.2, 0.4, 4)) == 0

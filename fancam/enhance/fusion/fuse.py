@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhance.cleaning import measure_noise
 from fancam.enhance.fusion.align import Plane, coarse_shift, dense_flow, luma_of, warped, warped_finely
 from fancam.enhance.fusion.gain import Measured, expected_gain_db
 from fancam.enhance.fusion.merge import Aligned, Merge, freshness, light_between, lit, noise_between
@@ -149,7 +150,8 @@ def _finished(
     luma = np.asarray(mean @ LUMA, np.float32)
     removed = fine_detail(luma_of(warped_finely(reference, None, GRID)) - luma, GRID)
     measured = Measured(float(seen[face].mean()), float(removed[face].std()),
-                        float(fine_detail(luma, GRID)[face].std()), crispness_of(luma, GRID))  # fmt: skip
+                        float(fine_detail(luma, GRID)[face].std()), crispness_of(luma, GRID),
+                        measure_noise(reference).luma_sigma, noise)  # fmt: skip
     gain = expected_gain_db(measured)
     if gain < least_db:
         reason = f"expected gain {gain:.1f} dB is below {least_db:g} dB"
