@@ -17,7 +17,8 @@ PRINTING = Printing(lpi=150, dpi=600, page_angle_deg=2.3, seed=1)
 
 
 def psnr(one, two):
-    return 10 * np.log10(255**2 / np.mean((one.astype(float) - two.astype(float)) ** 2))
+    error = np.mean((one.astype(float) - two.astype(float)) ** 2)
+    return np.inf if error == 0 else 10 * np.log10(255**2 / error)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +141,10 @@ def plain_pictures():
         stage = portrait[:420, :480].copy()
         stage[:200] = lamps[:200]
         yield f"wall of lamps behind {period}", stage
+    yield (
+        "small chess board",
+        cv2.resize(np.kron(np.indices((8, 8)).sum(0) % 2, np.ones((25, 25))) * 255, (100, 100)).astype(np.uint8),
+    )
     yield "flat", np.full((300, 300, 3), 200, np.uint8)
     yield "black", np.zeros((300, 300, 3), np.uint8)
 

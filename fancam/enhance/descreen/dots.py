@@ -19,7 +19,7 @@ import numpy.typing as npt
 Plane = npt.NDArray[np.float32]
 Frequency = tuple[float, float]
 
-_RIDGE = 1e-4
+_RIDGE = 3e-3
 """Added to the normal equations, as a share of their mean diagonal: tones that hardly vary fit no high power."""
 _DEGREE = {1: 4, 3: 3}
 """Of the polynomial, by the number of channels: higher ones gain less than 0.05 dB."""

@@ -31,6 +31,10 @@ _LOCAL = 1.5
 _LIKE = (0.35, 0.6)
 """Correlation of a place with its drawn dots up to which it is left as it is, and from which it is all cleared: texture
 without dots seldom has more than 0.3, tints have 0.8 and more."""
+_LEAD = 0.15
+"""By how much more like what is there the plain drawing of the dots must be to replace the fine one."""
+_MARGIN = 0.1
+"""What is left may leave the span of the light around it by this share: to cut all noise off would shift the mean."""
 _NOISE = 0.0008
 """Dots fainter than this, in light of 1, are noise."""
 _LOWEST = 0.22
@@ -86,17 +90,32 @@ def _change(light: Plane, screens: Sequence[Screen]) -> Plane:
     waves = _waves(light - _blurred(light, _TONE * period), screens)
     slow = [wave for wave in waves if length(wave) * period < _SLOW]
     fast = [wave for wave in waves if length(wave) * period >= _SLOW]
+    span = _span(light, period)
     beats = _beats(light, _blurred(light, _WIDE * period), slow, period)
     dots = _drawn_twice(light - beats, _blurred(light - beats, _TONE * period), fast)
     # What is left tells the tone better, at edges above all: both are drawn again.
-    tone = _blurred(shrunk(light - beats - dots, period), _SHARPER_TONE * period)
+    tone = _blurred(shrunk(np.clip(light - beats - dots, *span), period), _SHARPER_TONE * period)
     beats = _beats(light - dots, _blurred(tone, 0.6 * period), slow, period)
-    tone = _blurred(shrunk(light - beats - dots, period), _SHARPER_TONE * period)
+    tone = _blurred(shrunk(np.clip(light - beats - dots, *span), period), _SHARPER_TONE * period)
     screen = beats + _drawn_twice(light - beats, tone, fast)
+    plain = beats + drawn_dots(light - beats - tone, tone, fast, degree=1)
+    screen = _liker(light - tone, screen, plain, _LOCAL * period)
     strength, likeness = _presence(light - tone, screen, _LOCAL * period)
-    smooth = shrunk(light - strength * screen, period)
+    smooth = shrunk(np.clip(light - strength * screen, *span), period)
     there = np.clip((likeness - _LIKE[0]) / (_LIKE[1] - _LIKE[0]), 0, 1)
-    return np.asarray(there * (smooth - light), np.float32)
+    return np.asarray(there * (np.clip(smooth, *span) - light), np.float32)
+
+
+def _span(light: Plane, period: float) -> tuple[Plane, Plane]:
+    """The least and the most light within a period: a tint lies between its paper and its dots.
+
+    So rare tones, of which the fit of the dots knows little, cannot come out as light that is nowhere near.
+    """
+    side = 2 * max(round(period / 2), 1) + 1
+    cell = np.ones((side, side), np.uint8)
+    least, most = cv2.erode(light, cell).reshape(light.shape), cv2.dilate(light, cell).reshape(light.shape)
+    margin = _MARGIN * (most - least)
+    return np.asarray(np.maximum(least - margin, least / 2), np.float32), np.asarray(most + margin, np.float32)
 
 
 def _beats(light: Plane, tone: Plane, waves: list[Frequency], period: float) -> Plane:
@@ -135,6 +154,16 @@ def _presence(rest: Plane, dots: Plane, sigma: float) -> tuple[Plane, Plane]:
     strength = np.clip(shared / (drawn + _NOISE**2), 0, 1)
     likeness = np.clip(shared / np.sqrt((drawn + _NOISE**2) * (seen + _NOISE**2)), 0, 1)
     return np.asarray(strength, np.float32), np.asarray(likeness, np.float32)
+
+
+def _liker(rest: Plane, fine: Plane, plain: Plane, sigma: float) -> Plane:
+    """Of two drawings the one that is more like what is there; the finer one where there is little between them.
+
+    Tones that are rare in a tile say little about the fine one, which may then be far off.
+    """
+    lead = _presence(rest, plain, sigma)[1] - _presence(rest, fine, sigma)[1]
+    share = np.clip(lead / _LEAD, 0, 1)
+    return np.asarray(fine + share * (plain - fine), np.float32)
 
 
 def _blurred(plane: Plane, sigma: float) -> Plane:

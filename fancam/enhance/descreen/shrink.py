@@ -24,12 +24,21 @@ _STEPS = 4
 """Windows that see each pixel along an axis."""
 _SEEN = (0.75, 1.35)
 """Where the strength is seen, in frequencies of the screen."""
-_AT = (0.6, 0.8, 1.2, 1.5, 2.0)
+_AT = (0.6, 0.8, 1.2, 1.5, 2.0, 2.4)
 """Frequencies, in those of the screen, of the tables below; constant below the first and above the last."""
-_LIGHT = (1.6, 1.1, 1.0, 0.6, 0.35)
-_COLOUR = (2.6, 1.4, 1.0, 0.5, 0.2)
+_LIGHT = (1.6, 1.1, 1.0, 0.6, 0.35, 4.0)
+_COLOUR = (2.6, 1.4, 1.0, 0.5, 0.2, 4.0)
 """Power there over that at the screen's frequency, for the mean and for the differences of the channels: what was left
 of four photographs of a tuning set, printed at 133, 150 and 175 lpi (``benchmarks/_screens.py``)."""
+_SLOW = (0.35, 0.65)
+"""Where the noise of slow frequencies is looked for in calm windows, in frequencies of the screen."""
+_CALM_SHARE = 0.8
+"""What the calmest quarter shows of the mean where there is nothing but noise."""
+_CALMEST = 0.05
+_CALM_AT = (1.0, 1.0, 0.3, 0.0, 0.0, 0.0)
+"""How far each entry of the tables follows what the calm windows show, as a power of it."""
+_PEAKS = 1.0
+"""What a peak of calm windows counts for."""
 _THRESHOLD = 2.6
 """Least power of a block over the noise for which anything of it is kept. Tuned as the tables were."""
 _DARK = 0.1
@@ -72,9 +81,10 @@ def _shrunk(plane: Plane, period: float, table: tuple[float, ...]) -> Plane:
     sine = np.sin(np.pi * (np.arange(side) + 0.5) / side).astype(np.float32)
     taper = np.outer(sine, sine) * np.float32(2 / _STEPS)  # its square sums to 1 over all windows
     rho = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]) * period
-    noise = np.interp(rho, _AT, table).astype(np.float32)
     seen = (rho > _SEEN[0]) & (rho < _SEEN[1])
     views = np.lib.stride_tricks.sliding_window_view(padded, (side, side))[::hop, ::hop]
+    sample = views[_STEPS // 2 :: _STEPS, _STEPS // 2 :: _STEPS].reshape(-1, side, side) * taper
+    noise = _noise(sample, rho, seen, table)
     out = np.zeros_like(padded)
     for row in range(rows):
         spectra = np.fft.rfft2(views[row] * taper)
@@ -89,6 +99,29 @@ def _shrunk(plane: Plane, period: float, table: tuple[float, ...]) -> Plane:
             span = slice(first * hop, first * hop + len(chosen) * side)
             strip[:, span] += chosen.transpose(1, 0, 2).reshape(side, -1)
     return out[margin : margin + height, margin : margin + width]
+
+
+def _noise(sample: Plane, rho: npt.NDArray[np.float64], seen: npt.NDArray[np.bool_], table: tuple[float, ...]) -> Plane:
+    """Power of the noise over that at the screen's frequencies, for every frequency of a window.
+
+    The table says how it lies in general, and the calmest quarter of the windows where it is less (a print in one ink
+    has no rosette, and little noise at slow frequencies) and where more (a peak that was not quite taken away).
+
+    Args:
+        sample: (windows, side, side), tapered.
+        rho: Frequencies in those of the screen.
+        seen: Where the strength of a window is seen.
+        table: Power at ``_AT``.
+    """
+    spectra = np.fft.rfft2(sample)
+    power = (spectra.real**2 + spectra.imag**2).astype(np.float32)
+    power /= power[:, seen].mean(axis=1)[:, None, None] + np.float32(1e-12)
+    slow = power[:, (rho > _SLOW[0]) & (rho < _SLOW[1])].mean(axis=1)
+    least = float(np.quantile(slow, 0.25))
+    share = np.clip(least / (_CALM_SHARE * table[0]), _CALMEST, 1)
+    general = np.interp(rho, _AT, np.array(table) * share ** np.array(_CALM_AT))
+    found = _PEAKS * power[slow <= least].mean(axis=0)
+    return np.where(rho > _SLOW[1], np.maximum(general, found), general).astype(np.float32)
 
 
 def _blocks(power: Plane) -> Plane:

@@ -15,17 +15,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from fancam.enhance.descreen.dots import lattice_of, length
+from fancam.enhance.descreen.dots import Plane, lattice_of, length
+from fancam.enhance.descreen.inks import amplitudes, name_inks
 from fancam.enhance.descreen.light import linear_light
 from fancam.records import Samples
-
-Plane = npt.NDArray[np.float32]
 
 LONGEST_PERIOD_PX = 20.0
 """A coarse newspaper screen (65 lpi) at 1200 dpi."""
@@ -34,6 +31,8 @@ _LONGEST_SEEN_PX = 64.0
 SHORTEST_PERIOD_PX = 1.9
 _WINDOW_PX = 512
 _LEAST_WINDOW_PX = 96
+_LEAST_LINES = 12
+"""Lines of a screen in a window, below which it may be anything."""
 _GRID = 6
 """At most this many windows along each axis."""
 _PROMINENCE = 4.5
@@ -74,22 +73,6 @@ _OWN = 0.4
 """Least share of the power of the clear peaks in the screens' first order: dots blurred by optics have it there."""
 _EXPLAINED = 0.6
 """Least share of the power of the clear peaks that the screens of a print and their beats must explain."""
-_LIKE = 0.85
-"""Least cosine between what a screen swallows and its ink."""
-_CLEARLY = 0.05
-"""Least lead, in the same, over naming the inks another way. Cyan swallows some of every light, and the beat of cyan
-and magenta falls on the screen of black in the classic set: those two are sometimes left unnamed."""
-_CLEARLY_ELSEWHERE = 0.15
-"""The same where the set is not, or not wholly, the classic one."""
-_CLASSIC = 0.2
-"""What the classic angles add to the likeness: enough where the colours of cyan and black are nearly the same."""
-_COLOURS = {
-    "cyan": (0.98, 0.66, 0.26),
-    "magenta": (0.21, 0.98, 0.79),
-    "yellow": (0.02, 0.15, 0.98),
-    "black": (1.0, 1.0, 1.0),
-}
-"""Share of the red, green and blue light each ink swallows (ISO 12647-2, coated paper)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +156,7 @@ def find_screens(picture: Samples, dpi: float | None = None, lpi: float | None =
     if not ruling:
         return ()
     chosen = _without_neighbours(ruling)
-    inks = _inks(chosen, spectra)
+    inks = name_inks([(peak.fx, peak.fy) for peak in chosen], spectra.windows)
     found = [
         Screen(ink, 1 / peak.length, peak.angle_deg, dpi * peak.length if dpi else None, peak.prominence)
         for ink, peak in zip(inks, chosen, strict=True)
@@ -299,11 +282,12 @@ def _distance(one: _Peak, other: _Peak) -> float:
 def _ruling(peaks: list[_Peak], hint: float | None, spectra: _Spectra) -> list[_Peak]:
     """The peaks that are the inks of one print; empty where they are none."""
     near = 2.0 / spectra.side
+    slowest = max(1 / LONGEST_PERIOD_PX, _LEAST_LINES / spectra.side)
     roots = [peak for peak in peaks if not _is_harmonic(peak, peaks, near)]
     best: list[_Peak] = []
     for first in roots:
         hinted = hint is not None and abs(first.length / hint - 1) < _HINT_RANGE
-        if first.prominence < (_HINTED if hinted else _PROMINENCE) or first.length < 1 / LONGEST_PERIOD_PX:
+        if first.prominence < (_HINTED if hinted else _PROMINENCE) or first.length < slowest:
             continue
         group = [first, *(peak for peak in roots if peak is not first and _goes_with(peak, first, spectra))]
         group = _without_neighbours(group)
@@ -358,7 +342,7 @@ def _is_print(group: Sequence[_Peak], hinted: bool, peaks: Sequence[_Peak], spec
     """Whether this is a print and not a textile, a chess board or a wall of lamps."""
     if not hinted and not _explained(group, peaks, spectra):
         return False
-    if _contrast(group[0], spectra) < _LEAST_CONTRAST:
+    if np.max(amplitudes((group[0].fx, group[0].fy), spectra.windows)) < _LEAST_CONTRAST:
         return False
     if hinted:
         return True
@@ -381,66 +365,3 @@ def _explained(group: Sequence[_Peak], peaks: Sequence[_Peak], spectra: _Spectra
     ]
     power = max(_strength(clear, spectra), 1e-12)
     return _strength(hits, spectra) >= _EXPLAINED * power and _strength(group, spectra) >= _OWN * power
-
-
-# --- inks ---------------------------------------------------------------------------------------------------------
-
-
-def _inks(peaks: Sequence[_Peak], spectra: _Spectra) -> list[str]:
-    """Name the ink of each peak by how much of the red, green and blue light it takes away, no ink twice."""
-    if spectra.prominence.shape[0] != 3:
-        return ["unknown"] * len(peaks)
-    swallowed = [_swallowed(peak, spectra) for peak in peaks]
-    likeness = np.array([[_likeness(taken, ink) for ink in _COLOURS.values()] for taken in swallowed])
-    angles = [peak.angle_deg for peak in peaks]
-    ways = list(permutations(range(len(_COLOURS)), len(peaks)))
-    totals = np.array([likeness[np.arange(len(peaks)), inks].sum() + _classic(angles, inks) for inks in ways])
-    best = int(np.argmax(totals))
-    lead = _CLEARLY if _classic(angles, ways[best]) else _CLEARLY_ELSEWHERE
-    names = []
-    for row, ink in enumerate(ways[best]):
-        rival = max(total for total, inks in zip(totals, ways, strict=True) if inks[row] != ink)
-        clear = likeness[row, ink] >= _LIKE and totals[best] - rival >= lead
-        names.append(list(_COLOURS)[ink] if clear else "unknown")
-    return names
-
-
-def _classic(angles: Sequence[float], inks: Sequence[int]) -> float:
-    """What an assignment of inks gains by being the classic set, with black 45 degrees from yellow."""
-    names = list(_COLOURS)
-    at = {names[ink]: angle for ink, angle in zip(inks, angles, strict=True)}
-    if "black" not in at or "yellow" not in at:
-        return 0.0
-    return _CLASSIC if abs((at["black"] - at["yellow"]) % 90 - 45) < 2 * _STEP_OFF_DEG else 0.0
-
-
-def _likeness(swallowed: npt.NDArray[np.float64], ink: tuple[float, ...]) -> float:
-    colour = np.array(ink)
-    return float(swallowed @ colour / (np.linalg.norm(swallowed) * np.linalg.norm(colour) + 1e-12))
-
-
-def _swallowed(peak: _Peak, spectra: _Spectra) -> npt.NDArray[np.float64]:
-    """Amplitude of a screen in each channel over the light there, over all windows: inks over each other multiply."""
-    return np.sqrt(np.mean([amplitude**2 for amplitude in _amplitudes(peak, spectra)], axis=0))
-
-
-def _contrast(peak: _Peak, spectra: _Spectra) -> float:
-    """The greatest amplitude of a screen over the light in any window and channel."""
-    return float(np.max(_amplitudes(peak, spectra)))
-
-
-def _amplitudes(peak: _Peak, spectra: _Spectra) -> list[npt.NDArray[np.float64]]:
-    """Per window (channels,): the lesser amplitude of the two families of lines over the light of the window."""
-    side = spectra.side
-    hann = np.hanning(side + 1)[:side]
-    axis = np.arange(side)
-    found = []
-    waves = [
-        (hann * np.exp(-2j * np.pi * fx * axis), hann * np.exp(-2j * np.pi * fy * axis))
-        for fx, fy in ((peak.fx, peak.fy), (-peak.fy, peak.fx))
-    ]
-    for window in spectra.windows:
-        both = [np.abs(np.einsum("yxc,x->yc", window, along_x).T @ along_y) for along_x, along_y in waves]
-        light = window.mean(axis=(0, 1)) + 0.02
-        found.append(2 * np.minimum(*both) / hann.sum() ** 2 / light)
-    return found
