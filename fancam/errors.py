@@ -119,6 +119,14 @@ class UnsupportedMediaError(InputError):
     """The format is known, but this build cannot decode it correctly."""
 
 
+class ProfileError(InputError):
+    """A colour profile cannot be read, or is not one for what it was given for."""
+
+
+class FontError(InputError):
+    """A font cannot be read, or lacks a character of the text."""
+
+
 class PictureTooLargeError(InputError):
     """The picture is larger than the limit that guards against decompression bombs."""
 
@@ -154,3 +162,9 @@ class DeviceError(FancamError):
 
 class OutputError(FancamError):
     """An output cannot be written: no permission, disk full, or a folder that holds something else."""
+
+
+class PreflightError(FancamError):
+    """What was to be printed breaks a limit of the chosen printer; nothing was written."""
+
+    exit_code = ExitCode.PREFLIGHT_FAILED

@@ -29,6 +29,10 @@ KNOWN_BY = {
     "facexlib": {"faces"},
     "_dlib_pybind11": {"faces"},
     "safetensors": {"models"},
+    "fontTools": {"pictures"},
+    "fpdf": {"printing"},
+    "pikepdf": {"printing"},
+    "pypdfium2": {"printing"},
     "torch": {"enhance", "faces", "models"},
 }
 NEVER = {"basicsr", "gfpgan", "realesrgan", "facexlib.tracking"}

@@ -1,0 +1,231 @@
+"""What is printed on paper: cards as files, where they lie on a page, marks, and what preflight found.
+
+Everything here is in millimetres from the top left corner of the page, x to the right and y down. Nothing is rounded to
+pixels: a PDF is placed by length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle on paper."""
+
+    x_mm: float
+    y_mm: float
+    width_mm: float
+    height_mm: float
+
+    @property
+    def right_mm(self) -> float:
+        """Right edge."""
+        return self.x_mm + self.width_mm
+
+    @property
+    def bottom_mm(self) -> float:
+        """Lower edge."""
+        return self.y_mm + self.height_mm
+
+    @property
+    def centre_mm(self) -> tuple[float, float]:
+        """(x, y) of the middle."""
+        return self.x_mm + self.width_mm / 2, self.y_mm + self.height_mm / 2
+
+    def grown(self, by_mm: float) -> Area:
+        """Return the area with this much more on every side; a negative length shrinks it."""
+        return Area(self.x_mm - by_mm, self.y_mm - by_mm, self.width_mm + 2 * by_mm, self.height_mm + 2 * by_mm)
+
+    def overlaps(self, other: Area) -> bool:
+        """Whether the two have more than an edge in common."""
+        return (
+            self.x_mm < other.right_mm and other.x_mm < self.right_mm
+            and self.y_mm < other.bottom_mm and other.y_mm < self.bottom_mm
+        )  # fmt: skip
+
+    @staticmethod
+    def around(areas: Sequence[Area]) -> Area:
+        """Return the smallest area that holds them all; there is at least one."""
+        x, y = min(a.x_mm for a in areas), min(a.y_mm for a in areas)
+        return Area(x, y, max(a.right_mm for a in areas) - x, max(a.bottom_mm for a in areas) - y)
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A sheet of paper, upright."""
+
+    name: str
+    """Name in ``papers.toml``, or the size in the form ``210x297mm``."""
+    title: str
+    width_mm: float
+    height_mm: float
+    source: str = ""
+    """Where the numbers come from, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetCard:
+    """A finished card that is to be printed: a file whose pixels are the trim and its bleed."""
+
+    name: str
+    """Unique among the cards of a sheet."""
+    front: Path
+    width_mm: float
+    """Trim width."""
+    height_mm: float
+    """Trim height."""
+    bleed_mm: float
+    """Of the file, on every side."""
+    back: Path | None = None
+    """Same size and bleed as the front; None leaves the back of the paper empty."""
+    corner_radius_mm: float = 0.0
+    copies: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One print of a picture on a page."""
+
+    card: str
+    """Name of the card."""
+    picture: Path
+    trim: Area
+    """What remains after cutting, as it lies on the page."""
+    shown: Area
+    """Trim and the bleed that is printed around it; the picture is clipped to it."""
+    extent: Area
+    """Where the whole picture with all of its bleed lies, as it lies on the page; its middle is that of the trim."""
+    turn_deg: int = 0
+    """How far the picture is turned clockwise on the page: 0, 90, 180 or 270. The areas are those after the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A straight black line."""
+
+    x0_mm: float
+    y0_mm: float
+    x1_mm: float
+    y1_mm: float
+    width_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """A ruler that shows whether a page was printed at 100 %."""
+
+    x_mm: float
+    y_mm: float
+    """Where its zero mark starts."""
+    length_mm: float
+    vertical: bool = False
+    """Along y, downward; ticks point to larger x. Otherwise along x, and ticks point to larger y."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of small print."""
+
+    x_mm: float
+    y_mm: float
+    """Left end of the baseline."""
+    text: str
+    size_mm: float
+    """Height of the type from ascender to descender (the size of the font)."""
+    vertical: bool = False
+    """Reads downward, turned by 90 degrees clockwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackOffset:
+    """How a printer lays the back of a sheet beside where it should be; the page is moved against it."""
+
+    x_mm: float = 0.0
+    """What the back must be moved by, to the right as one looks at it."""
+    y_mm: float = 0.0
+    """What the back must be moved by, downward."""
+    angle_deg: float = 0.0
+    """What the back must be turned by around the middle of the page, clockwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One side of a sheet."""
+
+    width_mm: float
+    height_mm: float
+    placements: tuple[Placement, ...] = ()
+    is_back: bool = False
+    bleed_box: Area | None = None
+    """What is printed of the cards; None where the page has none."""
+    trim_box: Area | None = None
+    """What remains of them; None where the page has none."""
+    crop_marks: tuple[Line, ...] = ()
+    registration: tuple[Area, ...] = ()
+    """Solid black rectangles of a cutter's registration marks (an L is two of them)."""
+    ruler: Ruler | None = None
+    notes: tuple[Note, ...] = ()
+    lines: tuple[Line, ...] = ()
+    """Further lines: the scales of a calibration page."""
+    offset: BackOffset = field(default_factory=BackOffset)
+
+
+@dataclass(frozen=True, slots=True)
+class CutPath:
+    """A card's outline for a cutter: a rectangle with round corners."""
+
+    area: Area
+    radius_mm: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CutSheet:
+    """The cut paths of the pages that are cut alike."""
+
+    width_mm: float
+    """Of the page."""
+    height_mm: float
+    paths: tuple[CutPath, ...]
+    pages: tuple[int, ...]
+    """Which front pages it belongs to, counted from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPlan:
+    """All pages of a sheet, in the order they are printed; with duplex a front and its back take turns."""
+
+    paper: Paper
+    pages: tuple[Page, ...]
+    columns: int
+    """Of the first page."""
+    rows: int
+    """Of the first page."""
+    per_page: int
+    """Cards that fit on a page of the first card's size."""
+    turned: bool
+    """Whether its cards lie on their side."""
+    cuts: tuple[CutSheet, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What had to be left out or done otherwise: a ruler without room, shorter marks …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that preflight looked at."""
+
+    item: str
+    """Name of the card or page."""
+    name: str
+    """``effective_ppi``, ``resolution``, ``size``, ``bleed``, ``real_bleed``, ``safe_zone``, ``profile``,
+    ``transparency``, ``total_ink`` …"""
+    status: str
+    """``ok``, ``warn`` or ``fail``; a fail breaks a limit of the chosen printer."""
+    value: str
+    """What was found, with its unit."""
+    limit: str
+    """What the printer asks for, with its unit."""
+    message: str = ""
+    """What it means and what to do, in one line; empty where it is ok."""
