@@ -27,6 +27,7 @@ AUTO = "auto"
 AUTO_PRESETS = ("fancam", "low-light", "scan", "group", "album")
 """What ``--preset auto`` chooses from."""
 DEFAULT_SCALE = 2.0
+"""Of whole pictures, where neither scale, long edge nor size is asked for."""
 
 
 def require(condition: bool, setting: str, value: object, rule: str) -> None:
