@@ -123,12 +123,12 @@ def _deep_samples(image: Image.Image, path: Path) -> npt.NDArray[np.uint16] | No
         return _deep_ppm(image, path)
     if image.format == "TIFF" and image.mode in ("RGB", "RGBA"):
         return deep_tiff_samples(path)
-    if image.format == "PNG" and _png_header(path)[0] == 16:
+    if image.format == "PNG" and png_header(path)[0] == 16:
         return _deep_png(image, path)
     return None
 
 
-def _png_header(path: Path) -> tuple[int, int]:
+def png_header(path: Path) -> tuple[int, int]:
     """Return bit depth and colour type from IHDR (W3C PNG, third edition, 11.2.1)."""
     with path.open("rb") as file:
         head = file.read(26)
@@ -148,7 +148,7 @@ def _deep_png(image: Image.Image, path: Path) -> npt.NDArray[np.uint16]:
         )
     order = cv2.COLOR_BGRA2RGBA if stored.shape[2] == 4 else cv2.COLOR_BGR2RGB
     samples = np.asarray(cv2.cvtColor(stored, order), np.uint16)
-    grey_alpha = _png_header(path)[1] == 4  # OpenCV makes four channels of it
+    grey_alpha = png_header(path)[1] == 4  # OpenCV makes four channels of it
     return samples[..., [0, 3]] if grey_alpha else samples
 
 

@@ -55,6 +55,8 @@ class PictureMetadata:
     """Name of the file it was made from: ``dc:source``."""
     fields: Mapping[str, FieldValue] = field(default_factory=dict)
     """Further provenance by snake_case name; None is left out, a sequence becomes an ordered list."""
+    title: str = ""
+    """Of a document: ``dc:title``. Pictures have none."""
 
 
 # --- out ----------------------------------------------------------------------------------------------------------
@@ -109,9 +111,10 @@ def xmp_properties(metadata: PictureMetadata) -> dict[Name, str]:
         found[_NAMESPACES["xmp"], "CreatorTool"] = xml_text(metadata.software)
     if metadata.source:
         found[_NAMESPACES["dc"], "source"] = xml_text(metadata.source)
-    if metadata.description:
-        item = f'<rdf:li xml:lang="x-default">{xml_text(metadata.description)}</rdf:li>'
-        found[_NAMESPACES["dc"], "description"] = f"<rdf:Alt>{item}</rdf:Alt>"
+    for name, text in (("title", metadata.title), ("description", metadata.description)):
+        if text:
+            item = f'<rdf:li xml:lang="x-default">{xml_text(text)}</rdf:li>'
+            found[_NAMESPACES["dc"], name] = f"<rdf:Alt>{item}</rdf:Alt>"
     for name, value in metadata.fields.items():
         if not _FIELD_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no snake_case name")
@@ -161,8 +164,17 @@ def read_metadata(path: Path) -> dict[str, Any]:
             "dpi": (float(dpi[0]), float(dpi[1])) if dpi else None,
             "icc_description": profile_description(profile) if profile else None,
             "exif": exif,
-            "xmp": _parse_xmp(_raw_xmp(image), path),
+            "xmp": picture_xmp(image, path),
         }
+
+
+def picture_xmp(image: Image.Image, path: Path) -> dict[str, str | list[str]]:
+    """Return the XMP of an opened picture by prefixed name; empty where there is none.
+
+    Raises:
+        NotMediaError: The packet is not valid XML.
+    """
+    return _parse_xmp(_raw_xmp(image), path)
 
 
 def _raw_xmp(image: Image.Image) -> bytes:

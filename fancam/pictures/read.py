@@ -18,7 +18,7 @@ from fancam.pictures.xmp import XmpError, kept_packet
 from fancam.records import Frame, Orientation, Picture, Samples, StillPicture
 
 # EXIF 2.32 table 6: what each value of Orientation asks for, as "mirror left to right, then turn clockwise".
-_ORIENTATIONS = {
+ORIENTATIONS = {
     1: Orientation(),
     2: Orientation(0, mirrored=True),
     3: Orientation(2),
@@ -128,14 +128,14 @@ def _read(path: Path, max_pixels: int) -> _Read:
         if count > 1 and image.format != "MPO":  # the others in an MPO are previews and depth maps of the first
             found.append(f"holds {count} pictures: the first was used")
         tags = colour_tags(path, image.format or "")
-        fields = _fields(image, path)
+        fields = stored_fields(image, path)
         samples = decoded(image, path, tags.bits)
         # After decoding: Pillow turns TIFF by itself then, and takes the tag away.
-        orientation = _ORIENTATIONS.get(image.getexif().get(ExifTags.Base.Orientation, 1), Orientation())
-        profile, tag_notes = _stated_profile(image, tags, fields)
+        orientation = ORIENTATIONS.get(image.getexif().get(ExifTags.Base.Orientation, 1), Orientation())
+        profile, tag_notes = stated_profile(image, tags, fields)
         if tags.channels == 1 and not samples.grey and isinstance(samples.image, np.ndarray):
             samples = Decoded(samples.image[..., 0], samples.alpha, samples.notes)
-        dpi = _dpi(image, fields)
+        dpi = stated_dpi(image, fields)
         raw_xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
         has_iptc = "photoshop" in image.info and 0x0404 in image.info["photoshop"]
         kind = image.format or ""
@@ -159,7 +159,7 @@ def _read(path: Path, max_pixels: int) -> _Read:
     return _Read(still, (*found, *samples.notes, *tag_notes, *colour.warnings))
 
 
-def _fields(image: Image.Image, path: Path) -> Fields | None:
+def stored_fields(image: Image.Image, path: Path) -> Fields | None:
     """Return the EXIF as it is stored; None where there is none."""
     if image.format == "TIFF":
         with path.open("rb") as file:
@@ -183,7 +183,7 @@ class _Colour:
     """What was converted as it should be."""
 
 
-def _stated_profile(image: Image.Image, tags: ColourTags, fields: Fields | None) -> tuple[bytes | None, list[str]]:
+def stated_profile(image: Image.Image, tags: ColourTags, fields: Fields | None) -> tuple[bytes | None, list[str]]:
     """Return the profile the file states, by a profile, by numbers or by the name of Adobe RGB in EXIF."""
     embedded = image.info.get("icc_profile") or None
     from_tags, notes = profile_of(tags)
@@ -229,7 +229,7 @@ def _colour(samples: Decoded, profile: bytes | None) -> _Colour:
 # --- beside the pixels --------------------------------------------------------------------------------------------
 
 
-def _dpi(image: Image.Image, fields: Fields | None) -> tuple[float, float] | None:
+def stated_dpi(image: Image.Image, fields: Fields | None) -> tuple[float, float] | None:
     """Return the resolution the file states, as exactly as it does; None where it states none in a unit of length."""
     stated = image.info.get("dpi")
     exact = fields.dpi if fields is not None else None

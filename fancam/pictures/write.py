@@ -15,6 +15,7 @@ from fancam.files import replace_file
 from fancam.pictures.colour import srgb_profile
 from fancam.pictures.deep import ICC_TIFF_TAG, XMP_PNG_KEYWORD, XMP_TIFF_TAG, deep_png, tiff
 from fancam.pictures.ifd import IMAGE_DESCRIPTION, SOFTWARE, Fields, text_field
+from fancam.pictures.inks import press_image
 from fancam.pictures.metadata import PictureMetadata, exif_of, xmp_packet
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
@@ -28,6 +29,7 @@ def write_picture(
     metadata: PictureMetadata,
     jpeg_quality: int = 95,
     icc_profile: bytes | None = None,
+    cmyk: bool = False,
 ) -> str:
     """Write a picture in the format its name asks for; the same arguments give the same bytes.
 
@@ -41,12 +43,14 @@ def write_picture(
         metadata: Software, description, source and further fields.
         jpeg_quality: 1 to 100; always without chroma subsampling (4:4:4). WebP is written lossless.
         icc_profile: The profile the pixels are in; sRGB when None. Grey pictures carry none unless it is given.
+        cmyk: Whether the four channels of ``pixels`` are inks, 255 for full ink; 8 bits, JPEG and TIFF only. JPEG gets
+            Adobe's marker and, as every program expects beside it, inverted values; the profile must be given.
 
     Returns:
         SHA-256 of the file in hex.
 
     Raises:
-        UsageError: The ending is unknown, or the format cannot hold alpha or 16 bits.
+        UsageError: The ending is unknown, or the format cannot hold alpha, 16 bits or CMYK.
         OutputError: The file cannot be written; nothing is left behind.
         ValueError: The array has another shape or type, or dpi is not above 0.
     """
@@ -59,7 +63,12 @@ def write_picture(
         raise ValueError(f"cannot write an array of shape {pixels.shape} and type {pixels.dtype}")
     if not (dpi > 0 and pixels.size):
         raise ValueError(f"cannot write {pixels.shape} pixels at {dpi} dpi")
-    if kind == "JPEG" and pixels.ndim == 3 and pixels.shape[2] == 4:
+    if cmyk:
+        if pixels.shape[2:] != (4,) or pixels.dtype != np.uint8 or icc_profile is None:
+            raise ValueError(f"CMYK is four channels of uint8 and a profile, not {pixels.shape} of {pixels.dtype}")
+        if kind not in ("JPEG", "TIFF"):
+            raise UsageError(f"{kind} cannot hold CMYK", item=path, remedy="write tif or jpg")
+    elif kind == "JPEG" and pixels.ndim == 3 and pixels.shape[2] == 4:
         raise UsageError("JPEG cannot hold transparency", item=path, remedy="write png, tif or webp")
     if kind in ("JPEG", "WEBP") and pixels.dtype == np.uint16:
         raise UsageError(f"{kind} cannot hold 16 bits", item=path, remedy="write png or tif")
@@ -67,7 +76,8 @@ def write_picture(
     if pixels.dtype == np.uint16:
         data = _deep(kind, pixels.astype(np.uint16, copy=False), dpi, metadata, profile)
     else:
-        data = _encoded(kind, np.ascontiguousarray(pixels), dpi, metadata, jpeg_quality, profile)
+        image = press_image(pixels) if cmyk else Image.fromarray(np.ascontiguousarray(pixels))
+        data = _encoded(kind, image, dpi, metadata, jpeg_quality, profile)
     replace_file(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -85,9 +95,8 @@ def _deep(
 
 
 def _encoded(
-    kind: str, pixels: npt.NDArray, dpi: float, metadata: PictureMetadata, jpeg_quality: int, profile: bytes | None
+    kind: str, image: Image.Image, dpi: float, metadata: PictureMetadata, jpeg_quality: int, profile: bytes | None
 ) -> bytes:
-    image = Image.fromarray(pixels)
     exif, xmp = exif_of(metadata, dpi), xmp_packet(metadata)
     buffer = io.BytesIO()
     if kind == "PNG":

@@ -1,0 +1,247 @@
+"""Colour for the press: a profile the user supplies, conversion to it, and how the print will look on a screen."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ImageCms
+
+from fancam.errors import InputNotFoundError, InputUnreadableError, ProfileError, unknown_choice
+from fancam.pictures.colour import fitting_profile, profile_description, srgb_profile
+from fancam.pictures.decode import to_8_bit
+from fancam.pictures.inks import Ink, press_image
+from fancam.pictures.metadata import PictureMetadata
+from fancam.pictures.write import write_picture
+from fancam.records import Picture, Samples
+
+Space = Literal["rgb", "cmyk", "grey"]
+MAX_PROFILE_BYTES = 64 << 20
+"""Profiles of presses have some hundred kilobytes to some megabytes; what is larger is no profile."""
+_BAND_PX = 1 << 20
+
+_INTENTS = {
+    "perceptual": ImageCms.Intent.PERCEPTUAL,
+    "relative": ImageCms.Intent.RELATIVE_COLORIMETRIC,
+    "saturation": ImageCms.Intent.SATURATION,
+    "absolute": ImageCms.Intent.ABSOLUTE_COLORIMETRIC,
+}
+_SPACES: dict[bytes, Space] = {b"RGB ": "rgb", b"CMYK": "cmyk", b"GRAY": "grey"}
+_CHANNELS: dict[Space, tuple[int, ...]] = {"rgb": (3,), "cmyk": (4,), "grey": ()}
+_MODES: dict[Space, str] = {"rgb": "RGB", "cmyk": "CMYK", "grey": "L"}
+# ICC.1:2022, 7.2.5: profile/device class.
+_CLASSES = {b"prtr": "output", b"mntr": "display", b"spac": "colour space"}
+_WRONG_CLASSES = {
+    b"scnr": "an input profile (of a scanner or camera)",
+    b"link": "a device link, which joins two devices",
+    b"abst": "an abstract profile, which belongs to no device",
+    b"nmcl": "a table of named colours",
+}
+_LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+_REMEDY = "give the ICC profile that the print shop names for your paper"
+
+
+@dataclass(frozen=True, slots=True)
+class PressProfile:
+    """An ICC profile that pixels are converted to before they are printed."""
+
+    data: bytes
+    """The file as it is."""
+    space: Space
+    description: str
+    """What it calls itself; the name of its file where it says nothing."""
+    device_class: str
+    """``output``, ``display`` or ``colour space``."""
+    source: Path
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name of its pixels."""
+        return _MODES[self.space]
+
+
+def read_press_profile(path: Path) -> PressProfile:
+    """Read the ICC profile of a press or printer.
+
+    Args:
+        path: An output profile (RGB, CMYK or grey), or an RGB or grey display or colour space profile: printers that
+            take RGB are often described by one.
+
+    Raises:
+        InputNotFoundError: There is no such file.
+        InputUnreadableError: It is a folder or may not be read.
+        ProfileError: It is no ICC profile, is cut off or damaged, describes no printer, or has no way from colour to
+            the printer.
+    """
+    data = _read(path)
+    kind, space = _checked_header(data, path)
+    description = profile_description(data)
+    press = PressProfile(data, space, description or path.stem, kind, path)
+    try:
+        _transform(srgb_profile(), data, "RGB", press.mode)
+        _transform(data, srgb_profile(), press.mode, "RGB")
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise ProfileError("it cannot be used", item=path, remedy=_REMEDY) from error
+    return press
+
+
+def to_press(
+    pixels: Samples, source_profile: bytes | None, press: PressProfile, *, intent: str, black_point: bool
+) -> Ink:
+    """Convert a picture to the colours of a press.
+
+    Args:
+        pixels: (height, width, 3) RGB, uint8 or uint16. 16 bits are rounded to 8 first.
+        source_profile: The profile the pixels are in; sRGB when None.
+        press: Where they go.
+        intent: ``perceptual``, ``relative``, ``saturation`` or ``absolute``.
+        black_point: Whether the darkest tone of the source becomes the darkest of the press.
+
+    Raises:
+        ProfileError: The source profile is damaged or is none of RGB or grey pixels.
+        UsageError: The intent is unknown.
+    """
+    transform = _transform(_usable(source_profile), press.data, "RGB", press.mode, intent, black_point)
+    return _converted(pixels, transform, _CHANNELS[press.space])
+
+
+def soft_proof(ink: Ink, press: PressProfile, *, paper_white: bool = False) -> Picture:
+    """Return how a print will look.
+
+    Args:
+        ink: As ``to_press`` returned it.
+        press: The profile it is in.
+        paper_white: Whether paper is shown in its own colour; otherwise it is white.
+    """
+    intent = "absolute" if paper_white else "relative"
+    transform = _transform(press.data, srgb_profile(), press.mode, "RGB", intent, False)
+    return _converted(ink, transform, (3,))
+
+
+def write_press(
+    path: Path, pixels: Ink, press: PressProfile, *, dpi: float, metadata: PictureMetadata, jpeg_quality: int = 95
+) -> str:
+    """Write pixels that are in the colours of a press, with its profile; otherwise as ``write_picture`` does.
+
+    Args:
+        path: Ends in .tif, .tiff, .jpg or .jpeg, or for RGB and grey also in .png or .webp; its folder exists.
+        pixels: As ``to_press`` returned them.
+        press: The profile they are in; it goes into the file.
+        dpi: Pixels per inch on paper.
+        metadata: Software, description, source and further fields.
+        jpeg_quality: 1 to 100; always without chroma subsampling (4:4:4).
+
+    Returns:
+        SHA-256 of the file in hex.
+
+    Raises:
+        UsageError: The ending is unknown, or the format cannot hold CMYK.
+        OutputError: The file cannot be written; nothing is left behind.
+    """
+    return write_picture(
+        path,
+        pixels,
+        dpi=dpi,
+        metadata=metadata,
+        jpeg_quality=jpeg_quality,
+        icc_profile=press.data,
+        cmyk=press.space == "cmyk",
+    )
+
+
+def lab_of_source(pixels: Samples, source_profile: bytes | None) -> npt.NDArray[np.float32]:
+    """Return CIE L*a*b* (D50, relative to the white of the source) of RGB pixels.
+
+    Returns:
+        (height, width, 3) float32, a* and b* rounded to whole numbers and L* to 100 / 255, which is what littleCMS
+        gives through Pillow.
+    """
+    transform = _transform(_usable(source_profile), _LAB, "RGB", "LAB", "relative", False)
+    return _lab(_converted(pixels, transform, (3,)))
+
+
+def lab_of_press(ink: Ink, press: PressProfile) -> npt.NDArray[np.float32]:
+    """Return CIE L*a*b* (D50, relative to the paper) of what a press prints, as ``lab_of_source`` does."""
+    return _lab(_converted(ink, _transform(press.data, _LAB, press.mode, "LAB", "relative", False), (3,)))
+
+
+def _lab(encoded: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return L*a*b* from Pillow's 8 bits: L* by 255 / 100, a* and b* as signed bytes."""
+    lab = encoded.view(np.int8).astype(np.float32)
+    lab[..., 0] = encoded[..., 0] * np.float32(100 / 255)
+    return lab
+
+
+def _usable(source_profile: bytes | None) -> bytes:
+    usable, problems = fitting_profile(source_profile, "RGB")
+    if problems:
+        raise ProfileError(problems[0], remedy="convert the picture to sRGB first")
+    return usable or srgb_profile()
+
+
+def _converted(pixels: Samples, transform: ImageCms.ImageCmsTransform, channels: tuple[int, ...]) -> Ink:
+    """Return the pixels through a transform, in bands: each pixel is converted for itself."""
+    height, width = pixels.shape[:2]
+    result = np.empty((height, width, *channels), np.uint8)
+    for rows in _bands(height, width):
+        converted = ImageCms.applyTransform(press_image(to_8_bit(pixels[rows])), transform)
+        if converted is None:  # only when it converts in place, which it was not asked to
+            raise ImageCms.PyCMSError("no picture came back")
+        result[rows] = np.asarray(converted)
+    return result
+
+
+def _bands(height: int, width: int) -> Iterator[slice]:
+    step = max(_BAND_PX // max(width, 1), 1)
+    return (slice(y, min(y + step, height)) for y in range(0, height, step))
+
+
+def _transform(
+    source: bytes, target: bytes, from_mode: str, to_mode: str, intent: str = "relative", black_point: bool = True
+) -> ImageCms.ImageCmsTransform:
+    if intent not in _INTENTS:
+        raise unknown_choice("intent", intent, _INTENTS)
+    flags = ImageCms.Flags.HIGHRESPRECALC
+    if black_point:
+        flags |= ImageCms.Flags.BLACKPOINTCOMPENSATION
+    first, last = (ImageCms.ImageCmsProfile(io.BytesIO(data)) for data in (source, target))
+    return ImageCms.buildTransform(first, last, from_mode, to_mode, _INTENTS[intent], flags)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise InputUnreadableError("is a folder, not a profile", item=path, remedy="name the file in it")
+        with path.open("rb") as file:
+            data = file.read(MAX_PROFILE_BYTES + 1)
+    except FileNotFoundError:
+        raise InputNotFoundError("no such colour profile", item=path, remedy="check the path") from None
+    except OSError as error:
+        cause = f"cannot be read ({error.strerror or error})"
+        raise InputUnreadableError(cause, item=path, remedy="check that you may read it") from error
+    if len(data) > MAX_PROFILE_BYTES:
+        raise ProfileError(f"has more than {MAX_PROFILE_BYTES >> 20} MB", item=path, remedy=_REMEDY)
+    return data
+
+
+def _checked_header(data: bytes, path: Path) -> tuple[str, Space]:
+    """Return class and space of a profile by its header (ICC.1:2022, 7.2)."""
+    if len(data) < 132 or data[36:40] != b"acsp":
+        raise ProfileError("is no ICC profile", item=path, remedy=_REMEDY)
+    (size,) = struct.unpack_from(">I", data, 0)
+    if size > len(data):
+        cause = f"the profile is cut off: {len(data)} of {size} bytes are there"
+        raise ProfileError(cause, item=path, remedy="copy it again from its source")
+    kind, space = data[12:16], data[16:20]
+    if kind not in _CLASSES:
+        found = _WRONG_CLASSES.get(kind, f"of the unknown class {kind!r}")
+        raise ProfileError(f"is {found}, not one of a printer", item=path, remedy=_REMEDY)
+    if space not in _SPACES:
+        raise ProfileError(f"is for {space.decode('ascii', 'replace').strip()}", item=path, remedy=_REMEDY)
+    return _CLASSES[kind], _SPACES[space]
