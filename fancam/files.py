@@ -8,7 +8,9 @@ import itertools
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from fancam.errors import InputNotFoundError, InputUnreadableError, OutputError
 
@@ -76,9 +78,7 @@ def replace_file_piecewise(path: Path, pieces: Iterable[bytes]) -> str:
         OutputError: It cannot be written; what was there before is unchanged, and nothing is left behind.
         Exception: Whatever ``pieces`` raises, as it is; the same holds.
     """
-    # The temporary name does not grow with the file's: a name of the longest allowed length must still be writable.
-    # It is counted: whoever makes the pieces may write files of its own in the meantime.
-    part = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{next(_SERIAL)}.part")
+    part = _part_beside(path)
     digest = hashlib.sha256()
     foreign: list[OSError] = []
     try:
@@ -97,6 +97,52 @@ def replace_file_piecewise(path: Path, pieces: Iterable[bytes]) -> str:
             raise
         raise output_error(error, path) from error
     return digest.hexdigest()
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to and to seek in; once the ``with`` is done it takes the path's place, as a whole.
+
+    An OSError inside the ``with`` is taken for one of writing: who reads other files there turns theirs into others.
+
+    Raises:
+        OutputError: It cannot be written; what was there before is unchanged, and nothing is left behind.
+        Exception: Whatever is raised inside the ``with``, as it is; the same holds.
+    """
+    with scratch_file(path) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        os.replace(file.name, path)  # noqa: PTH105 - the same call; named so that its failure can be tested
+
+
+@contextmanager
+def scratch_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a file beside the path for what does not fit into memory while the path is made; it is removed at the end.
+
+    Raises:
+        OutputError: It cannot be written; an OSError inside the ``with`` is taken for that.
+        Exception: Whatever else is raised inside the ``with``, as it is.
+    """
+    part = _part_beside(path)
+    try:
+        try:
+            with part.open("w+b") as file:
+                yield file
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
+def _part_beside(path: Path) -> Path:
+    """Return the name of a temporary file in the same folder.
+
+    It does not grow with the file's: a name of the longest allowed length must still be writable. It is counted:
+    whoever makes a file's pieces may write files of its own in the meantime.
+    """
+    return path.with_name(f".{os.getpid()}-{threading.get_ident()}-{next(_SERIAL)}.part")
 
 
 def _remembering(pieces: Iterable[bytes], foreign: list[OSError]) -> Iterator[bytes]:

@@ -66,7 +66,7 @@ def deep_png(
         chunks.append((b"iTXt", XMP_PNG_KEYWORD.encode() + b"\0\0\0\0\0" + xmp))
     # Level 6 in pieces: a scan of 100 megapixels has 600 MB, and no copy of it is needed.
     compressor = zlib.compressobj(6)
-    data = b"".join(compressor.compress(rows) for rows in _png_rows(pixels, 2 * channels)) + compressor.flush()
+    data = b"".join(compressor.compress(rows) for rows in png_rows(pixels, 2 * channels)) + compressor.flush()
     chunks += [(b"IDAT", data[i : i + _LARGEST_CHUNK]) for i in range(0, len(data), _LARGEST_CHUNK)]
     chunks.append((b"IEND", b""))
     body = b"".join(
@@ -81,13 +81,14 @@ _LARGEST_CHUNK = (1 << 31) - 1
 """Lengths of chunks are 31 bits (W3C PNG, third edition, 5.3)."""
 
 
-def _png_rows(pixels: npt.NDArray[np.uint16], pixel_bytes: int) -> Iterator[bytes]:
+def png_rows(pixels: Samples, pixel_bytes: int) -> Iterator[bytes]:
     """Yield rows in network byte order, each less the row above (filter type 2, Up), which suits photos."""
     row_bytes = pixels.shape[1] * pixel_bytes
     step = max(_STRIP_BYTES // row_bytes, 1)
+    wire = pixels.dtype.newbyteorder(">")
     above = np.zeros(row_bytes, np.uint8)  # the row above the first one is zero
     for y in range(0, len(pixels), step):
-        rows = pixels[y : y + step].astype(">u2").view(np.uint8).reshape(-1, row_bytes)
+        rows = np.ascontiguousarray(pixels[y : y + step], wire).view(np.uint8).reshape(-1, row_bytes)
         filtered = np.empty((len(rows), row_bytes + 1), np.uint8)
         filtered[:, 0] = 2
         np.subtract(rows[0], above, out=filtered[0, 1:])  # modulo 256, as the standard wants

@@ -69,13 +69,21 @@ def fitted(text: str, size_px: int, width_px: int) -> str:
     return "…"
 
 
+def builtin_font() -> bytes:
+    """Return the file of the font that ``Canvas`` uses: TrueType, part of Pillow (Aileron Regular, CC0-1.0).
+
+    Text for it goes through ``drawable`` first.
+    """
+    return bytes(_font(10).font_bytes)
+
+
 def drawable(text: str) -> str:
     """Return the text in characters the font has: accents dropped, each run of what it lacks as one ellipsis."""
     result = ""
     for character in unicodedata.normalize("NFD", text):
         if unicodedata.combining(character):
             continue
-        if _has_glyph(character):
+        if has_glyph(character):
             result += character
         elif not result.endswith("…"):
             result += "…"
@@ -92,7 +100,7 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont:
 
 
 @functools.cache
-def _has_glyph(character: str) -> bool:
+def has_glyph(character: str) -> bool:
     """Whether the font has the character, and not only its sign for missing ones."""
     return character == " " or _shape(character) not in (_shape("\uffff"), b"")
 

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from fancam.printing.art import (
+    Finished,
+    cut_preview,
+    finish_front,
+    make_back,
+    mockup,
+    parse_colour,
+    safe_zone_overlay,
+)
 from fancam.printing.card import CardFile, Provenance, card_metadata, write_card
 from fancam.printing.composing import (
     Composition,
@@ -11,6 +20,7 @@ from fancam.printing.composing import (
     synthesise_bleed,
 )
 from fancam.printing.contact import ContactEntry, contact_sheet, format_time, ppi_colour, ppi_grade, write_contact_sheet
+from fancam.printing.pdf import PdfFile, preview_cut, preview_printed, render_page, write_pdf
 from fancam.printing.sizes import CardSize, Length, card_geometry, card_size, card_sizes, parse_length
 
 __all__ = [
@@ -18,7 +28,9 @@ __all__ = [
     "CardSize",
     "Composition",
     "ContactEntry",
+    "Finished",
     "Length",
+    "PdfFile",
     "Provenance",
     "bleed_seam_step",
     "card_geometry",
@@ -27,12 +39,22 @@ __all__ = [
     "card_sizes",
     "compose",
     "contact_sheet",
+    "cut_preview",
+    "finish_front",
     "format_time",
+    "make_back",
+    "mockup",
+    "parse_colour",
     "parse_length",
     "ppi_colour",
     "ppi_grade",
+    "preview_cut",
+    "preview_printed",
     "render_composition",
+    "render_page",
+    "safe_zone_overlay",
     "synthesise_bleed",
     "write_card",
     "write_contact_sheet",
+    "write_pdf",
 ]

@@ -1,0 +1,186 @@
+"""A sheet as a PDF: pictures as their files hold them, boxes, profiles, metadata.
+
+PDF 1.7 (ISO 32000-1): 16-bit samples need 1.5, ``PrintScaling`` 1.6, and 1.7 is the first whose ICC profiles may be of
+version 4.2 and later; every reader and RIP of the last fifteen years takes it. No conformance to PDF/X is claimed: it
+asks for the date of creation, which would make the same sheet another file every time, and for the profile of a
+printing condition, which sRGB is not.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import pikepdf
+
+from fancam.errors import ProfileError
+from fancam.files import replacing_file, scratch_file, sha256_of_file
+from fancam.pictures import FieldValue, PictureMetadata, profile_description, srgb_profile, xmp_packet
+from fancam.printing.pdf.placing import Matrix, box, offset_matrix, picture_operators
+from fancam.printing.pdf.shapes import drawn_pages
+from fancam.printing.pdf.store import PictureStore, StoredPicture
+from fancam.records import Progress, no_progress
+from fancam.records.sheets import Area, Page, Placement, SheetPlan
+
+PDF_VERSION = "1.7"
+
+
+@dataclass(frozen=True, slots=True)
+class PdfFile:
+    """A PDF on disk."""
+
+    path: Path
+    sha256: str
+    """Of the file, in hex."""
+    pages: int
+    size_bytes: int
+    notes: tuple[str, ...]
+    """What had to be assumed of its pictures, or could not be drawn as asked."""
+
+
+def write_pdf(
+    plan: SheetPlan,
+    path: Path,
+    *,
+    title: str,
+    software: str,
+    output_profile: bytes | None = None,
+    fields: Mapping[str, FieldValue] | None = None,
+    progress: Progress = no_progress,
+) -> PdfFile:
+    """Write a plan as it stands.
+
+    Pictures keep their bytes and their profiles (see ``embeddable``), each is in the file once however often and under
+    however many names it is printed. No date is written: the same input gives the same bytes. Memory does not grow
+    with the number of pictures; beside the path there is room needed for a second copy of them while it is written.
+
+    Args:
+        plan: Its pages in order.
+        path: The file; its folder exists.
+        title: Of the document.
+        software: Program and version.
+        output_profile: ICC profile of the press or printer that the sheet is meant for; None: sRGB.
+        fields: Further provenance for the XMP, by snake_case name.
+        progress: Called as ``("pdf", pictures done, pictures)``.
+
+    Raises:
+        InputError: A picture is missing, damaged or changes meanwhile; a ProfileError when the output profile is no
+            profile of an output device.
+        OutputError: The file cannot be written. In either case what was there before is unchanged and nothing is left
+            behind.
+        ValueError: The plan has no pages, or a field's name is not snake_case.
+    """
+    if not plan.pages:
+        raise ValueError("a PDF has at least one page")
+    profile = output_profile if output_profile is not None else srgb_profile()
+    intent = _output_intent_words(profile)
+    metadata = xmp_packet(PictureMetadata(software=software, title=title, fields=dict(fields or {})))
+    shapes, notes = drawn_pages(plan.pages)
+    pictures = list(dict.fromkeys(placement.picture for page in plan.pages for placement in page.placements))
+    with scratch_file(path) as scratch:
+        store = PictureStore(scratch)
+        for index, picture in enumerate(pictures):
+            progress("pdf", index, len(pictures))
+            notes += store.add_picture(picture).notes
+        progress("pdf", len(pictures), len(pictures))
+        profile_number = store.add_profile(profile)
+        store.close()
+        # Not mapped into memory, as is the default for large files: the whole store would count as resident.
+        with (
+            pikepdf.open(scratch.name, access_mode=pikepdf.AccessMode.stream) as pdf,
+            pikepdf.open(io.BytesIO(shapes)) as drawn,
+        ):
+            pdf.pages.extend(drawn.pages)
+            for page, planned in zip(pdf.pages, plan.pages, strict=True):
+                _finish_page(pdf, page, planned, store, profile_number)
+            _describe(pdf, title, software, metadata, intent, profile_number)
+            with replacing_file(path) as file:
+                _save(pdf, file)
+    return PdfFile(path, sha256_of_file(path), len(plan.pages), path.stat().st_size, tuple(dict.fromkeys(notes)))
+
+
+def _finish_page(pdf: pikepdf.Pdf, page: pikepdf.Page, planned: Page, store: PictureStore, profile: int) -> None:
+    """Put the pictures under what is drawn, move a back page, set the boxes."""
+    whole = Area(0.0, 0.0, planned.width_mm, planned.height_mm)
+    page.mediabox = pikepdf.Array(box(whole, planned))
+    page.bleedbox = pikepdf.Array(box(planned.bleed_box or whole, planned))
+    page.trimbox = pikepdf.Array(box(planned.trim_box or whole, planned))
+    numbers = {p.picture: store.pictures[p.picture] for p in planned.placements}
+    names = {stored.number: f"P{stored.number}" for stored in numbers.values()}
+    if names:
+        images = {f"/{name}": pdf.get_object(number, 0) for number, name in names.items()}
+        page.obj.Resources.XObject = pikepdf.Dictionary(images)
+
+    def name(placement: Placement) -> str:
+        return names[numbers[placement.picture].number]
+
+    def stored(placement: Placement) -> StoredPicture:
+        return numbers[placement.picture]
+
+    operators = picture_operators(planned.placements, name, lambda p: stored(p).orientation, planned.height_mm)
+    moved = offset_matrix(planned.offset, planned)
+    before = "q\n" if moved == Matrix() else f"q {moved.operator()}\n"
+    page.contents_add(f"{before}q\n{operators}\nQ\n".encode(), prepend=True)
+    page.contents_add(b"\nQ\n")
+    if any(stored.has_alpha for stored in numbers.values()):
+        # Without a space of its own a page with transparency is blended in whatever space the reader likes.
+        page.obj.Group = pikepdf.Dictionary(
+            Type=pikepdf.Name.Group, S=pikepdf.Name.Transparency,
+            CS=pikepdf.Array([pikepdf.Name.ICCBased, pdf.get_object(profile, 0)]),
+        )  # fmt: skip
+    elif "/Group" in page.obj:
+        del page.obj.Group
+
+
+def _describe(
+    pdf: pikepdf.Pdf, title: str, software: str, metadata: bytes, intent: Mapping[str, str], profile: int
+) -> None:
+    """Set what the document says about itself, the same in XMP and in the older dictionary."""
+    pdf.Root.Metadata = pdf.make_stream(metadata, Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML)
+    pdf.docinfo["/Title"] = title
+    pdf.docinfo["/Creator"] = software
+    pdf.docinfo["/Producer"] = software
+    pdf.docinfo["/Trapped"] = pikepdf.Name.False_
+    # Print dialogs then offer 100 % first (ISO 32000-1, table 150).
+    pdf.Root.ViewerPreferences = pikepdf.Dictionary(PrintScaling=pikepdf.Name("/None"), DisplayDocTitle=True)
+    words = {f"/{key}": pikepdf.String(value) for key, value in intent.items() if key != "S"}
+    entry = pikepdf.Dictionary({"/Type": pikepdf.Name.OutputIntent, "/S": pikepdf.Name(intent["S"]), **words})
+    entry.DestOutputProfile = pdf.get_object(profile, 0)
+    pdf.Root.OutputIntents = pikepdf.Array([pdf.make_indirect(entry)])
+
+
+def _output_intent_words(profile: bytes) -> dict[str, str]:
+    """Return the entries of an output intent (ISO 32000-1, 14.11.5) that are text.
+
+    Raises:
+        ProfileError: It cannot be parsed, or says nothing about a device's colours.
+    """
+    description = profile_description(profile)
+    device, space = profile[12:16], profile[16:20]  # ICC.1:2022, 7.2.5 and 7.2.6
+    if description is None or device not in (b"prtr", b"mntr", b"spac") or space not in (b"GRAY", b"RGB ", b"CMYK"):
+        raise ProfileError(
+            "the output profile is not one of a printer or a display", remedy="give the ICC profile of the press"
+        )
+    if profile == srgb_profile():
+        name, registry = "sRGB IEC61966-2.1", {"RegistryName": "http://www.color.org"}
+    else:
+        name, registry = "Custom", {}
+    # PDF/X knows profiles of printing conditions only; a display's may stand where PDF/A put it (ISO 19005-1, 6.2.2).
+    kind = "/GTS_PDFX" if device == b"prtr" else "/GTS_PDFA1"
+    words = {"S": kind, "OutputConditionIdentifier": name, "OutputCondition": description, "Info": description}
+    return {**words, **registry}
+
+
+def _save(pdf: pikepdf.Pdf, file: BinaryIO) -> None:
+    """Write the streams as they are; the names of files and the time are no part of the identifier."""
+    pdf.save(
+        file,
+        force_version=PDF_VERSION,
+        stream_decode_level=pikepdf.StreamDecodeLevel.none,
+        object_stream_mode=pikepdf.ObjectStreamMode.disable,
+        deterministic_id=True,
+        fix_metadata_version=False,
+    )  # fmt: skip
