@@ -14,11 +14,16 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def commands() -> list[str]:
-    """Every fancam command in the README's code blocks."""
+def command_blocks() -> list[list[str]]:
+    """The fancam commands of each of the README's code blocks that has some."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", README, re.M | re.S)
-    lines = [part.strip() for block in blocks for line in block.splitlines() for part in line.split("&&")]
-    return [line for line in lines if line.startswith("fancam ")]
+    lines = [[part.strip() for line in block.splitlines() for part in line.split("&&")] for block in blocks]
+    found = [[line for line in block if line.startswith("fancam ")] for block in lines]
+    return [block for block in found if block]
+
+
+def commands() -> list[str]:
+    return [command for block in command_blocks() for command in block]
 
 
 def test_the_readme_has_its_two_set_up_commands_and_ci_runs_them():
@@ -44,7 +49,7 @@ def test_every_option_in_the_readme_exists(capsys):
 
 def test_every_option_the_readme_speaks_of_exists(capsys):
     known = ""
-    for verb in ("run", "enhance"):
+    for verb in ("run", "enhance", "card", "sheet"):
         assert invoke([verb, "--help"]) == 0
         known += capsys.readouterr().out
     for word in set(re.findall(r"`(--[a-z-]+)", README)):
@@ -66,8 +71,8 @@ def test_every_model_in_the_readme_is_in_the_registry():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", commands())
-def test_every_command_in_the_readme_works_as_written(command, tmp_path, monkeypatch):
+@pytest.mark.parametrize("block", command_blocks(), ids=lambda block: block[-1])
+def test_the_commands_in_the_readme_work_as_written(block, tmp_path, monkeypatch):
     from skimage.data import astronaut
 
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
@@ -75,7 +80,8 @@ def test_every_command_in_the_readme_works_as_written(command, tmp_path, monkeyp
     for name in ("group.jpg", "scan.png"):
         Image.fromarray(astronaut()).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    words = shlex.split(command)[1:]
-    if "--upscaler" not in words and words[0] in ("run", "enhance"):
-        words += ["--upscaler", "realesr-animevideov3"]  # the default network is run by the first set-up command
-    assert invoke(words) == 0
+    for command in block:
+        words = shlex.split(command)[1:]
+        if "--upscaler" not in words and words[0] in ("run", "enhance"):
+            words += ["--upscaler", "realesr-animevideov3"]  # the default network is run by the first set-up command
+        assert invoke(words) == 0, command

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from fancam import __version__
-from fancam.cli import doctor, enhance, models, probe, run
+from fancam.cli import card, doctor, enhance, models, probe, run, sheet
 from fancam.errors import ExitCode
 
 app = typer.Typer(
@@ -36,6 +36,8 @@ def _root(
 
 app.command("run")(run.run)
 app.command("enhance")(enhance.enhance)
+app.command("card")(card.card)
+app.command("sheet")(sheet.sheet)
 app.command("probe")(probe.probe)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")

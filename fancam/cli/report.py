@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -24,6 +25,8 @@ STAGE_TITLES = {
     "faces": "looking for faces",
     "enhance": "making cards",
     "pictures": "enhancing",
+    "cards": "making cards",
+    "preview": "drawing previews",
 }
 
 
@@ -112,6 +115,20 @@ def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
     return table
 
 
+def print_checks(console: Console, checks: Sequence[Mapping[str, str]], *, all_of_them: bool) -> None:
+    """Print a row per thing that preflight looked at; without ``all_of_them`` only what is not as it should be."""
+    table = Table(header_style="bold")
+    for heading in ("item", "check", "found", "asked for", ""):
+        table.add_column(heading)
+    for check in checks:
+        if all_of_them or check["status"] != "ok":
+            style = {"ok": "green", "warn": "yellow", "fail": "red"}[check["status"]]
+            state = f"[{style}]{check['status']}[/]" + (f" {escape(check['message'])}" if check["message"] else "")
+            table.add_row(escape(check["item"]), check["name"], escape(check["value"]), escape(check["limit"]), state)
+    if table.row_count:
+        console.print(table)
+
+
 def print_chains(chains: Mapping[str, Sequence[Mapping[str, str]] | None]) -> None:
     """Print which chain was chosen for each item, and why; items with the same chain share it."""
     items: dict[tuple[str, ...], list[str]] = {}
@@ -132,6 +149,9 @@ def warning_lines(document: Mapping[str, Any]) -> list[str]:
         notes = row["enhance"]["notes"] if row["enhance"] else []
         for text in [*row["warnings"], *notes]:
             counts.setdefault(text, []).append(row.get("id") or row["path"])
+    for row in document.get("cards", []):
+        for text in row["warnings"]:
+            counts.setdefault(text, []).append(row["id"])
     for text, ids in counts.items():
         more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
         lines.append(f"{ids[0]}{more}: {text}")

@@ -1,12 +1,30 @@
-"""The order of the stages: inputs to picks, picks to cards, pictures to larger ones. No image arithmetic, no printing.
+"""The order of the stages: inputs to picks, picks to cards, pictures to larger ones, cards to paper. No image arithmetic.
 
-``run`` does the main job, ``enhance`` whole pictures; ``plan`` and ``plan_enhance`` say what they would do.
+``run`` does the main job, ``enhance`` whole pictures, ``card`` finished cards and ``sheet`` their PDF; ``plan`` and
+``plan_enhance`` say what they would do, ``calibration`` and ``printer_offset`` measure a printer.
 """
 
 from __future__ import annotations
 
-from fancam.pipeline.jobs import enhance, run
+from fancam.pipeline.cards import CardExtras
+from fancam.pipeline.jobs import card, enhance, run, sheet
 from fancam.pipeline.result import RunResult
+from fancam.pipeline.sheets import SheetExtras, calibration, printer_offset
 from fancam.pipeline.sources import Source, find_pictures, find_sources, plan, plan_enhance
 
-__all__ = ["RunResult", "Source", "enhance", "find_pictures", "find_sources", "plan", "plan_enhance", "run"]
+__all__ = [
+    "CardExtras",
+    "RunResult",
+    "SheetExtras",
+    "Source",
+    "calibration",
+    "card",
+    "enhance",
+    "find_pictures",
+    "find_sources",
+    "plan",
+    "plan_enhance",
+    "printer_offset",
+    "run",
+    "sheet",
+]

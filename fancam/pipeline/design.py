@@ -1,0 +1,193 @@
+"""Makes one finished card of a picture, in memory: which part of it, what lies over it, its back, and preflight."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fancam import pictures, printing
+from fancam.errors import UsageError
+from fancam.pipeline.context import Context
+from fancam.pipeline.origin import Origin, provenance_lines
+from fancam.pipeline.sources import Source
+from fancam.records import Box, CardGeometry, Check, Picture, Samples, StillPicture
+
+_SUBJECT_SHARE = 0.5
+"""A face lower than this share of the highest one is a bystander: preflight does not ask for it to be in the safe
+zone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One side of a card, ready to be written."""
+
+    pixels: Samples
+    """(height, width, 3) sRGB, or in the colours of the press: (height, width, 4) where that is CMYK."""
+    screen: Picture
+    """The same as uint8 sRGB, before it was converted for the press."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """A finished card in memory."""
+
+    source: Source
+    width: int
+    """Of the picture, upright, in pixels."""
+    height: int
+    size: printing.CardSize
+    geometry: CardGeometry
+    front: Side
+    back: Side | None
+    composition: printing.Composition
+    effective_ppi: float
+    """Pixels of the camera per printed inch: what fancam added to the picture before is not counted."""
+    origin: Origin
+    faces: tuple[Box, ...]
+    """In pixels of the card."""
+    checks: tuple[Check, ...]
+    warnings: tuple[str, ...]
+
+
+class Designer:
+    """Makes cards.
+
+    Args:
+        context: Settings and the face detector.
+        crop: The part to show after cutting, in pixels of every picture; None composes.
+
+    Raises:
+        UsageError: The size, the printer or a colour is unknown.
+        ProfileError: The press profile cannot be used.
+    """
+
+    def __init__(self, context: Context, crop: Box | None = None) -> None:
+        settings = context.settings
+        self.context = context
+        self.crop = crop
+        self.art = settings.art
+        self.printer = printing.printer(settings.press.printer)
+        self.press = None if settings.press.profile is None else pictures.read_press_profile(Path(settings.press.profile))
+        self.size = printing.card_size(settings.card.size)
+        self.safe_mm = self.printer.safe_mm if self.art.safe_mm is None else self.art.safe_mm
+
+    def __call__(self, source: Source) -> Design:
+        """Return the card of a picture.
+
+        Raises:
+            FancamError: The picture cannot be used, or has not the card's proportions.
+        """
+        watch = self.context.watch
+        with watch("read"):
+            still = pictures.read_still(source.path)
+            facts = pictures.picture_facts(source.path)
+            screen = pictures.srgb_view(still)
+        with watch("faces"):
+            subjects = _subjects([face.box for face in self.context.photo_detector.detect([screen])[0]])
+        origin = Origin.of(facts.xmp)
+        size, geometry = self._lying(still)
+        with watch("compose"):
+            composition = self._composition(still, origin, geometry, subjects)
+            fill = printing.parse_colour(self.art.border_colour) if self.art.fit == "contain" else None
+            shown = printing.render_composition(_working(still, screen), composition, geometry, fill=fill)
+            finished = printing.finish_front(
+                shown, geometry, self.art, safe_mm=self.safe_mm, corner_radius_mm=size.corner_radius_mm
+            )
+        effective_ppi = composition.effective_ppi / origin.scale
+        with watch("back"):
+            lines = provenance_lines(
+                source.path.name, facts.xmp.get("dc:source"), origin, effective_ppi, geometry.dpi
+            )
+            back = printing.make_back(
+                geometry, self.art, provenance_lines=lines, safe_mm=self.safe_mm, front=pictures.to_8_bit(finished.pixels)
+            )
+        with watch("press"):
+            front, ink_percent, out_of_gamut = self._side(finished.pixels)
+            back_side = None if back is None else self._side(back.pixels)[0]
+        faces = [_on_card(face, composition, geometry) for face in subjects]
+        design = Design(
+            source, still.width, still.height, size, geometry, front, back_side, composition, effective_ppi, origin,
+            tuple(face for face in faces if face is not None), (),
+            (*still.warnings, *composition.notes, *finished.notes, *(back.notes if back else ())),
+        )  # fmt: skip
+        card = self._facts(design, facts, finished.text_boxes, ink_percent, out_of_gamut)
+        return dataclasses.replace(design, checks=printing.check_card(card, self.printer))
+
+    # --- what is shown -----------------------------------------------------------------------------------------
+
+    def _lying(self, still: StillPicture) -> tuple[printing.CardSize, CardGeometry]:
+        """Return the card's size and geometry, laid as the picture or the crop lies unless an orientation is set."""
+        size, geometry = self.size, printing.card_geometry(self.context.settings.card)
+        is_wide = size.width_mm > size.height_mm
+        shown = self.crop or Box(0, 0, still.width, still.height)
+        by_picture = is_wide if shown.width == shown.height else shown.width > shown.height
+        wide = {"portrait": False, "landscape": True, "auto": by_picture}[self.art.orientation]
+        if wide == is_wide:
+            return size, geometry
+        return (
+            dataclasses.replace(size, width_mm=size.height_mm, height_mm=size.width_mm),
+            dataclasses.replace(geometry, width_mm=geometry.height_mm, height_mm=geometry.width_mm),
+        )
+
+    def _composition(
+        self, still: StillPicture, origin: Origin, geometry: CardGeometry, subjects: Sequence[Box]
+    ) -> printing.Composition:
+        crop = self.crop or origin.trim_box(still.width, still.height, geometry)
+        return printing.compose(
+            still.width, still.height, geometry, fit=self.art.fit, crop=crop, subjects=subjects,
+            safe_mm=self.safe_mm, border_mm=self.art.border_mm,
+        )  # fmt: skip
+
+    # --- press and preflight -----------------------------------------------------------------------------------
+
+    def _side(self, pixels: Samples) -> tuple[Side, float | None, float | None]:
+        """Return a side in the colours of the press, its most ink in percent and the share the press cannot print."""
+        screen = pictures.to_8_bit(pixels)
+        if self.press is None:
+            return Side(pixels, screen), None, None
+        settings = self.context.settings.press
+        pressed = pictures.to_press(
+            pixels, None, self.press, intent=settings.intent, black_point=settings.black_point == "on"
+        )
+        ink_percent = pictures.most_ink(pressed) if self.press.space == "cmyk" else None
+        return Side(pressed, screen), ink_percent, pictures.out_of_gamut_share(screen, None, self.press)
+
+    def proof(self, side: Side) -> Picture:
+        """Return how the press will show a side, as sRGB.
+
+        Raises:
+            UsageError: There is no press profile.
+        """
+        if self.press is None:
+            raise UsageError("a proof needs the profile of the press", remedy="give --profile FILE.icc")
+        return pictures.soft_proof(side.pixels, self.press)
+
+    def _facts(
+        self, design: Design, facts: pictures.PictureFacts, text_boxes: tuple[Box, ...], ink_percent: float | None,
+        out_of_gamut: float | None,
+    ) -> printing.CardFacts:  # fmt: skip
+        """Return what preflight looks at: the card as it will be, and what came in."""
+        raise NotImplementedError
+
+
+def _subjects(faces: Sequence[Box]) -> list[Box]:
+    """Return the faces that a card is about; the others are bystanders."""
+    highest = max((face.height for face in faces), default=0.0)
+    return [face for face in faces if face.height >= _SUBJECT_SHARE * highest]
+
+
+def _on_card(face: Box, composition: printing.Composition, geometry: CardGeometry) -> Box | None:
+    """Return a face in pixels of the card; None where its middle is not on it."""
+    outer = composition.outer
+    x, y = face.centre
+    if not (outer.x0 <= x <= outer.x1 and outer.y0 <= y <= outer.y1):
+        return None
+    moved = Box(face.x0 - outer.x0, face.y0 - outer.y0, face.x1 - outer.x0, face.y1 - outer.y0)
+    return moved.scaled(geometry.width_px / outer.width, geometry.height_px / outer.height)
+
+
+def _working(still: StillPicture, screen: Picture) -> Samples:
+    """Return the picture as sRGB on white, with 16 bits where it has them and is sRGB already."""
+    return still.colour if still.alpha is None and pictures.is_srgb(still.profile) else screen

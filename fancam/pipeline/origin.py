@@ -1,0 +1,96 @@
+"""What fancam wrote into a picture about how it was made, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fancam.records import Box, CardGeometry
+
+_PREFIX = "fancam:"
+_KEPT = (
+    "pts", "time_s", "framing", "upscaler", "upscaler_sha256", "restorer", "strengths", "invented", "notes",
+)  # fmt: skip
+"""What holds as well for a card that is made of the picture."""
+_ASPECT_TOLERANCE = 0.01
+"""A picture that was cropped or turned since is no longer the card that its XMP speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The provenance in a picture; empty for pictures that fancam did not write."""
+
+    fields: Mapping[str, str | list[str]]
+    """By name, without the prefix; every value as text."""
+
+    @classmethod
+    def of(cls, xmp: Mapping[str, Any]) -> Origin:
+        """Return the provenance among a picture's XMP, by prefixed name as ``pictures.read_metadata`` gives it."""
+        return cls({name.removeprefix(_PREFIX): value for name, value in xmp.items() if name.startswith(_PREFIX)})
+
+    def number(self, name: str) -> float | None:
+        """Return a field as a number; None where it is missing or none."""
+        value = self.fields.get(name)
+        try:
+            return float(value) if isinstance(value, str) else None
+        except ValueError:
+            return None
+
+    @property
+    def invented(self) -> bool | None:
+        """Whether a network drew detail; None where the picture does not say."""
+        value = self.fields.get("invented")
+        return None if value is None else value == "True"
+
+    @property
+    def kept(self) -> dict[str, str | list[str]]:
+        """What holds as well for a card that is made of the picture."""
+        return {name: self.fields[name] for name in _KEPT if name in self.fields}
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the picture per pixel of the camera; 1 where it was never enlarged, or does not say."""
+        return max(self.number("scale") or 1.0, 1.0)
+
+    def geometry(self, width_px: int, height_px: int) -> CardGeometry | None:
+        """Return the card that the picture is; None where it says nothing, or has other proportions than it says."""
+        width_mm, height_mm = self.number("trim_width_mm"), self.number("trim_height_mm")
+        bleed_mm, dpi = self.number("bleed_mm"), self.number("dpi")
+        if not width_mm or not height_mm or bleed_mm is None or not dpi:
+            return None
+        stated = CardGeometry(width_mm, height_mm, bleed_mm, dpi)
+        aspect = stated.outer_width_mm / stated.outer_height_mm
+        return stated if abs(width_px / height_px / aspect - 1) <= _ASPECT_TOLERANCE else None
+
+    def trim_box(self, width_px: int, height_px: int, wanted: CardGeometry) -> Box | None:
+        """Return the trim in the picture's pixels, where it is a card of the size that is wanted; else None."""
+        stated = self.geometry(width_px, height_px)
+        if stated is None or (stated.width_mm, stated.height_mm) != (wanted.width_mm, wanted.height_mm):
+            return None
+        x = stated.bleed_mm / stated.outer_width_mm * width_px
+        y = stated.bleed_mm / stated.outer_height_mm * height_px
+        return Box(x, y, width_px - x, height_px - y)
+
+
+def provenance_lines(name: str, source: str | None, origin: Origin, effective_ppi: float, dpi: float) -> list[str]:
+    """Return where a card comes from, in words for its back.
+
+    Args:
+        name: Of the picture's file.
+        source: What the picture itself was made of, as it says; None where it does not.
+        origin: Its provenance.
+        effective_ppi: Pixels of the camera per printed inch.
+        dpi: Of the print.
+    """
+    lines = [f"from {source or name}"]
+    time_s = origin.number("time_s")
+    if time_s is not None:
+        lines[0] += f" at {time_s:.3f} s"
+    lines.append(f"source {effective_ppi:.0f} ppi, printed at {dpi:.0f} dpi")
+    upscaler = origin.fields.get("upscaler")
+    if isinstance(upscaler, str):
+        lines.append(f"enlarged {origin.scale:.2f}x by {upscaler}")
+    if origin.invented is not None:
+        lines.append("contains invented detail" if origin.invented else "no invented detail")
+    return lines

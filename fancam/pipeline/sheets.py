@@ -1,0 +1,267 @@
+"""One run of ``sheet``: finished cards on paper, checked, as a PDF; and the calibration of a printer's back side."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fancam import __version__, manifest, pictures, printing
+from fancam.errors import ExitCode, PreflightError, UsageError
+from fancam.files import replace_file, sha256_of_file
+from fancam.pipeline.card_files import CardFiles, find_cards, sheet_cards
+from fancam.pipeline.origin import Origin
+from fancam.pipeline.result import RunResult, failure_values
+from fancam.pipeline.stopwatch import Stopwatch
+from fancam.records import Check, Progress, SheetCard, SheetPlan, no_progress
+from fancam.settings import Settings
+
+Json = dict[str, Any]
+
+_PREVIEW_DPI = 150.0
+
+
+@dataclass(frozen=True, slots=True)
+class SheetExtras:
+    """What is written beside the PDF."""
+
+    cut: bool = False
+    """The cut paths as SVG and DXF."""
+    preview: bool = False
+    """The pages as printed and as cut."""
+
+
+class SheetRun:
+    """Lays finished cards on paper.
+
+    Args:
+        settings: Of the sheet, the press, and the card's size where files do not say it.
+        out: The PDF.
+        extras: What else is written.
+        progress: Told of every step.
+
+    Raises:
+        UsageError: ``out`` is no PDF, the printer is unknown.
+        ProfileError: The press profile cannot be used.
+    """
+
+    def __init__(
+        self, settings: Settings, out: Path, *, extras: SheetExtras, progress: Progress = no_progress
+    ) -> None:  # fmt: skip
+        self.settings = settings
+        self.out = _pdf_path(out)
+        self.extras = extras
+        self.progress = progress
+        self.watch = Stopwatch()
+        self.printer = printing.printer(settings.press.printer)
+        profile = settings.press.profile
+        self.press = None if profile is None else pictures.read_press_profile(Path(profile))
+
+    def __call__(
+        self, inputs: Sequence[Path], *, size: str | None, copies: Sequence[int], back: Path | None,
+        check_only: bool, force: bool,
+    ) -> RunResult:  # fmt: skip
+        """Plan, check and write.
+
+        Args:
+            inputs: Card files and folders.
+            size: Of the cards, as the user named it; None takes what the files say.
+            copies: One number per card; empty for the settings' number of each.
+            back: Back of every card; None takes those beside the fronts.
+            check_only: Preflight only; nothing is written.
+            force: Write although preflight failed.
+
+        Raises:
+            FancamError: A card cannot be used, nothing fits, or nothing can be written.
+        """
+        files = find_cards(inputs, back=back, copies=copies)
+        if any(self.out.resolve() == path.resolve() for one in files for path in (one.front, one.back) if path):
+            raise UsageError("the PDF would replace an input", item=self.out, remedy="choose another --out")
+        with self.watch("plan"):
+            cards = sheet_cards(files, self.settings.card, size)
+            plan = self._plan(cards)
+            checks = printing.check_sheet(plan, [self._facts(card) for card in cards], self.printer)
+        document = self._document(files, cards, plan, checks)
+        try:
+            printing.require_passed(checks, force=force and not check_only)
+        except PreflightError as error:
+            document["failures"] = [failure_values(error, "preflight")]
+            return RunResult(document, ExitCode.PREFLIGHT_FAILED, [error])
+        if not check_only:
+            self._write(plan, cards, document)
+        document["timings_s"] = {stage: round(seconds, 3) for stage, seconds in self.watch.seconds.items()}
+        return RunResult(document, ExitCode.OK)
+
+    def _plan(self, cards: Sequence[SheetCard]) -> SheetPlan:
+        layout = self.settings.sheet.layout
+        single = (self.printer.layout if layout == "auto" else layout) == "single"
+        return (printing.plan_single if single else printing.plan_sheet)(cards, self.settings.sheet)
+
+    # --- writing -----------------------------------------------------------------------------------------------
+
+    def _write(self, plan: SheetPlan, cards: Sequence[SheetCard], document: Json) -> None:
+        with self.watch("write"), self._pressed(plan) as pressed:
+            file = printing.write_pdf(
+                pressed, self.out, title=f"{self.out.stem}: {len(cards)} cards", software=f"fancam {__version__}",
+                output_profile=None if self.press is None else self.press.data,
+            )  # fmt: skip
+        document["pdf"] = {"path": str(file.path), "sha256": file.sha256, "pages": file.pages,
+                           "size_bytes": file.size_bytes}  # fmt: skip
+        document["warnings"] += file.notes
+        if self.extras.cut:
+            document["cut"] = self._cut(plan)
+        if self.extras.preview:
+            with self.watch("preview"):
+                document["preview"] = self._preview(plan)
+
+    @contextmanager
+    def _pressed(self, plan: SheetPlan) -> Iterator[SheetPlan]:
+        """Yield the plan with its pictures in the colours of the press, made for the time of writing.
+
+        Pictures that carry this very profile are printed as they are.
+        """
+        if self.press is None:
+            yield plan
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            copies: dict[Path, Path] = {}
+            for page in plan.pages:
+                for placement in page.placements:
+                    if placement.picture not in copies:
+                        copies[placement.picture] = self._press_copy(placement.picture, Path(folder), len(copies))
+            pages = [
+                dataclasses.replace(page, placements=tuple(
+                    dataclasses.replace(one, picture=copies[one.picture]) for one in page.placements
+                ))
+                for page in plan.pages
+            ]  # fmt: skip
+            yield dataclasses.replace(plan, pages=tuple(pages))
+
+    def _press_copy(self, path: Path, folder: Path, number: int) -> Path:
+        assert self.press is not None
+        if pictures.embeddable(path).profile == self.press.data:
+            return path
+        still = pictures.read_still(path)
+        settings = self.settings.press
+        pixels = pictures.to_press(
+            still.colour, still.profile, self.press, intent=settings.intent, black_point=settings.black_point == "on"
+        )
+        copy = folder / f"{number:05d}.tif"
+        pictures.write_press(copy, pixels, self.press, dpi=300, metadata=pictures.PictureMetadata())
+        return copy
+
+    def _cut(self, plan: SheetPlan) -> list[Json]:
+        found = []
+        for number, sheet in enumerate(plan.cuts, start=1):
+            row: Json = {"pages": list(sheet.pages)}
+            for ending, text in (("svg", printing.cut_svg(sheet)), ("dxf", printing.cut_dxf(sheet))):
+                path = self._beside(f"cut{_number(number, len(plan.cuts))}.{ending}")
+                replace_file(path, text.encode())
+                row[ending] = str(path)
+            found.append(row)
+        return found
+
+    def _preview(self, plan: SheetPlan) -> list[str]:
+        found = []
+        metadata = pictures.PictureMetadata(software=f"fancam {__version__}", description="For the screen, not to print")
+        for name, pages in (
+            ("printed", printing.preview_printed(self.out, _PREVIEW_DPI)),
+            ("cut", printing.preview_cut(self.out, plan, _PREVIEW_DPI)),
+        ):
+            for number, picture in enumerate(pages, start=1):
+                path = self._beside(f"{name}-{number}.png")
+                pictures.write_picture(path, picture, dpi=_PREVIEW_DPI, metadata=metadata)
+                found.append(str(path))
+                self.progress("preview", number, len(plan.pages))
+        return found
+
+    def _beside(self, ending: str) -> Path:
+        return self.out.with_name(f"{self.out.stem}.{ending}")
+
+    # --- facts -------------------------------------------------------------------------------------------------
+
+    def _document(
+        self, files: Sequence[CardFiles], cards: Sequence[SheetCard], plan: SheetPlan, checks: Sequence[Check]
+    ) -> Json:
+        rows = [
+            {"path": str(one.front), "sha256": sha256_of_file(one.front), "back": str(one.back) if one.back else None,
+             "width_mm": card.width_mm, "height_mm": card.height_mm, "bleed_mm": card.bleed_mm, "copies": card.copies,
+             "warnings": []}
+            for one, card in zip(files, cards, strict=True)
+        ]  # fmt: skip
+        fronts = [page for page in plan.pages if not page.is_back]
+        return manifest.document(
+            version=__version__, verb="sheet", settings=self.settings.as_dict(), inputs=rows, picks=[], failures=[],
+            timings_s=self.watch.seconds,
+            sheet={"paper": plan.paper.title, "width_mm": plan.pages[0].width_mm, "height_mm": plan.pages[0].height_mm,
+                   "columns": plan.columns, "rows": plan.rows, "per_page": plan.per_page, "turned": plan.turned,
+                   "pages": len(plan.pages), "cards": sum(len(page.placements) for page in fronts)},
+            checks=[dataclasses.asdict(check) for check in checks],
+            pdf=None, cut=[], preview=[], warnings=list(plan.notes),
+        )  # fmt: skip
+
+
+def calibration(out: Path, settings: Settings) -> RunResult:
+    """Write the two pages that measure how a printer lays the back of a sheet.
+
+    Raises:
+        FancamError: The paper is unknown or too small, or the PDF cannot be written.
+    """
+    path = _pdf_path(out)
+    paper = printing.paper_size(settings.sheet.paper)
+    plan = printing.plan_calibration(paper, settings.sheet)
+    file = printing.write_pdf(plan, path, title=f"Calibration, {paper.title}", software=f"fancam {__version__}")
+    steps = [
+        f"print both sides of {file.path} at 100 %, hold it against a lamp, read it as it says, then:",
+        f"fancam sheet --readings LX,LY,RX,RY --paper {settings.sheet.paper} --duplex {settings.sheet.duplex} -o PRINTER.pdf",
+    ]
+    return RunResult(_calibration_document(settings, pdf={"path": str(path), "sha256": file.sha256}, next=steps), ExitCode.OK)
+
+
+def printer_offset(
+    out: Path, settings: Settings, left: tuple[float, float], right: tuple[float, float]
+) -> RunResult:
+    """Write the settings file that undoes what a calibration page showed.
+
+    Args:
+        out: The TOML file.
+        settings: Its paper is the calibration's.
+        left: What was read on the left: x, y in mm.
+        right: What was read on the right.
+
+    Raises:
+        UsageError: The readings mean more than can be corrected.
+        OutputError: The file cannot be written.
+    """
+    paper = printing.paper_size(settings.sheet.paper)
+    offset = printing.offset_from_readings(left, right, printing.calibration_distance_mm(paper))
+    values = {"back_x_mm": round(offset.x_mm, 3), "back_y_mm": round(offset.y_mm, 3),
+              "back_angle_deg": round(offset.angle_deg, 4)}  # fmt: skip
+    dataclasses.replace(settings.sheet, **values)  # says what is out of range
+    lines = ["# How this printer lays the back of a sheet; use it with --config.", "[sheet]", f'duplex = "{settings.sheet.duplex}"']
+    lines += [f"{name} = {value}" for name, value in values.items()]
+    replace_file(out, ("\n".join(lines) + "\n").encode())
+    steps = [f"{out} moves the back by {values['back_x_mm']:g} mm, {values['back_y_mm']:g} mm and {values['back_angle_deg']:g} degrees",
+             f"print with: fancam sheet CARDS --config {out}"]
+    return RunResult(_calibration_document(settings, config=str(out), offset=values, next=steps), ExitCode.OK)
+
+
+def _calibration_document(settings: Settings, **more: Any) -> Json:
+    return manifest.document(
+        version=__version__, verb="sheet", settings=settings.as_dict(), inputs=[], picks=[], failures=[], timings_s={},
+        warnings=[], **more,
+    )  # fmt: skip
+
+
+def _pdf_path(path: Path) -> Path:
+    if path.suffix.lower() != ".pdf":
+        raise UsageError("a sheet is written as PDF", item=path, remedy="give -o a name that ends in .pdf")
+    return path
+
+
+def _number(number: int, of: int) -> str:
+    return f"-{number}" if of > 1 else ""

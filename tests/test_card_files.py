@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from fancam import pictures
+from fancam.errors import InputNotFoundError, NotMediaError, UsageError
+from fancam.pipeline.card_files import find_cards, sheet_cards
+from fancam.pipeline.origin import Origin, provenance_lines
+from fancam.records import CardGeometry
+from fancam.settings import CardSettings
+
+KPOP = {"trim_width_mm": 55.0, "trim_height_mm": 85.0, "bleed_mm": 3.0, "dpi": 300.0}
+
+
+def png(path: Path, width: int = 61, height: int = 91, **more) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((height, width, 3), np.uint8)).save(path, **more)
+    return path
+
+
+def stated(path: Path, width: int, height: int, fields: dict) -> Path:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pictures.write_picture(path, pixels, dpi=300, metadata=pictures.PictureMetadata(fields=fields))
+    return path
+
+
+def only(path: Path, size: str | None = None, settings: CardSettings | None = None):
+    (card,) = sheet_cards(find_cards([path]), settings or CardSettings(), size)
+    return card
+
+
+# --- which files --------------------------------------------------------------------------------------------------
+
+
+def test_cards_come_in_their_order_and_a_repeated_one_counts_twice(tmp_path):
+    a, b = png(tmp_path / "a.png"), png(tmp_path / "b.png")
+    found = find_cards([b, a, b])
+    assert [(one.front, one.copies) for one in found] == [(b, 2), (a, 1)]
+
+
+def test_numbers_of_copies_multiply_what_is_repeated(tmp_path):
+    a, b = png(tmp_path / "a.png"), png(tmp_path / "b.png")
+    assert [one.copies for one in find_cards([a, b, b], copies=(3, 4))] == [3, 8]
+    with pytest.raises(UsageError, match="2 cards"):
+        find_cards([a, b], copies=(1, 2, 3))
+
+
+def test_a_back_beside_its_front_belongs_to_it_and_is_no_card(tmp_path):
+    front, back = png(tmp_path / "x.png"), png(tmp_path / "x-back.png")
+    (one,) = find_cards([tmp_path])
+    assert (one.front, one.back) == (front, back)
+
+
+def test_a_picture_that_only_sounds_like_a_back_is_a_card(tmp_path):
+    path = png(tmp_path / "looking-back.png")
+    assert [one.front for one in find_cards([tmp_path])] == [path]
+
+
+def test_a_back_of_the_same_kind_as_the_front_is_preferred(tmp_path):
+    png(tmp_path / "x.jpg")
+    png(tmp_path / "x-back.jpg")
+    png(tmp_path / "x-back.bmp")
+    (one,) = find_cards([tmp_path / "x.jpg"])
+    assert one.back == tmp_path / "x-back.jpg"
+
+
+def test_names_with_brackets_find_their_backs(tmp_path):
+    front = png(tmp_path / "[2024] x.png")
+    back = png(tmp_path / "[2024] x-back.png")
+    assert find_cards([front])[0].back == back
+
+
+def test_a_folder_that_fancam_wrote_stands_for_its_cards(tmp_path):
+    for name in ("one", "two"):
+        png(tmp_path / "cards" / f"{name}.png")
+    png(tmp_path / "contact.jpg")
+    picks = [{"card": {"path": "cards/two.png"}}, {"card": None}, {"card": {"path": "cards/one.png"}}]
+    (tmp_path / "manifest.json").write_text(json.dumps({"picks": picks}))
+    assert [one.front.name for one in find_cards([tmp_path])] == ["two.png", "one.png"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"picks": [{"card": {}}]}', '{"picks": []}'])
+def test_a_manifest_that_names_no_card_is_said(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(NotMediaError):
+        find_cards([tmp_path])
+
+
+def test_a_manifest_cannot_name_files_outside_its_folder(tmp_path):
+    png(tmp_path / "secret.png")
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps({"cards": [{"path": "../secret.png"}]}))
+    with pytest.raises(NotMediaError):
+        find_cards([folder])
+
+
+def test_a_missing_back_is_said(tmp_path):
+    with pytest.raises(InputNotFoundError, match=r"nowhere\.png"):
+        find_cards([png(tmp_path / "a.png")], back=tmp_path / "nowhere.png")
+
+
+# --- how large ----------------------------------------------------------------------------------------------------
+
+
+def test_what_fancam_wrote_into_the_file_is_its_size(tmp_path):
+    card = only(stated(tmp_path / "a.png", 720, 1075, KPOP))
+    assert (card.width_mm, card.height_mm, card.bleed_mm, card.corner_radius_mm) == (55, 85, 3, 3)
+
+
+def test_a_named_size_that_the_file_contradicts_is_an_error(tmp_path):
+    path = stated(tmp_path / "a.png", 720, 1075, KPOP)
+    assert only(path, size="55x85mm").bleed_mm == 3
+    with pytest.raises(UsageError, match="55x85"):
+        only(path, size="tcg")
+
+
+def test_a_card_that_was_cropped_since_is_no_longer_what_its_file_says(tmp_path):
+    path = stated(tmp_path / "a.png", 650, 1004, KPOP)
+    assert only(path).bleed_mm == 0
+
+
+@given(bleed_mm=st.integers(0, 50).map(lambda tenths: tenths / 10), dpi=st.sampled_from([150, 300, 600]))
+def test_the_resolution_of_a_file_tells_its_bleed(tmp_path_factory, bleed_mm, dpi):
+    geometry = CardGeometry(55, 85, bleed_mm, dpi)
+    path = png(tmp_path_factory.mktemp("cards") / "a.png", geometry.width_px, geometry.height_px, dpi=(dpi, dpi))
+    card = only(path)
+    assert (card.width_mm, card.height_mm) == (55, 85)
+    assert card.bleed_mm == pytest.approx(bleed_mm, abs=0.1)
+
+
+def test_without_a_resolution_the_proportions_tell_whether_there_is_bleed(tmp_path):
+    assert only(png(tmp_path / "outer.png", 1441, 2150)).bleed_mm == 3
+    assert only(png(tmp_path / "trim.png", 1299, 2008)).bleed_mm == 0
+
+
+def test_a_card_on_its_side_is_recognised(tmp_path):
+    card = only(png(tmp_path / "wide.png", 1075, 720, dpi=(300, 300)))
+    assert (card.width_mm, card.height_mm, card.bleed_mm) == (85, 55, 3)
+
+
+def test_other_proportions_are_an_error_that_names_the_file(tmp_path):
+    with pytest.raises(UsageError, match=r"square\.png"):
+        only(png(tmp_path / "square.png", 500, 500))
+
+
+# --- provenance ---------------------------------------------------------------------------------------------------
+
+
+def test_numbers_that_are_none_are_none():
+    origin = Origin.of({"fancam:scale": "two", "fancam:time_s": "1.5", "fancam:notes": ["a"]})
+    assert origin.number("scale") is None
+    assert origin.number("time_s") == 1.5
+    assert origin.number("notes") is None
+    assert origin.scale == 1
+
+
+def test_the_trim_of_a_card_is_found_in_its_pixels():
+    origin = Origin.of({f"fancam:{name}": str(value) for name, value in KPOP.items()})
+    box = origin.trim_box(610, 910, CardGeometry(55, 85, 2, 300))
+    assert box is not None
+    assert box.as_list(6) == pytest.approx([30, 30, 580, 880])
+    assert origin.trim_box(610, 910, CardGeometry(54, 86, 2, 300)) is None
+    assert origin.trim_box(500, 500, CardGeometry(55, 85, 2, 300)) is None
+
+
+def test_the_back_says_what_was_invented_and_from_where():
+    origin = Origin.of({"fancam:invented": "True", "fancam:upscaler": "net", "fancam:scale": "2.0", "fancam:time_s": "61.5"})
+    lines = provenance_lines("card.png", "concert.mp4", origin, 150.2, 300)
+    assert lines[0] == "from concert.mp4 at 61.500 s"
+    assert "source 150 ppi, printed at 300 dpi" in lines
+    assert "contains invented detail" in lines
+    assert provenance_lines("card.png", None, Origin({}), 100, 300) == [
+        "from card.png", "source 100 ppi, printed at 300 dpi",
+    ]  # fmt: skip
