@@ -7,9 +7,11 @@ from fancam.pictures.difference import delta_e00
 from fancam.pictures.draw import Canvas, builtin_font, drawable, fitted, text_width
 from fancam.pictures.embedding import AlphaPlane, EmbeddedPicture, embeddable
 from fancam.pictures.facts import PictureFacts, picture_facts
+from fancam.pictures.fonts import MAX_FONT_BYTES
 from fancam.pictures.gamut import OUT_OF_GAMUT_DELTA_E, out_of_gamut
 from fancam.pictures.ifd import was_photographed
 from fancam.pictures.inks import Ink, most_ink, total_ink
+from fancam.pictures.lettering import TextMask, missing_characters, shaping_available, text_mask
 from fancam.pictures.metadata import FieldValue, PictureMetadata, read_metadata, xmp_packet
 from fancam.pictures.opening import MAX_PIXELS, looks_like_picture, picture_suffixes
 from fancam.pictures.press import PressProfile, read_press_profile, soft_proof, to_press, write_press
@@ -19,6 +21,7 @@ from fancam.pictures.still import WrittenStill, still_format, writable_suffixes,
 from fancam.pictures.write import write_picture
 
 __all__ = [
+    "MAX_FONT_BYTES",
     "MAX_PIXELS",
     "OUT_OF_GAMUT_DELTA_E",
     "AlphaPlane",
@@ -29,6 +32,7 @@ __all__ = [
     "PictureFacts",
     "PictureMetadata",
     "PressProfile",
+    "TextMask",
     "WrittenStill",
     "adobe_rgb_profile",
     "builtin_font",
@@ -38,6 +42,7 @@ __all__ = [
     "fitted",
     "looks_like_picture",
     "matrix_profile",
+    "missing_characters",
     "most_ink",
     "out_of_gamut",
     "picture_facts",
@@ -48,10 +53,12 @@ __all__ = [
     "read_press_profile",
     "read_still",
     "resample",
+    "shaping_available",
     "soft_proof",
     "srgb_profile",
     "srgb_view",
     "still_format",
+    "text_mask",
     "text_width",
     "to_press",
     "total_ink",

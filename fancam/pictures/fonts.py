@@ -1,0 +1,166 @@
+"""Font files: which characters they have. Read with limits, because a font is a file from anywhere."""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from fontTools.ttLib import TTFont, TTLibError
+
+from fancam.errors import FontError
+
+MAX_FONT_BYTES = 64 << 20
+"""Larger files are refused before they are parsed; the largest collections of Noto CJK have 27 MB."""
+_MAX_FACES = 256
+_MAX_NAMED = 8
+"""So many missing characters are named in an error."""
+_UNICODES = 0x110000
+_SFNT = (b"\0\1\0\0", b"true", b"OTTO")
+_WEB = (b"wOFF", b"wOF2")
+# What fontTools lets through when a table is not what its header says.
+_BROKEN = (
+    TTLibError, struct.error, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError,
+    TypeError, ValueError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class FontFile:
+    """A font file in memory: one face, or a collection of several."""
+
+    path: Path
+    data: bytes
+    faces: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_read", {})
+
+    def characters(self, face: int) -> frozenset[int]:
+        """Return the code points a face has a glyph for; those that lead to its sign for missing ones do not count.
+
+        Raises:
+            FontError: The face cannot be read.
+        """
+        read: dict[int, frozenset[int]] = self.__dict__["_read"]
+        if face not in read:
+            read[face] = _characters(self, face)
+        return read[face]
+
+    def name(self, face: int) -> str:
+        """Return what a face calls itself, or the name of the file where it does not say."""
+        try:
+            with TTFont(io.BytesIO(self.data), fontNumber=face, lazy=True) as font:
+                return str(font["name"].getDebugName(4) or self.path.name)
+        except _BROKEN:
+            return self.path.name
+
+    def face_with(self, wanted: set[int]) -> tuple[int, list[int]]:
+        """Return the first face that has all of these code points, or the one that lacks fewest, and what it lacks.
+
+        Raises:
+            FontError: A face cannot be read.
+        """
+        best, least = 0, sorted(wanted - self.characters(0))
+        for face in range(1, self.faces):
+            if not least:
+                break
+            missing = sorted(wanted - self.characters(face))
+            if len(missing) < len(least):
+                best, least = face, missing
+        return best, least
+
+
+def open_font(path: Path) -> FontFile:
+    """Read a TrueType or OpenType file or collection (.ttf, .otf, .ttc, .otc); its last readings are kept.
+
+    Raises:
+        FontError: It is not there, may not be read, is no such font or a damaged one, or has more than
+            ``MAX_FONT_BYTES``.
+    """
+    try:
+        status = path.stat()
+        return _opened(path, status.st_size, status.st_mtime_ns)
+    except FileNotFoundError:
+        raise FontError("no such font file", item=path, remedy="check the path") from None
+    except IsADirectoryError:
+        raise FontError("this is a folder, not a font", item=path, remedy="name a .ttf or .otf file in it") from None
+    except OSError as error:
+        raise FontError(f"the font cannot be read ({error.strerror})", item=path, remedy="check its rights") from error
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(path: Path, size: int, changed_ns: int) -> FontFile:  # noqa: ARG001 - makes a changed file another entry
+    if size > MAX_FONT_BYTES:
+        raise FontError(
+            f"the font has {size / 1e6:.0f} MB, more than the limit of {MAX_FONT_BYTES / 1e6:.0f} MB",
+            item=path, remedy="give the file of one weight instead of a collection of all",
+        )  # fmt: skip
+    with path.open("rb") as file:
+        data = file.read(MAX_FONT_BYTES + 1)
+    head = data[:4]
+    if head in _WEB:
+        raise FontError("web fonts cannot be used", item=path, remedy="give the same font as .ttf or .otf")
+    if head in _SFNT:
+        return FontFile(path, data, 1)
+    if head == b"ttcf" and len(data) >= 12:  # OpenType 1.9, "TTC header"
+        (faces,) = struct.unpack_from(">I", data, 8)
+        if 1 <= faces <= _MAX_FACES:
+            return FontFile(path, data, faces)
+    raise FontError("not a TrueType or OpenType font, or a damaged one", item=path, remedy="give a .ttf or .otf file")
+
+
+def damaged(path: Path, error: Exception) -> FontError:
+    """Return the error for a font that turns out to be broken while it is used."""
+    return FontError(f"the font is damaged ({error or type(error).__name__})", item=path, remedy="install it again")
+
+
+def lacking(font: FontFile, face: int, missing: list[int]) -> FontError:
+    """Return the error that names characters a font does not have."""
+    named = ", ".join(shown(code) for code in missing[:_MAX_NAMED])
+    more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
+    hangul = any("HANGUL" in unicodedata.name(chr(code), "") for code in missing)
+    remedy = "with Hangul, for example Noto Sans KR" if hangul else "that has them, or leave them out"
+    return FontError(f"the font {font.name(face)} lacks {named}{more}", item=font.path, remedy=f"give a font {remedy}")
+
+
+def shown(code: int) -> str:
+    """Return a character for a message: itself where it can be printed, and its number."""
+    return f"{chr(code)} (U+{code:04X})" if chr(code).isprintable() and chr(code) != " " else f"U+{code:04X}"
+
+
+def _characters(font: FontFile, face: int) -> frozenset[int]:
+    try:
+        with TTFont(io.BytesIO(font.data), fontNumber=face, lazy=True, checkChecksums=0) as tables:
+            _check_groups(tables.reader["cmap"])
+            # Numbers in place of glyph names: the real ones are of no use here and take most of the time.
+            tables.setGlyphOrder([str(number) for number in range(tables["maxp"].numGlyphs)])
+            mapping = tables.getBestCmap()
+    except _BROKEN as error:
+        raise damaged(font.path, error) from error
+    if mapping is None:
+        raise FontError("the font has no Unicode character map", item=font.path, remedy="give another font")
+    return frozenset(code for code, glyph in mapping.items() if glyph != "0")
+
+
+def _check_groups(cmap: bytes) -> None:
+    """Refuse a map whose ranges hold more code points than there are: it would be written out in full.
+
+    Formats 12 and 13 of OpenType 1.9, "cmap": 12 bytes a group (start, end, glyph), their number 12 bytes in.
+    """
+    (tables,) = struct.unpack_from(">H", cmap, 2)
+    for number in range(tables):
+        (offset,) = struct.unpack_from(">I", cmap, 4 + 8 * number + 4)
+        (kind,) = struct.unpack_from(">H", cmap, offset)
+        if kind not in (12, 13):
+            continue
+        (groups,) = struct.unpack_from(">I", cmap, offset + 12)
+        total = 0
+        for group in range(groups):
+            start, end = struct.unpack_from(">2I", cmap, offset + 16 + 12 * group)
+            total += max(end - start + 1, 0)
+            if end >= _UNICODES or total > _UNICODES:
+                raise ValueError("its character map is impossible")
