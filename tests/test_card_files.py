@@ -172,7 +172,9 @@ def test_the_trim_of_a_card_is_found_in_its_pixels():
 
 
 def test_the_back_says_what_was_invented_and_from_where():
-    origin = Origin.of({"fancam:invented": "True", "fancam:upscaler": "net", "fancam:scale": "2.0", "fancam:time_s": "61.5"})
+    origin = Origin.of(
+        {"fancam:invented": "True", "fancam:upscaler": "net", "fancam:scale": "2.0", "fancam:time_s": "61.5"}
+    )
     lines = provenance_lines("card.png", "concert.mp4", origin, 150.2, 300)
     assert lines[0] == "from concert.mp4 at 61.500 s"
     assert "source 150 ppi, printed at 300 dpi" in lines

@@ -163,8 +163,8 @@ def test_text_lies_inside_the_safe_zone_and_nothing_else_changes(tmp_path, portr
     rows, columns = np.nonzero(np.any(card != portrait, axis=2))
     safe_px = 6 / 25.4 * 150  # 3 mm of bleed and 3 mm of safe zone
     assert rows.size
-    assert safe_px - 1 <= columns.min() and columns.max() < CARD_PX[0] - safe_px + 1  # noqa: PT018 - one range
-    assert rows.min() > CARD_PX[1] / 2 and rows.max() < CARD_PX[1] - safe_px + 1  # noqa: PT018 - one range
+    assert safe_px - 1 <= columns.min() and columns.max() < CARD_PX[0] - safe_px + 1
+    assert rows.min() > CARD_PX[1] / 2 and rows.max() < CARD_PX[1] - safe_px + 1
 
 
 def test_a_back_with_provenance_lies_beside_its_front(tmp_path, portrait):
@@ -182,7 +182,7 @@ def test_extras_are_a_mockup_a_cut_card_and_its_path(tmp_path, portrait):
     assert pixels_of(tmp_path / "out" / card["mockup"]).shape[1] == 1600
     cut = pixels_of(tmp_path / "out" / card["cut"]["picture"])
     assert cut.shape[2] == 4
-    assert cut[0, 0, 3] == 0 and cut[cut.shape[0] // 2, cut.shape[1] // 2, 3] == 255  # noqa: PT018 - round corners
+    assert cut[0, 0, 3] == 0 and cut[cut.shape[0] // 2, cut.shape[1] // 2, 3] == 255
     drawing = ezdxf.readfile(tmp_path / "out" / card["cut"]["dxf"])
     assert not drawing.audit().errors
 
@@ -197,7 +197,7 @@ def test_a_broken_limit_is_exit_6_and_nothing_is_written(tmp_path, portrait, cap
     assert document == {}
     assert not (tmp_path / "out").exists()
     complaint = capsys.readouterr().err
-    assert "tiny.png" in complaint and "ppi" in complaint and "--force" in complaint  # noqa: PT018 - one line
+    assert "tiny.png" in complaint and "ppi" in complaint and "--force" in complaint
 
 
 def test_force_writes_it_all_the_same(tmp_path, portrait):

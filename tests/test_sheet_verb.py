@@ -64,7 +64,9 @@ def test_copies_can_be_given_per_card(tmp_path, capsys):
 
 def test_a_folder_that_fancam_wrote_stands_for_its_cards_and_backs(tmp_path, capsys):
     source = card(tmp_path / "in" / "me.png")
-    assert invoke(["card", str(source), "--dpi", "150", "--back", "#204080", "--out", str(tmp_path / "made"), "-q"]) == 0
+    assert (
+        invoke(["card", str(source), "--dpi", "150", "--back", "#204080", "--out", str(tmp_path / "made"), "-q"]) == 0
+    )
     code, document = report(capsys, tmp_path / "sheet.pdf", tmp_path / "made", "--duplex", "long")
     assert code == 0
     assert [Path(row["path"]).name for row in document["inputs"]] == ["me.png"]

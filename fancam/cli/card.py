@@ -56,9 +56,7 @@ def card(
     text: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="A line of text; repeat it for more.", show_default=False)
     ] = None,
-    font: Annotated[
-        str | None, typer.Option(metavar="FILE.ttf", help="Font of the text.", show_default=False)
-    ] = None,
+    font: Annotated[str | None, typer.Option(metavar="FILE.ttf", help="Font of the text.", show_default=False)] = None,
     text_size: Annotated[
         str | None, typer.Option(metavar="LENGTH", help=f"[default: {_DEFAULTS.art.text_size_mm:g}mm]")
     ] = None,
@@ -73,8 +71,11 @@ def card(
     ] = None,
     back: Annotated[
         str | None,
-        typer.Option(metavar="FILE|COLOUR|provenance", help="Back side: a picture, a colour, or where it comes from.",
-                     show_default=False),
+        typer.Option(
+            metavar="FILE|COLOUR|provenance",
+            help="Back side: a picture, a colour, or where it comes from.",
+            show_default=False,
+        ),
     ] = None,
     back_text: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="A line on the back; repeatable.", show_default=False)

@@ -25,19 +25,23 @@ CardsArg = Annotated[
 
 def sheet(
     cards: CardsArg = None,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE.pdf", help="The PDF.", show_default=False)
-    ] = Path("sheet.pdf"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.pdf", help="The PDF.", show_default=False)] = Path(
+        "sheet.pdf"
+    ),
     paper: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help=f"{', '.join(printing.papers())} or WxHmm. [default: {_DEFAULTS.sheet.paper}]"),
+        typer.Option(
+            metavar="SIZE", help=f"{', '.join(printing.papers())} or WxHmm. [default: {_DEFAULTS.sheet.paper}]"
+        ),
     ] = None,
     orientation: Annotated[
         str | None, typer.Option(metavar="NAME", help=f"Of the paper: {', '.join(ORIENTATIONS)}. [default: the best]")
     ] = None,
     margin: Annotated[
         str | None,
-        typer.Option(metavar="LENGTH", help=f"What the printer leaves white. [default: {_DEFAULTS.sheet.margin_mm:g}mm]"),
+        typer.Option(
+            metavar="LENGTH", help=f"What the printer leaves white. [default: {_DEFAULTS.sheet.margin_mm:g}mm]"
+        ),
     ] = None,
     one_per_page: Annotated[
         bool | None,
@@ -70,21 +74,26 @@ def sheet(
         str | None, typer.Option(metavar="on|off", help="100 mm to measure the print. [default: on]")
     ] = None,
     duplex: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"{', '.join(DUPLEX)}: edge the paper is turned over. [default: off]")
+        str | None,
+        typer.Option(metavar="NAME", help=f"{', '.join(DUPLEX)}: edge the paper is turned over. [default: off]"),
     ] = None,
     back: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Back of every card. [default: NAME-back.* beside it]")
     ] = None,
     back_offset: Annotated[
         str | None,
-        typer.Option(metavar="X,Y[,DEG]", help="Moves the back: mm right, mm down, degrees clockwise.", show_default=False),
+        typer.Option(
+            metavar="X,Y[,DEG]", help="Moves the back: mm right, mm down, degrees clockwise.", show_default=False
+        ),
     ] = None,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Make the two pages that measure a printer's back offset.")
     ] = False,
     readings: Annotated[
         str | None,
-        typer.Option(metavar="LX,LY,RX,RY", help="What was read on them: writes FILE.toml for --config.", show_default=False),
+        typer.Option(
+            metavar="LX,LY,RX,RY", help="What was read on them: writes FILE.toml for --config.", show_default=False
+        ),
     ] = None,
     cut: Annotated[bool, typer.Option("--cut", help="Also the cut paths as SVG and DXF.")] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Also PNGs of the pages as printed and as cut.")] = False,

@@ -54,7 +54,7 @@ class CardRun:
         self.check_only = check_only
         self.force = force
         self.designer = Designer(context, crop)
-        self.format = _format(context.settings.card.format, self.designer)
+        self.format = self.designer.format
         if extras.proof and self.designer.press is None:
             raise UsageError("a proof needs the profile of the press", remedy="give --profile FILE.icc")
 
@@ -134,7 +134,9 @@ class CardRun:
         workspace = self.context.workspace
         path = workspace.folder / folder / name
         workspace.make_parent(path)
-        metadata = pictures.PictureMetadata(software=f"fancam {__version__}", description="For the screen, not to print")
+        metadata = pictures.PictureMetadata(
+            software=f"fancam {__version__}", description="For the screen, not to print"
+        )
         pictures.write_picture(path, picture, dpi=dpi, metadata=metadata)
         return workspace.relative(path)
 
@@ -182,7 +184,8 @@ class CardRun:
         if not self.check_only and written:
             kept = {path for card in cards if card["path"] for path in (card["path"], (card["back"] or {}).get("path"))}
             document["warnings"] = [
-                f"{path}: left in place, it was changed since it was made" for path in context.workspace.remove_stale(kept)
+                f"{path}: left in place, it was changed since it was made"
+                for path in context.workspace.remove_stale(kept)
             ]
             context.workspace.write_manifest(document)
         passed = len(cards) - len([error for error in failed if isinstance(error, PreflightError)])
@@ -231,7 +234,7 @@ def _about(design: Design) -> pictures.PictureMetadata:
         "trim_height_mm": geometry.height_mm,
         "bleed_mm": geometry.bleed_mm,
         "dpi": round(geometry.dpi, 4),
-        "face_boxes": [" ".join(f"{edge:.1f}" for edge in face.as_list()) for face in design.faces],
+        "face_boxes_mm": printing.face_boxes_mm(design.faces, geometry),
     }
     return pictures.PictureMetadata(
         software=f"fancam {__version__}",
@@ -242,12 +245,6 @@ def _about(design: Design) -> pictures.PictureMetadata:
         source=name,
         fields={**design.origin.kept, **own},
     )
-
-
-def _format(wanted: str, designer: Designer) -> str:
-    """Return the ending of the cards: PNG has no CMYK, so that becomes TIFF."""
-    is_cmyk = designer.press is not None and designer.press.space == "cmyk"
-    return "tif" if is_cmyk and wanted == "png" else wanted
 
 
 def _named(error: FancamError, path: Path) -> FancamError:

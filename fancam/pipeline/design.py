@@ -29,6 +29,16 @@ class Side:
     """The same as uint8 sRGB, before it was converted for the press."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What converting a side for the press showed."""
+
+    ink_percent: float | None
+    """Most total ink; None where the press is not CMYK."""
+    out_of_gamut_share: float | None
+    """Share of the side whose colours the press cannot print; None without a press profile."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Design:
     """A finished card in memory."""
@@ -69,8 +79,11 @@ class Designer:
         self.crop = crop
         self.art = settings.art
         self.printer = printing.printer(settings.press.printer)
-        self.press = None if settings.press.profile is None else pictures.read_press_profile(Path(settings.press.profile))
+        self.press = (
+            None if settings.press.profile is None else pictures.read_press_profile(Path(settings.press.profile))
+        )
         self.size = printing.card_size(settings.card.size)
+        self.format = _format(settings.card.format, self.press)
         self.safe_mm = self.printer.safe_mm if self.art.safe_mm is None else self.art.safe_mm
 
     def __call__(self, source: Source) -> Design:
@@ -97,22 +110,24 @@ class Designer:
             )
         effective_ppi = composition.effective_ppi / origin.scale
         with watch("back"):
-            lines = provenance_lines(
-                source.path.name, facts.xmp.get("dc:source"), origin, effective_ppi, geometry.dpi
-            )
+            lines = provenance_lines(source.path.name, facts.xmp.get("dc:source"), origin, effective_ppi, geometry.dpi)
             back = printing.make_back(
-                geometry, self.art, provenance_lines=lines, safe_mm=self.safe_mm, front=pictures.to_8_bit(finished.pixels)
+                geometry,
+                self.art,
+                provenance_lines=lines,
+                safe_mm=self.safe_mm,
+                front=pictures.to_8_bit(finished.pixels),
             )
         with watch("press"):
-            front, ink_percent, out_of_gamut = self._side(finished.pixels)
-            back_side = None if back is None else self._side(back.pixels)[0]
+            front = self._side(finished.pixels)
+            back_side = None if back is None else self._side(back.pixels)
         faces = [_on_card(face, composition, geometry) for face in subjects]
         design = Design(
             source, still.width, still.height, size, geometry, front, back_side, composition, effective_ppi, origin,
             tuple(face for face in faces if face is not None), (),
             (*still.warnings, *composition.notes, *finished.notes, *(back.notes if back else ())),
         )  # fmt: skip
-        card = self._facts(design, facts, finished.text_boxes, ink_percent, out_of_gamut)
+        card = self._facts(design, finished, self._pressed(front))
         return dataclasses.replace(design, checks=printing.check_card(card, self.printer))
 
     # --- what is shown -----------------------------------------------------------------------------------------
@@ -142,17 +157,22 @@ class Designer:
 
     # --- press and preflight -----------------------------------------------------------------------------------
 
-    def _side(self, pixels: Samples) -> tuple[Side, float | None, float | None]:
-        """Return a side in the colours of the press, its most ink in percent and the share the press cannot print."""
+    def _side(self, pixels: Samples) -> Side:
+        """Return a side in the colours of the press."""
         screen = pictures.to_8_bit(pixels)
         if self.press is None:
-            return Side(pixels, screen), None, None
+            return Side(pixels, screen)
         settings = self.context.settings.press
         pressed = pictures.to_press(
             pixels, None, self.press, intent=settings.intent, black_point=settings.black_point == "on"
         )
-        ink_percent = pictures.most_ink(pressed) if self.press.space == "cmyk" else None
-        return Side(pressed, screen), ink_percent, pictures.out_of_gamut_share(screen, None, self.press)
+        return Side(pressed, screen)
+
+    def _pressed(self, side: Side) -> Pressed:
+        if self.press is None:
+            return Pressed(None, None)
+        ink_percent = pictures.most_ink(side.pixels) if self.press.space == "cmyk" else None
+        return Pressed(ink_percent, pictures.out_of_gamut(side.screen, None, self.press)[1])
 
     def proof(self, side: Side) -> Picture:
         """Return how the press will show a side, as sRGB.
@@ -164,12 +184,38 @@ class Designer:
             raise UsageError("a proof needs the profile of the press", remedy="give --profile FILE.icc")
         return pictures.soft_proof(side.pixels, self.press)
 
-    def _facts(
-        self, design: Design, facts: pictures.PictureFacts, text_boxes: tuple[Box, ...], ink_percent: float | None,
-        out_of_gamut: float | None,
-    ) -> printing.CardFacts:  # fmt: skip
-        """Return what preflight looks at: the card as it will be, and what came in."""
-        raise NotImplementedError
+    def _facts(self, design: Design, finished: printing.Finished, press: Pressed) -> printing.CardFacts:
+        """Return what preflight looks at: the card as its file will be."""
+        geometry, profile = design.geometry, self.press
+        file = pictures.PictureFacts(
+            width_px=geometry.width_px,
+            height_px=geometry.height_px,
+            space="rgb" if profile is None else profile.space,
+            bits=8 * design.front.pixels.dtype.itemsize,
+            has_alpha=False,
+            transparent_share=0.0,
+            profile_description="sRGB" if profile is None else profile.description,
+            profile_space="rgb" if profile is None else profile.space,
+            is_srgb=profile is None,
+            dpi=(geometry.dpi, geometry.dpi),
+            format={"png": "PNG", "jpg": "JPEG", "tif": "TIFF"}[self.format],
+            jpeg_quality=self.context.settings.card.jpeg_quality if self.format == "jpg" else None,
+        )
+        return printing.CardFacts(
+            name=design.source.stem,
+            facts=file,
+            width_mm=geometry.width_mm,
+            height_mm=geometry.height_mm,
+            bleed_mm=geometry.bleed_mm,
+            bleed_share=design.composition.bleed_share,
+            effective_ppi=design.effective_ppi,
+            faces=design.faces,
+            text_boxes=finished.text_boxes,
+            text_size_mm=self.art.text_size_mm if self.art.text else None,
+            ink_percent=press.ink_percent,
+            out_of_gamut_share=press.out_of_gamut_share,
+            invented=design.origin.invented,
+        )
 
 
 def _subjects(faces: Sequence[Box]) -> list[Box]:
@@ -191,3 +237,8 @@ def _on_card(face: Box, composition: printing.Composition, geometry: CardGeometr
 def _working(still: StillPicture, screen: Picture) -> Samples:
     """Return the picture as sRGB on white, with 16 bits where it has them and is sRGB already."""
     return still.colour if still.alpha is None and pictures.is_srgb(still.profile) else screen
+
+
+def _format(wanted: str, press: pictures.PressProfile | None) -> str:
+    """Return the ending of the cards: PNG has no CMYK, so that becomes TIFF."""
+    return "tif" if press is not None and press.space == "cmyk" and wanted == "png" else wanted

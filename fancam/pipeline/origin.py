@@ -53,6 +53,17 @@ class Origin:
         """Pixels of the picture per pixel of the camera; 1 where it was never enlarged, or does not say."""
         return max(self.number("scale") or 1.0, 1.0)
 
+    def face_boxes(self, width_px: int, height_px: int) -> tuple[Box, ...] | None:
+        """Return the faces of the card in its pixels; None where nobody looked, or it is no longer that card."""
+        rows, card = self.fields.get("face_boxes_mm"), self.geometry(width_px, height_px)
+        if card is None or not isinstance(rows, list):
+            return None
+        try:
+            boxes = [Box(*map(float, row.split())) for row in rows]
+        except (ValueError, TypeError):
+            return None
+        return tuple(box.scaled(width_px / card.outer_width_mm, height_px / card.outer_height_mm) for box in boxes)
+
     def geometry(self, width_px: int, height_px: int) -> CardGeometry | None:
         """Return the card that the picture is; None where it says nothing, or has other proportions than it says."""
         width_mm, height_mm = self.number("trim_width_mm"), self.number("trim_height_mm")

@@ -167,7 +167,9 @@ class SheetRun:
 
     def _preview(self, plan: SheetPlan) -> list[str]:
         found = []
-        metadata = pictures.PictureMetadata(software=f"fancam {__version__}", description="For the screen, not to print")
+        metadata = pictures.PictureMetadata(
+            software=f"fancam {__version__}", description="For the screen, not to print"
+        )
         for name, pages in (
             ("printed", printing.preview_printed(self.out, _PREVIEW_DPI)),
             ("cut", printing.preview_cut(self.out, plan, _PREVIEW_DPI)),
@@ -183,6 +185,30 @@ class SheetRun:
         return self.out.with_name(f"{self.out.stem}.{ending}")
 
     # --- facts -------------------------------------------------------------------------------------------------
+
+    def _facts(self, card: SheetCard) -> printing.CardFacts:
+        """Return what preflight looks at: the card as it will stand in the PDF."""
+        file = pictures.picture_facts(card.front)
+        origin = Origin.of(file.xmp)
+        if self.press is not None:
+            file = dataclasses.replace(
+                file, space=self.press.space, profile_space=self.press.space, is_srgb=False,
+                profile_description=self.press.description,
+            )  # fmt: skip
+        dpi = min(px / mm * 25.4 for px, mm in zip(
+            file.upright_size, (card.width_mm + 2 * card.bleed_mm, card.height_mm + 2 * card.bleed_mm), strict=True
+        ))  # fmt: skip
+        return printing.CardFacts(
+            name=card.name,
+            facts=file,
+            width_mm=card.width_mm,
+            height_mm=card.height_mm,
+            bleed_mm=card.bleed_mm,
+            bleed_share=origin.number("bleed_share") or (1.0 if "bleed_share" not in origin.fields else 0.0),
+            effective_ppi=origin.number("effective_ppi") or dpi / origin.scale,
+            faces=origin.face_boxes(*file.upright_size),
+            invented=origin.invented,
+        )
 
     def _document(
         self, files: Sequence[CardFiles], cards: Sequence[SheetCard], plan: SheetPlan, checks: Sequence[Check]
@@ -219,12 +245,12 @@ def calibration(out: Path, settings: Settings) -> RunResult:
         f"print both sides of {file.path} at 100 %, hold it against a lamp, read it as it says, then:",
         f"fancam sheet --readings LX,LY,RX,RY --paper {settings.sheet.paper} --duplex {settings.sheet.duplex} -o PRINTER.pdf",
     ]
-    return RunResult(_calibration_document(settings, pdf={"path": str(path), "sha256": file.sha256}, next=steps), ExitCode.OK)
+    return RunResult(
+        _calibration_document(settings, pdf={"path": str(path), "sha256": file.sha256}, next=steps), ExitCode.OK
+    )
 
 
-def printer_offset(
-    out: Path, settings: Settings, left: tuple[float, float], right: tuple[float, float]
-) -> RunResult:
+def printer_offset(out: Path, settings: Settings, left: tuple[float, float], right: tuple[float, float]) -> RunResult:
     """Write the settings file that undoes what a calibration page showed.
 
     Args:
@@ -242,11 +268,17 @@ def printer_offset(
     values = {"back_x_mm": round(offset.x_mm, 3), "back_y_mm": round(offset.y_mm, 3),
               "back_angle_deg": round(offset.angle_deg, 4)}  # fmt: skip
     dataclasses.replace(settings.sheet, **values)  # says what is out of range
-    lines = ["# How this printer lays the back of a sheet; use it with --config.", "[sheet]", f'duplex = "{settings.sheet.duplex}"']
+    lines = [
+        "# How this printer lays the back of a sheet; use it with --config.",
+        "[sheet]",
+        f'duplex = "{settings.sheet.duplex}"',
+    ]
     lines += [f"{name} = {value}" for name, value in values.items()]
     replace_file(out, ("\n".join(lines) + "\n").encode())
-    steps = [f"{out} moves the back by {values['back_x_mm']:g} mm, {values['back_y_mm']:g} mm and {values['back_angle_deg']:g} degrees",
-             f"print with: fancam sheet CARDS --config {out}"]
+    steps = [
+        f"{out} moves the back by {values['back_x_mm']:g} mm, {values['back_y_mm']:g} mm and {values['back_angle_deg']:g} degrees",
+        f"print with: fancam sheet CARDS --config {out}",
+    ]
     return RunResult(_calibration_document(settings, config=str(out), offset=values, next=steps), ExitCode.OK)
 
 

@@ -11,7 +11,7 @@ from fancam.printing.art import (
     parse_colour,
     safe_zone_overlay,
 )
-from fancam.printing.card import CardFile, Provenance, card_metadata, write_card
+from fancam.printing.card import CardFile, Provenance, card_metadata, face_boxes_mm, write_card
 from fancam.printing.composing import (
     Composition,
     bleed_seam_step,
@@ -41,6 +41,7 @@ __all__ = [
     "contact_sheet",
     "cut_preview",
     "finish_front",
+    "face_boxes_mm",
     "format_time",
     "make_back",
     "mockup",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fancam.pictures import PictureMetadata, write_picture
-from fancam.records import CardGeometry, Crop, Enhanced, Pick
+from fancam.records import Box, CardGeometry, Crop, Enhanced, Pick
 from fancam.settings import CardSettings
 
 
@@ -29,6 +29,8 @@ class Provenance:
     strengths: Mapping[str, float] = field(default_factory=dict)
     """Strength of each stage that has one, in [0, 1]."""
     notes: tuple[str, ...] = ()
+    face: Box | None = None
+    """The face in the upright full frame, as the crop is."""
 
     @classmethod
     def of(cls, source: str, pick: Pick, enhanced: Enhanced, fancam_version: str) -> Provenance:
@@ -46,6 +48,7 @@ class Provenance:
             restorer=enhanced.restorer,
             strengths=enhanced.strengths,
             notes=(*pick.crop.warnings, *pick.warnings, *enhanced.notes),
+            face=pick.face.box,
         )
 
 
@@ -124,6 +127,27 @@ def card_metadata(geometry: CardGeometry, provenance: Provenance) -> PictureMeta
             "trim_height_mm": geometry.height_mm,
             "bleed_mm": geometry.bleed_mm,
             "dpi": round(geometry.dpi, 4),
+            "face_boxes_mm": None
+            if provenance.face is None
+            else face_boxes_mm([_on_card(provenance.face, crop, geometry)], geometry),
             "notes": list(provenance.notes) or None,
         },
     )
+
+
+def face_boxes_mm(faces: Sequence[Box], geometry: CardGeometry) -> list[str]:
+    """Return faces as they are written into a card: ``x0 y0 x1 y1`` in mm from its outer top left corner.
+
+    Args:
+        faces: In pixels of the card.
+        geometry: Of the card.
+    """
+    x, y = geometry.outer_width_mm / geometry.width_px, geometry.outer_height_mm / geometry.height_px
+    return [" ".join(f"{edge:.2f}" for edge in face.scaled(x, y).as_list(3)) for face in faces]
+
+
+def _on_card(face: Box, crop: Crop, geometry: CardGeometry) -> Box:
+    """Return a box of the frame in pixels of the card."""
+    box = crop.box
+    moved = Box(face.x0 - box.x0, face.y0 - box.y0, face.x1 - box.x0, face.y1 - box.y0)
+    return moved.scaled(geometry.width_px / box.width, geometry.height_px / box.height)
