@@ -20,6 +20,8 @@ from fancam.printing.composing import (
     synthesise_bleed,
 )
 from fancam.printing.contact import ContactEntry, contact_sheet, format_time, ppi_colour, ppi_grade, write_contact_sheet
+from fancam.printing.cutting import cut_dxf, cut_svg, rounded_rectangle
+from fancam.printing.layout import paper_size, papers, plan_sheet, plan_single
 from fancam.printing.pdf import PdfFile, preview_cut, preview_printed, render_page, write_pdf
 from fancam.printing.sizes import CardSize, Length, card_geometry, card_size, card_sizes, parse_length
 
@@ -39,19 +41,26 @@ __all__ = [
     "card_sizes",
     "compose",
     "contact_sheet",
+    "cut_dxf",
     "cut_preview",
+    "cut_svg",
     "finish_front",
     "format_time",
     "make_back",
     "mockup",
+    "paper_size",
+    "papers",
     "parse_colour",
     "parse_length",
+    "plan_sheet",
+    "plan_single",
     "ppi_colour",
     "ppi_grade",
     "preview_cut",
     "preview_printed",
     "render_composition",
     "render_page",
+    "rounded_rectangle",
     "safe_zone_overlay",
     "synthesise_bleed",
     "write_card",
