@@ -20,10 +20,16 @@ from fancam.printing.composing import (
     synthesise_bleed,
 )
 from fancam.printing.contact import ContactEntry, contact_sheet, format_time, ppi_colour, ppi_grade, write_contact_sheet
+from fancam.printing.cutting import cut_dxf, cut_svg, rounded_rectangle
+from fancam.printing.layout import paper_size, papers, plan_sheet, plan_single
 from fancam.printing.pdf import PdfFile, preview_cut, preview_printed, render_page, write_pdf
+from fancam.printing.preflight import CardFacts, check_card, require_passed, verdict
+from fancam.printing.printers import Printer, printer, printers
+from fancam.printing.sheet_preflight import check_sheet
 from fancam.printing.sizes import CardSize, Length, card_geometry, card_size, card_sizes, parse_length
 
 __all__ = [
+    "CardFacts",
     "CardFile",
     "CardSize",
     "Composition",
@@ -31,30 +37,44 @@ __all__ = [
     "Finished",
     "Length",
     "PdfFile",
+    "Printer",
     "Provenance",
     "bleed_seam_step",
     "card_geometry",
     "card_metadata",
     "card_size",
     "card_sizes",
+    "check_card",
+    "check_sheet",
     "compose",
     "contact_sheet",
+    "cut_dxf",
     "cut_preview",
+    "cut_svg",
     "finish_front",
     "face_boxes_mm",
     "format_time",
     "make_back",
     "mockup",
+    "paper_size",
+    "papers",
     "parse_colour",
     "parse_length",
+    "plan_sheet",
+    "plan_single",
     "ppi_colour",
     "ppi_grade",
     "preview_cut",
     "preview_printed",
+    "printer",
+    "printers",
     "render_composition",
     "render_page",
+    "require_passed",
+    "rounded_rectangle",
     "safe_zone_overlay",
     "synthesise_bleed",
+    "verdict",
     "write_card",
     "write_contact_sheet",
     "write_pdf",

@@ -83,9 +83,25 @@ def card_size(text: str) -> CardSize:
     named = card_sizes().get(text.strip().lower())
     if named is not None:
         return named
+    sides = free_size(text, "card size")
+    if sides is None:
+        raise unknown_choice("card size", text, [*card_sizes(), "WIDTHxHEIGHTmm"])
+    return CardSize(size_name(*sides), "free size", *sides)
+
+
+def free_size(text: str, what: str) -> tuple[float, float] | None:
+    """Return width and height in mm of a size such as ``55x85mm`` or ``4 × 6 in``; None where it has no such form.
+
+    Args:
+        text: A unit stands behind the height or behind both; without one it is millimetres.
+        what: What is measured, for the error.
+
+    Raises:
+        UsageError: A side is not between 10 and 2000 mm.
+    """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise unknown_choice("card size", text, [*card_sizes(), "WIDTHxHEIGHTmm"])
+        return None
     width, width_unit, height, height_unit = match.groups()
     height_unit = (height_unit or width_unit or "mm").lower()
     width_mm = _number(width) * _MM_PER_UNIT[(width_unit or height_unit).lower()]
@@ -93,10 +109,15 @@ def card_size(text: str) -> CardSize:
     for side_mm in (width_mm, height_mm):
         if not SMALLEST_MM <= side_mm <= LARGEST_MM:
             raise UsageError(
-                f"card size {text!r} has a side of {side_mm:g} mm",
+                f"{what} {text!r} has a side of {side_mm:g} mm",
                 remedy=f"each side must be between {SMALLEST_MM:g} and {LARGEST_MM:g} mm",
             )
-    return CardSize(f"{width_mm:.10g}x{height_mm:.10g}mm", "free size", width_mm, height_mm)
+    return width_mm, height_mm
+
+
+def size_name(width_mm: float, height_mm: float) -> str:
+    """Return the name of a free size: ``55x85mm``."""
+    return f"{width_mm:.10g}x{height_mm:.10g}mm"
 
 
 def parse_length(text: str) -> Length:

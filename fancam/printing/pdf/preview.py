@@ -20,7 +20,7 @@ import pypdfium2  # type: ignore[import-untyped]  # it ships no type information
 from fancam.errors import InputNotFoundError, InputUnreadableError, NotMediaError, UsageError
 from fancam.pictures import MAX_PIXELS
 from fancam.records import Picture
-from fancam.records.sheets import Area, SheetPlan
+from fancam.records.sheets import Area, CutPath, SheetPlan
 
 GROUND = (226, 226, 224)
 """A light neutral grey: white cards and dark ones stand out from it."""
@@ -81,11 +81,13 @@ def preview_cut(pdf: Path, plan: SheetPlan, dpi: float) -> Iterator[Picture]:
         if len(document) != len(plan.pages):
             cause = f"has {len(document)} pages where the plan has {len(plan.pages)}"
             raise NotMediaError(cause, item=pdf, remedy="write it again")
-        for index, page in enumerate(plan.pages):
-            if page.is_back or not page.placements:
+        fronts = [(index, page) for index, page in enumerate(plan.pages) if not page.is_back]
+        for number, (index, page) in enumerate(fronts, start=1):
+            if not page.placements:
                 continue
             trims = [placement.trim for placement in page.placements]
-            radii = [_radius_mm(plan, trim, page.width_mm, page.height_mm) for trim in trims]
+            paths = [path for sheet in plan.cuts if number in sheet.pages for path in sheet.paths]
+            radii = [_radius_mm(paths, trim) for trim in trims]
             yield _laid_out(_rendered(document, index, dpi, pdf), page.width_mm, trims, radii)
 
 
@@ -120,15 +122,12 @@ def _rendered(document: pypdfium2.PdfDocument, index: int, dpi: float, pdf: Path
         page.close()
 
 
-def _radius_mm(plan: SheetPlan, trim: Area, page_width_mm: float, page_height_mm: float) -> float:
+def _radius_mm(paths: Sequence[CutPath], trim: Area) -> float:
     """Return the corner radius of the cut path that lies on a trim; 0 where there is none."""
-    for sheet in plan.cuts:
-        if math.dist((sheet.width_mm, sheet.height_mm), (page_width_mm, page_height_mm)) > _SAME_MM:
-            continue
-        for path in sheet.paths:
-            corners = (path.area.x_mm, path.area.y_mm, path.area.right_mm, path.area.bottom_mm)
-            if math.dist(corners, (trim.x_mm, trim.y_mm, trim.right_mm, trim.bottom_mm)) <= _SAME_MM:
-                return path.radius_mm
+    corners = (trim.x_mm, trim.y_mm, trim.right_mm, trim.bottom_mm)
+    for path in paths:
+        if math.dist((path.area.x_mm, path.area.y_mm, path.area.right_mm, path.area.bottom_mm), corners) <= _SAME_MM:
+            return path.radius_mm
     return 0.0
 
 

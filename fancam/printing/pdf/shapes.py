@@ -14,14 +14,16 @@ from fancam.records.sheets import Area, Line, Note, Page, Ruler
 
 POINTS_PER_MM = 72 / 25.4
 
-# A ruler's ticks: every millimetre, longer at 5 and longest at 10, as on any ruler.
-TICK_MM, HALF_TICK_MM, LONG_TICK_MM = 1.5, 2.25, 3.0
+# A ruler: ticks every millimetre, longer at 5 and longest at 10. The figures stand beside the longest ticks and under
+# the short ones, as on a tape measure, so that nothing of a ruler reaches farther than these do.
+TICK_MM, HALF_TICK_MM, RULER_DEPTH_MM = 1.0, 1.4, 3.0
 TICK_WIDTH_MM = 0.1
-"""A quarter of a point: the "hairline" of layout programs, which every printer draws."""
-NUMBER_SIZE_MM = 2.2
-"""6.2 pt; figures below 6 pt are hard to read in print."""
-RULER_DEPTH_MM = LONG_TICK_MM + 0.3 + NUMBER_SIZE_MM
-"""From the zero mark's start to the far side of the numbers."""
+"""About a quarter of a point: the "hairline" of layout programs, which every printer draws."""
+_FIGURES_SIZE_MM, _FIGURES_HEIGHT_MM = 1.9, 1.33
+"""The size of the font, and the height of its figures."""
+_FIGURES_APART_MM = 0.35
+"""From a tick to the figures beside it."""
+_FIGURES_TOP_MM = 1.6
 
 _FAMILY = "fancam"
 
@@ -47,8 +49,8 @@ def drawn_pages(pages: Sequence[Page]) -> tuple[bytes, list[str]]:
 def _draw(pdf: FPDF, page: Page) -> None:
     lines = [*page.crop_marks, *page.lines]
     for ruler in [page.ruler] if page.ruler else []:
-        lines += ruler_lines(ruler)
-        for note in ruler_numbers(ruler, pdf):
+        lines += _ruler_lines(ruler)
+        for note in _ruler_figures(ruler, pdf):
             _write(pdf, note)
     for width_mm in sorted({line.width_mm for line in lines}):
         _stroke(pdf, [line for line in lines if line.width_mm == width_mm], width_mm)
@@ -57,33 +59,34 @@ def _draw(pdf: FPDF, page: Page) -> None:
         _write(pdf, note)
 
 
-def ruler_lines(ruler: Ruler) -> list[Line]:
+def _ruler_lines(ruler: Ruler) -> list[Line]:
     """Return a ruler's ticks, each in the middle of its place, and the line they stand on."""
     lines = [_along(ruler, 0.0, 0.0, ruler.length_mm, 0.0)]
-    for tick in range(int(ruler.length_mm + 1e-6) + 1):
-        reach = LONG_TICK_MM if tick % 10 == 0 else HALF_TICK_MM if tick % 5 == 0 else TICK_MM
+    for tick in range(_ticks(ruler)):
+        reach = RULER_DEPTH_MM if tick % 10 == 0 else HALF_TICK_MM if tick % 5 == 0 else TICK_MM
         lines.append(_along(ruler, tick, 0.0, tick, reach))
     return lines
 
 
-def ruler_numbers(ruler: Ruler, pdf: FPDF) -> list[Note]:
-    """Return the numbers of a ruler, one under each tenth tick, in the middle of it."""
+def _ruler_figures(ruler: Ruler, pdf: FPDF) -> list[Note]:
+    """Return the figures of a ruler: each behind its tick, the last one before it; the unit at zero."""
     notes = []
-    pdf.set_font(_FAMILY, size=NUMBER_SIZE_MM * POINTS_PER_MM)
-    for tick in range(0, int(ruler.length_mm + 1e-6) + 1, 10):
-        number = str(tick)
-        width_mm = pdf.get_string_width(number) / POINTS_PER_MM
-        unit = " mm" if tick + 10 > ruler.length_mm else ""
-        if ruler.vertical:  # upright figures beside their tick
-            x, y = ruler.x_mm + LONG_TICK_MM + 0.6, ruler.y_mm + tick + _FIGURE_HEIGHT * NUMBER_SIZE_MM / 2
+    pdf.set_font(_FAMILY, size=_FIGURES_SIZE_MM * POINTS_PER_MM)
+    last = (_ticks(ruler) - 1) // 10 * 10
+    for tick in range(0, last + 1, 10):
+        text = "0 mm" if tick == 0 else str(tick)
+        width_mm = pdf.get_string_width(text) / POINTS_PER_MM
+        along = tick - _FIGURES_APART_MM - width_mm if tick == last > 0 else tick + _FIGURES_APART_MM
+        if ruler.vertical:
+            notes.append(Note(ruler.x_mm + _FIGURES_TOP_MM, ruler.y_mm + along, text, _FIGURES_SIZE_MM, vertical=True))
         else:
-            x, y = ruler.x_mm + tick - width_mm / 2, ruler.y_mm + LONG_TICK_MM + 0.5 + _FIGURE_HEIGHT * NUMBER_SIZE_MM
-        notes.append(Note(x, y, number + unit, NUMBER_SIZE_MM))
+            baseline = ruler.y_mm + _FIGURES_TOP_MM + _FIGURES_HEIGHT_MM
+            notes.append(Note(ruler.x_mm + along, baseline, text, _FIGURES_SIZE_MM))
     return notes
 
 
-_FIGURE_HEIGHT = 0.7
-"""Of the font's size, as Aileron's figures have it."""
+def _ticks(ruler: Ruler) -> int:
+    return int(ruler.length_mm + 1e-6) + 1
 
 
 def _along(ruler: Ruler, along0: float, across0: float, along1: float, across1: float) -> Line:
