@@ -96,7 +96,7 @@ def test_bleed_is_made_up_only_where_the_frame_ends_and_that_is_said(tmp_path):
     assert code == 0
     card = document["cards"][0]
     assert card["bleed_share"] == 0
-    assert [check for check in card["checks"] if check["name"] == "real_bleed"][0]["status"] == "warn"
+    assert next(check for check in card["checks"] if check["name"] == "real_bleed")["status"] == "warn"
 
 
 def test_a_landscape_picture_makes_a_landscape_card(tmp_path):

@@ -136,12 +136,11 @@ def _show(document: Mapping[str, Any], out: Path, check: bool) -> None:
     report.print_checks(console, rows, all_of_them=check)
     written = [card for card in document["cards"] if card["path"]]
     if written:
-        first = written[0]
-        console.print(
-            f"{len(written)} {'card' if len(written) == 1 else 'cards'} of {first['width_mm']:g}×{first['height_mm']:g} mm "
-            f"+ {first['bleed_mm']:g} mm bleed ({first['width_px']}×{first['height_px']} px at {first['dpi']:g} dpi) in {out}",
-            highlight=False,
-        )
+        one = written[0]
+        size = f"{one['width_mm']:g}×{one['height_mm']:g} mm + {one['bleed_mm']:g} mm bleed"
+        pixels = f"{one['width_px']}×{one['height_px']} px at {one['dpi']:g} dpi"
+        cards = f"{len(written)} {'card' if len(written) == 1 else 'cards'}"
+        console.print(f"{cards} of {size} ({pixels}) in {out}", highlight=False)
 
 
 def _lines(texts: list[str] | None) -> str | None:

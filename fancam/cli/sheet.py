@@ -167,11 +167,9 @@ def _show(document: Mapping[str, Any], out: Path, check: bool) -> None:
     report.print_checks(console, document["checks"], all_of_them=check)
     if document["pdf"]:
         plan = document["sheet"]
-        console.print(
-            f"{plan['cards']} {'card' if plan['cards'] == 1 else 'cards'} on {plan['pages']} "
-            f"{'page' if plan['pages'] == 1 else 'pages'} of {plan['paper']} ({plan['columns']}×{plan['rows']} a page) in {out}",
-            highlight=False,
-        )
+        cards = f"{plan['cards']} {'card' if plan['cards'] == 1 else 'cards'}"
+        pages = f"{plan['pages']} {'page' if plan['pages'] == 1 else 'pages'} of {plan['paper']}"
+        console.print(f"{cards} on {pages} ({plan['columns']}×{plan['rows']} a page) in {out}", highlight=False)
 
 
 def _offset(text: str | None) -> tuple[float | None, float | None, float | None]:

@@ -18,7 +18,7 @@ from fancam.workspace import distinct_stems
 BACK_SUFFIX = "-back"
 """What the name of a back ends in, before the ending: NAME.png and NAME-back.png belong together."""
 _SAME_LENGTH_MM = 0.2
-"""What rounding to pixels may change in a length; a tenth of an inch of 72 dpi pixels is more, and no card is that coarse."""
+"""What rounding to pixels may change in a length; half a pixel at 72 dpi is less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _sheet_card(files: CardFiles, name: str, settings: CardSettings, size: str |
     if stated is not None:
         if size is not None and not _same_size(stated, named):
             raise UsageError(
-                f"is a card of {stated.width_mm:g}x{stated.height_mm:g} mm, not of {named.width_mm:g}x{named.height_mm:g}",
+                f"is a card of {stated.width_mm:g}x{stated.height_mm:g} mm, not {named.width_mm:g}x{named.height_mm:g}",
                 item=files.front, remedy="leave out --size, or make it anew with fancam card --size",
             )  # fmt: skip
         geometry = stated

@@ -16,7 +16,7 @@ from fancam.pipeline.context import Context
 from fancam.pipeline.design import Design, Designer, Side
 from fancam.pipeline.result import RunResult, exit_code, failure_values
 from fancam.pipeline.sources import Source, find_pictures
-from fancam.records import Area, Box, CutPath, CutSheet
+from fancam.records import Area, Box, CutPath, CutSheet, Samples
 
 Json = dict[str, Any]
 
@@ -130,7 +130,7 @@ class CardRun:
         workspace.record(stem, f"picture {stem}", {"path": workspace.relative(path), "sha256": sha256})
         return {"path": workspace.relative(path), "sha256": sha256}
 
-    def _extra(self, folder: str, name: str, picture: pictures.Picture, dpi: float) -> str:
+    def _extra(self, folder: str, name: str, picture: Samples, dpi: float) -> str:
         workspace = self.context.workspace
         path = workspace.folder / folder / name
         workspace.make_parent(path)
@@ -182,11 +182,9 @@ class CardRun:
             warnings=[],
         )
         if not self.check_only and written:
-            kept = {path for card in cards if card["path"] for path in (card["path"], (card["back"] or {}).get("path"))}
-            document["warnings"] = [
-                f"{path}: left in place, it was changed since it was made"
-                for path in context.workspace.remove_stale(kept)
-            ]
+            sides = [side for card in cards if card["path"] for side in (card, card["back"]) if side]
+            changed = context.workspace.remove_stale({side["path"] for side in sides})
+            document["warnings"] = [f"{path}: left in place, it was changed since it was made" for path in changed]
             context.workspace.write_manifest(document)
         passed = len(cards) - len([error for error in failed if isinstance(error, PreflightError)])
         return RunResult(document, exit_code(passed if self.check_only else written, failed), failed)

@@ -24,7 +24,7 @@ class Side:
     """One side of a card, ready to be written."""
 
     pixels: Samples
-    """(height, width, 3) sRGB, or in the colours of the press: (height, width, 4) where that is CMYK."""
+    """(height, width, 3) sRGB; in the colours of the press: (height, width, 4) where that is CMYK."""
     screen: Picture
     """The same as uint8 sRGB, before it was converted for the press."""
 
@@ -110,7 +110,7 @@ class Designer:
             )
         effective_ppi = composition.effective_ppi / origin.scale
         with watch("back"):
-            lines = provenance_lines(source.path.name, facts.xmp.get("dc:source"), origin, effective_ppi, geometry.dpi)
+            lines = provenance_lines(source.path.name, _text(facts.xmp.get("dc:source")), origin, effective_ppi, geometry.dpi)
             back = printing.make_back(
                 geometry,
                 self.art,
@@ -242,3 +242,7 @@ def _working(still: StillPicture, screen: Picture) -> Samples:
 def _format(wanted: str, press: pictures.PressProfile | None) -> str:
     """Return the ending of the cards: PNG has no CMYK, so that becomes TIFF."""
     return "tif" if press is not None and press.space == "cmyk" and wanted == "png" else wanted
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

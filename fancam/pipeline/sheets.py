@@ -1,4 +1,4 @@
-"""One run of ``sheet``: finished cards on paper, checked, as a PDF; and the calibration of a printer's back side."""
+"""One run of ``sheet``: finished cards on paper, checked, as a PDF."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SheetRun:
         self, settings: Settings, out: Path, *, extras: SheetExtras, progress: Progress = no_progress
     ) -> None:  # fmt: skip
         self.settings = settings
-        self.out = _pdf_path(out)
+        self.out = pdf_path(out)
         self.extras = extras
         self.progress = progress
         self.watch = Stopwatch()
@@ -213,7 +213,7 @@ class SheetRun:
     def _document(
         self, files: Sequence[CardFiles], cards: Sequence[SheetCard], plan: SheetPlan, checks: Sequence[Check]
     ) -> Json:
-        rows = [
+        rows: list[Json] = [
             {"path": str(one.front), "sha256": sha256_of_file(one.front), "back": str(one.back) if one.back else None,
              "width_mm": card.width_mm, "height_mm": card.height_mm, "bleed_mm": card.bleed_mm, "copies": card.copies,
              "warnings": []}
@@ -231,65 +231,12 @@ class SheetRun:
         )  # fmt: skip
 
 
-def calibration(out: Path, settings: Settings) -> RunResult:
-    """Write the two pages that measure how a printer lays the back of a sheet.
+def pdf_path(path: Path) -> Path:
+    """Return the path of a PDF.
 
     Raises:
-        FancamError: The paper is unknown or too small, or the PDF cannot be written.
+        UsageError: It does not end in ``.pdf``.
     """
-    path = _pdf_path(out)
-    paper = printing.paper_size(settings.sheet.paper)
-    plan = printing.plan_calibration(paper, settings.sheet)
-    file = printing.write_pdf(plan, path, title=f"Calibration, {paper.title}", software=f"fancam {__version__}")
-    steps = [
-        f"print both sides of {file.path} at 100 %, hold it against a lamp, read it as it says, then:",
-        f"fancam sheet --readings LX,LY,RX,RY --paper {settings.sheet.paper} --duplex {settings.sheet.duplex} -o PRINTER.pdf",
-    ]
-    return RunResult(
-        _calibration_document(settings, pdf={"path": str(path), "sha256": file.sha256}, next=steps), ExitCode.OK
-    )
-
-
-def printer_offset(out: Path, settings: Settings, left: tuple[float, float], right: tuple[float, float]) -> RunResult:
-    """Write the settings file that undoes what a calibration page showed.
-
-    Args:
-        out: The TOML file.
-        settings: Its paper is the calibration's.
-        left: What was read on the left: x, y in mm.
-        right: What was read on the right.
-
-    Raises:
-        UsageError: The readings mean more than can be corrected.
-        OutputError: The file cannot be written.
-    """
-    paper = printing.paper_size(settings.sheet.paper)
-    offset = printing.offset_from_readings(left, right, printing.calibration_distance_mm(paper))
-    values = {"back_x_mm": round(offset.x_mm, 3), "back_y_mm": round(offset.y_mm, 3),
-              "back_angle_deg": round(offset.angle_deg, 4)}  # fmt: skip
-    dataclasses.replace(settings.sheet, **values)  # says what is out of range
-    lines = [
-        "# How this printer lays the back of a sheet; use it with --config.",
-        "[sheet]",
-        f'duplex = "{settings.sheet.duplex}"',
-    ]
-    lines += [f"{name} = {value}" for name, value in values.items()]
-    replace_file(out, ("\n".join(lines) + "\n").encode())
-    steps = [
-        f"{out} moves the back by {values['back_x_mm']:g} mm, {values['back_y_mm']:g} mm and {values['back_angle_deg']:g} degrees",
-        f"print with: fancam sheet CARDS --config {out}",
-    ]
-    return RunResult(_calibration_document(settings, config=str(out), offset=values, next=steps), ExitCode.OK)
-
-
-def _calibration_document(settings: Settings, **more: Any) -> Json:
-    return manifest.document(
-        version=__version__, verb="sheet", settings=settings.as_dict(), inputs=[], picks=[], failures=[], timings_s={},
-        warnings=[], **more,
-    )  # fmt: skip
-
-
-def _pdf_path(path: Path) -> Path:
     if path.suffix.lower() != ".pdf":
         raise UsageError("a sheet is written as PDF", item=path, remedy="give -o a name that ends in .pdf")
     return path
