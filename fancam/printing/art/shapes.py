@@ -82,9 +82,7 @@ def trim_shape(geometry: CardGeometry, *, inset_mm: float = 0.0, corner_radius_m
     """
     x, y = pixels_per_mm(geometry)
     inset = geometry.bleed_mm + inset_mm
-    radius = min(
-        max(corner_radius_mm - inset_mm, 0.0), geometry.width_mm / 2 - inset_mm, geometry.height_mm / 2 - inset_mm
-    )
+    radius = min(corner_radius_mm, geometry.width_mm / 2, geometry.height_mm / 2) - inset_mm
     box = Box(inset * x, inset * y, geometry.width_px - inset * x, geometry.height_px - inset * y)
     return RoundedBox(box, max(radius, 0.0) * x, max(radius, 0.0) * y)
 

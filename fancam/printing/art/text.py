@@ -16,6 +16,8 @@ from fancam.settings import ArtSettings
 
 _FAINT = 1.6
 """Contrast ratio of text and ground below which a note is made; WCAG asks for 3 of large text on a screen."""
+_BORDER_GAP = 0.4
+"""Room between a border and text, in type sizes."""
 _MEASURED_PX = 256.0
 """Size at which text is measured whose size would make it far too large to draw."""
 
@@ -39,7 +41,8 @@ def lay_text(
         return (), ()
     if art.font is None:
         raise UsageError("text needs a font", remedy="give the path of a .ttf or .otf file as the font")
-    zone = safe_zone(geometry, safe_mm, corner_radius_mm)
+    clear_mm = art.border_mm + _BORDER_GAP * art.text_size_mm if art.border_mm > 0 else 0.0
+    zone = safe_zone(geometry, max(safe_mm, clear_mm), corner_radius_mm)
     horizontal, vertical = place_of(art.text_place)
     mask = _fitting(art, geometry, zone, horizontal)
     x = placed(zone.x0, zone.x1, mask.width_px, {"left": 0.0, "centre": 0.5, "right": 1.0}[horizontal])
