@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fancam.pictures.colour import adobe_rgb_profile, matrix_profile, profile_description, srgb_profile
+from fancam.pictures.colour import adobe_rgb_profile, is_srgb, matrix_profile, profile_description, srgb_profile
+from fancam.pictures.decode import to_8_bit
 from fancam.pictures.difference import delta_e00
 from fancam.pictures.draw import Canvas, builtin_font, drawable, fitted, text_width
 from fancam.pictures.embedding import AlphaPlane, EmbeddedPicture, embeddable
@@ -40,6 +41,7 @@ __all__ = [
     "drawable",
     "embeddable",
     "fitted",
+    "is_srgb",
     "looks_like_picture",
     "matrix_profile",
     "missing_characters",
@@ -60,6 +62,7 @@ __all__ = [
     "still_format",
     "text_mask",
     "text_width",
+    "to_8_bit",
     "to_press",
     "total_ink",
     "was_photographed",

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
+from fancam.pipeline.calibration import calibration, printer_offset
 from fancam.pipeline.cards import CardExtras
 from fancam.pipeline.jobs import card, enhance, run, sheet
 from fancam.pipeline.result import RunResult
-from fancam.pipeline.calibration import calibration, printer_offset
 from fancam.pipeline.sheets import SheetExtras
 from fancam.pipeline.sources import Source, find_pictures, find_sources, plan, plan_enhance
 

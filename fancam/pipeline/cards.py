@@ -123,10 +123,10 @@ class CardRun:
         settings = self.context.settings.card
         press = self.designer.press
         how: Json = {"dpi": design.geometry.dpi, "metadata": _about(design), "jpeg_quality": settings.jpeg_quality}
-        if press is None:
+        if press is None or side.ink is None:
             sha256 = pictures.write_picture(path, side.pixels, **how)
         else:
-            sha256 = pictures.write_press(path, side.pixels, press, **how)
+            sha256 = pictures.write_press(path, side.ink, press, **how)
         workspace.record(stem, f"picture {stem}", {"path": workspace.relative(path), "sha256": sha256})
         return {"path": workspace.relative(path), "sha256": sha256}
 

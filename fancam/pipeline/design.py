@@ -24,9 +24,11 @@ class Side:
     """One side of a card, ready to be written."""
 
     pixels: Samples
-    """(height, width, 3) sRGB; in the colours of the press: (height, width, 4) where that is CMYK."""
+    """(height, width, 3) sRGB."""
     screen: Picture
-    """The same as uint8 sRGB, before it was converted for the press."""
+    """The same with 8 bits."""
+    ink: Picture | None = None
+    """The same in the colours of the press, (height, width, 4) where that is CMYK; None without a press profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +112,10 @@ class Designer:
             )
         effective_ppi = composition.effective_ppi / origin.scale
         with watch("back"):
-            lines = provenance_lines(source.path.name, _text(facts.xmp.get("dc:source")), origin, effective_ppi, geometry.dpi)
-            back = printing.make_back(
-                geometry,
-                self.art,
-                provenance_lines=lines,
-                safe_mm=self.safe_mm,
-                front=pictures.to_8_bit(finished.pixels),
+            lines = provenance_lines(
+                source.path.name, _text(facts.xmp.get("dc:source")), origin, effective_ppi, geometry.dpi
             )
+            back = printing.make_back(geometry, self.art, provenance_lines=lines, safe_mm=self.safe_mm)
         with watch("press"):
             front = self._side(finished.pixels)
             back_side = None if back is None else self._side(back.pixels)
@@ -163,15 +161,14 @@ class Designer:
         if self.press is None:
             return Side(pixels, screen)
         settings = self.context.settings.press
-        pressed = pictures.to_press(
-            pixels, None, self.press, intent=settings.intent, black_point=settings.black_point == "on"
-        )
-        return Side(pressed, screen)
+        black_point = settings.black_point == "on"
+        ink = pictures.to_press(pixels, None, self.press, intent=settings.intent, black_point=black_point)
+        return Side(pixels, screen, ink)
 
     def _pressed(self, side: Side) -> Pressed:
-        if self.press is None:
+        if self.press is None or side.ink is None:
             return Pressed(None, None)
-        ink_percent = pictures.most_ink(side.pixels) if self.press.space == "cmyk" else None
+        ink_percent = pictures.most_ink(side.ink) if self.press.space == "cmyk" else None
         return Pressed(ink_percent, pictures.out_of_gamut(side.screen, None, self.press)[1])
 
     def proof(self, side: Side) -> Picture:
@@ -180,9 +177,9 @@ class Designer:
         Raises:
             UsageError: There is no press profile.
         """
-        if self.press is None:
+        if self.press is None or side.ink is None:
             raise UsageError("a proof needs the profile of the press", remedy="give --profile FILE.icc")
-        return pictures.soft_proof(side.pixels, self.press)
+        return pictures.soft_proof(side.ink, self.press)
 
     def _facts(self, design: Design, finished: printing.Finished, press: Pressed) -> printing.CardFacts:
         """Return what preflight looks at: the card as its file will be."""

@@ -97,6 +97,7 @@ def write_card(
 def card_metadata(geometry: CardGeometry, provenance: Provenance) -> PictureMetadata:
     """Return what a card says about itself: one line for people, and every fact by name."""
     crop = provenance.crop
+    faces = [] if provenance.face is None else [_on_card(provenance.face, crop, geometry)]
     made = f"{provenance.scale:.2f}x by {provenance.upscaler}"
     origin = "" if provenance.time_s is None else f" at {provenance.time_s:.3f} s"
     description = (
@@ -127,9 +128,7 @@ def card_metadata(geometry: CardGeometry, provenance: Provenance) -> PictureMeta
             "trim_height_mm": geometry.height_mm,
             "bleed_mm": geometry.bleed_mm,
             "dpi": round(geometry.dpi, 4),
-            "face_boxes_mm": None
-            if provenance.face is None
-            else face_boxes_mm([_on_card(provenance.face, crop, geometry)], geometry),
+            "face_boxes_mm": face_boxes_mm(faces, geometry) or None,
             "notes": list(provenance.notes) or None,
         },
     )
