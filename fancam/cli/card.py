@@ -133,7 +133,7 @@ def card(
 def _show(document: Mapping[str, Any], out: Path, check: bool) -> None:
     console = Console()
     rows = [row for card in document["cards"] for row in card["checks"]]
-    report.print_checks(console, rows, all_of_them=check)
+    report.print_checks(console, rows, as_table=check)
     written = [card for card in document["cards"] if card["path"]]
     if written:
         one = written[0]

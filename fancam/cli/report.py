@@ -115,18 +115,25 @@ def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
     return table
 
 
-def print_checks(console: Console, checks: Sequence[Mapping[str, str]], *, all_of_them: bool) -> None:
-    """Print a row per thing that preflight looked at; without ``all_of_them`` only what is not as it should be."""
-    table = Table(header_style="bold")
-    for heading in ("item", "check", "found", "asked for", ""):
-        table.add_column(heading)
-    for check in checks:
-        if all_of_them or check["status"] != "ok":
-            style = {"ok": "green", "warn": "yellow", "fail": "red"}[check["status"]]
-            state = f"[{style}]{check['status']}[/]" + (f" {escape(check['message'])}" if check["message"] else "")
-            table.add_row(escape(check["item"]), check["name"], escape(check["value"]), escape(check["limit"]), state)
-    if table.row_count:
+def print_checks(console: Console, checks: Sequence[Mapping[str, str]], *, as_table: bool) -> None:
+    """Print what preflight found: all of it as a table, or only a line for each thing that is not as it should be."""
+    styles = {"ok": "green", "warn": "yellow", "fail": "red"}
+    if as_table:
+        table = Table(header_style="bold")
+        for heading in ("item", "check", "found", "asked for", ""):
+            table.add_column(heading)
+        for check in checks:
+            cells = (escape(check[key]) for key in ("item", "name", "value", "limit"))
+            table.add_row(*cells, f"[{styles[check['status']]}]{check['status']}[/]")
         console.print(table)
+    lines: dict[str, list[str]] = {}
+    for check in checks:
+        if check["status"] != "ok":
+            said = f"[{styles[check['status']]}]{check['status']}[/] {check['name']}: {escape(check['value'])}"
+            lines.setdefault(f"{said}; {escape(check['message'])}", []).append(check["item"])
+    for line, items in lines.items():
+        more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+        console.print(f"{escape(items[0])}{more}: {line}", highlight=False, soft_wrap=True)
 
 
 def print_chains(chains: Mapping[str, Sequence[Mapping[str, str]] | None]) -> None:

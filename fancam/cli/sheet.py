@@ -164,7 +164,7 @@ def _show_calibration(document: Mapping[str, Any]) -> None:
 
 def _show(document: Mapping[str, Any], out: Path, check: bool) -> None:
     console = Console()
-    report.print_checks(console, document["checks"], all_of_them=check)
+    report.print_checks(console, document["checks"], as_table=check)
     if document["pdf"]:
         plan = document["sheet"]
         cards = f"{plan['cards']} {'card' if plan['cards'] == 1 else 'cards'}"
