@@ -9,6 +9,7 @@ from fancam.printing.art import (
     make_back,
     mockup,
     parse_colour,
+    provenance_lines,
     safe_zone_overlay,
 )
 from fancam.printing.card import CardFile, Provenance, card_metadata, write_card
@@ -78,6 +79,7 @@ __all__ = [
     "preview_printed",
     "printer",
     "printers",
+    "provenance_lines",
     "render_composition",
     "render_page",
     "require_passed",
