@@ -50,10 +50,14 @@ _FRONT_SHARE = 2 / 3
 """Length of the lines of the front on their own side, to those of the back."""
 _FIGURES_MM = 2.4
 _NAME_MM = 4.0
-_BESIDE_MM = 12.0
+_BESIDE_MM = 11.0
 """From the ends of the standing scales to the lying ones."""
+_LYING_DEPTH_MM = _ZERO_MM + APART_MM + _FIGURES_MM + APART_MM + _NAME_MM
+"""Of a lying scale above its line: lines, figures, name."""
 _TEXT_SIZES_MM = (3.2, 2.6, 2.1, 1.8)
 _LEADING = 1.5
+_LEAST_CHARACTERS = 24
+"""In a line; narrower text does not read."""
 _HALF_FIGURE = 0.34
 """Half of the height of figures, in sizes of the font."""
 
@@ -143,8 +147,8 @@ def _reach(paper: Paper, printable: Area) -> int:
     distance = calibration_distance_mm(paper)
     for reach in REACHES:
         half = reach * FRONT_PITCH_MM
-        high = 2 * (half + _BESIDE_MM + _ZERO_MM + APART_MM + _FIGURES_MM)
-        wide = max(2 * (half + _name_mm() + 2 * APART_MM), distance + 2 * _ZERO_MM)
+        high = 2 * (half + _BESIDE_MM + _LYING_DEPTH_MM)
+        wide = max(2 * half + text_length_mm("-3.0", _FIGURES_MM), distance + 2 * _ZERO_MM)
         if high <= printable.height_mm and wide <= printable.width_mm and distance >= 4 * _ZERO_MM:
             return reach
     raise UsageError(
@@ -195,13 +199,10 @@ def _figures(scale: Scale, reach: int) -> Iterator[Note]:
             yield Note(scale.x_mm + along - wide / 2, scale.y_mm + away, text, _FIGURES_MM)
     end = reach * FRONT_PITCH_MM
     if scale.vertical:
-        yield Note(scale.x_mm - _name_mm() / 2, scale.y_mm - end - APART_MM - 1.0, scale.name, _NAME_MM)
+        x, y = scale.x_mm - text_length_mm(scale.name, _NAME_MM) / 2, scale.y_mm - end - APART_MM - 1.0
     else:
-        yield Note(scale.x_mm - end - _name_mm() - 2 * APART_MM, scale.y_mm, scale.name, _NAME_MM)
-
-
-def _name_mm() -> float:
-    return text_length_mm("LX", _NAME_MM) + 1.0
+        x, y = scale.x_mm - end, scale.y_mm - _LYING_DEPTH_MM + 0.75 * _NAME_MM
+    yield Note(x, y, scale.name, _NAME_MM)
 
 
 # --- the pages ----------------------------------------------------------------------------------------------------
@@ -214,19 +215,21 @@ def _back_page(paper: Paper, page: tuple[float, float], reach: int, duplex: str)
     figures = tuple(note for scale in scales for note in _figures(scale, reach))
     beside = reach * FRONT_PITCH_MM + _BESIDE_MM
     inside = calibration_distance_mm(paper) / 2 - _ZERO_MM - 2 * APART_MM - text_length_mm("-3.0", _FIGURES_MM)
-    free = Area(page[0] / 2 - inside, page[1] / 2 - beside + _ZERO_MM, 2 * inside,
-                2 * beside - 2 * _ZERO_MM - 2 * APART_MM - _FIGURES_MM)  # fmt: skip
+    top, bottom = page[1] / 2 - beside + _ZERO_MM, page[1] / 2 + beside - _LYING_DEPTH_MM - APART_MM
+    free = Area(page[0] / 2 - inside, top, 2 * inside, bottom - top)
     texts = (
         "BACK: read this side",
-        f"1. Print both pages on one sheet: 100 %, two-sided, turned over the {duplex} edge.",
-        "2. Hold the sheet against a lamp with this side towards you.",
-        "3. On every scale find the line that meets a line of the front, a long one a long one, a short one a short "
-        "one. Its number is the reading: one line is 0.1 mm, the figures stand at every fifth line.",
-        "4. Do two lines meet equally well? Take the number between them, such as 0.25.",
-        "5. fancam sheet --calibrate --readings LX,LY,RX,RY",
-        "Example: --readings 0.3,-0.2,0.35,-0.1",
+        f"1. Print both pages on one sheet: 100~%, two-sided, turned over the {duplex} edge.",
+        "2. Hold it against a lamp, this side towards you.",
+        "3. On each scale find the line that meets a line of the front as long as itself. Every line is 0.1~mm, every "
+        "fifth has its number.",
+        "4. Two meet equally well? Take the number between, such as 0.25.",
+        "5. fancam sheet --calibrate --readings LX,LY,RX,RY (such as 0.3,-0.2,0.35,-0.1)",
     )
-    return Page(*page, is_back=True, lines=lines, notes=(*figures, *_text_block(texts, free)))
+    words = _text_block(texts, free)
+    if not words:
+        raise UsageError("a calibration sheet has no room for its words", remedy="use larger paper")
+    return Page(*page, is_back=True, lines=lines, notes=(*figures, *words))
 
 
 def _front_page(paper: Paper, page: tuple[float, float], reach: int, printable: Area, duplex: str) -> Page:
@@ -235,37 +238,35 @@ def _front_page(paper: Paper, page: tuple[float, float], reach: int, printable: 
     lines = tuple(line_behind(line, *page, duplex) for scale in scales for line in _ticks(scale, reach, back=False))
     areas = [line_area(line) for line in lines]
     room = Room(printable, Area.around(areas), areas)
-    notes: list[Note] = []
-    lying, standing = (_ruler(room, vertical) for vertical in (False, True))
-    more = () if standing is None else _ruler_lines(standing)
-    for ruler in (lying, standing):
-        note = None if ruler is None else _beside(ruler, room)
-        notes += [] if note is None else [note]
-    for text in (
+    (lying, lying_note), (standing, standing_note) = (_ruler(room, vertical) for vertical in (False, True))
+    texts = (
         "FRONT: the scales are read from the other side.",
-        "Measure the rulers. Are they not as long as they say?",
-        "Then print at 100 %, not 'fit to page'.",
+        "Measure the rulers. Not as long as they say? Print at 100~%, not 'fit to page'.",
         f"{paper.title}, turned over the {duplex} edge",
-    ):
-        note = place_note(room, text)
-        notes += [] if note is None else [note]
+    )
+    words: list[Note] = []
+    # Outside the scales first: in the middle it would shine through what the back says.
+    beside = page[1] / 2 - reach * FRONT_PITCH_MM - _BESIDE_MM - _LYING_DEPTH_MM - printable.y_mm
+    below = page[1] / 2 + reach * FRONT_PITCH_MM + _BESIDE_MM + _LYING_DEPTH_MM
+    for top, height in ((printable.y_mm, beside), (below, beside - RULER_DEPTH_MM - 2 * APART_MM)):
+        words = words or _text_block(texts, Area(printable.x_mm, top, printable.width_mm, height))
+    words = words or [note for text in texts if (note := place_note(room, text.replace("~", " "))) is not None]
+    more = () if standing is None else _ruler_lines(standing)
+    notes = (note for note in (lying_note, standing_note, *words) if note is not None)
     return Page(*page, ruler=lying, lines=(*lines, *more), notes=tuple(notes))
 
 
-def _ruler(room: Room, vertical: bool) -> Ruler | None:
-    """Return the longest ruler that has room this way, which is then taken."""
+def _ruler(room: Room, vertical: bool) -> tuple[Ruler | None, Note | None]:
+    """Return the longest ruler that has room this way, and its length in words; both are then taken."""
     for length in RULER_LENGTHS_MM:
         spot = room.find(length + 2 * RULER_END_MM, RULER_DEPTH_MM, vertical=vertical)
         if spot is not None:
             area, _ = spot
             room.take(area)
             start = (0.0, RULER_END_MM) if vertical else (RULER_END_MM, 0.0)
-            return Ruler(area.x_mm + start[0], area.y_mm + start[1], length, vertical)
-    return None
-
-
-def _beside(ruler: Ruler, room: Room) -> Note | None:
-    return place_note(room, f"{ruler.length_mm:g} mm {'along this side' if ruler.vertical else 'across'}")
+            ruler = Ruler(area.x_mm + start[0], area.y_mm + start[1], length, vertical)
+            return ruler, place_note(room, f"{length:g} mm", vertical=vertical)
+    return None, None
 
 
 def _ruler_lines(ruler: Ruler) -> tuple[Line, ...]:
@@ -278,21 +279,23 @@ def _ruler_lines(ruler: Ruler) -> tuple[Line, ...]:
     return (Line(x, y, x, y + ruler.length_mm, TICK_WIDTH_MM), *ticks)
 
 
-def _text_block(texts: tuple[str, ...], free: Area) -> Iterator[Note]:
-    """Yield lines of text in the middle of an area, in the largest type that has room.
+def _text_block(texts: tuple[str, ...], free: Area) -> list[Note]:
+    """Return lines of text in the middle of an area, in the largest type that has room; none where none has.
 
-    Raises:
-        UsageError: Not even the smallest has.
+    A tilde is a space at which no line ends.
     """
     for size in _TEXT_SIZES_MM:
         per_line = int(free.width_mm / text_length_mm(" ", size))
+        if per_line < _LEAST_CHARACTERS:
+            continue
         lines = [part for text in texts for part in textwrap.wrap(text, per_line, subsequent_indent="   ")]
         high = len(lines) * _LEADING * size
-        if high <= free.height_mm and max(map(len, lines)) <= per_line:
-            break
-    else:
-        raise UsageError("a calibration sheet has no room for its words", remedy="use larger paper")
-    wide = max(text_length_mm(line, size) for line in lines)
-    x, y = free.centre_mm[0] - wide / 2, free.centre_mm[1] - high / 2
-    for number, line in enumerate(lines):
-        yield Note(x, y + (number * _LEADING + 1) * size, line, size)
+        if high > free.height_mm or max(map(len, lines)) > per_line:
+            continue
+        x = free.centre_mm[0] - max(text_length_mm(line, size) for line in lines) / 2
+        y = free.centre_mm[1] - high / 2
+        return [
+            Note(x, y + (number * _LEADING + 1) * size, line.replace("~", " "), size)
+            for number, line in enumerate(lines)
+        ]
+    return []

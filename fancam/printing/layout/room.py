@@ -146,10 +146,10 @@ def place_ruler(room: Room) -> tuple[Ruler | None, Note | None]:
     return None, None
 
 
-def place_note(room: Room, *texts: str) -> Note | None:
+def place_note(room: Room, *texts: str, vertical: bool | None = None) -> Note | None:
     """Return the first of these lines that has a free place, which is then taken; None where none of them has."""
     for text in texts:
-        spot = room.find(text_length_mm(text, NOTE_SIZE_MM), NOTE_SIZE_MM)
+        spot = room.find(text_length_mm(text, NOTE_SIZE_MM), NOTE_SIZE_MM, vertical=vertical)
         if spot is not None:
             room.take(spot[0])
             return note_in(spot[0], text, vertical=spot[1])
