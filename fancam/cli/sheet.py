@@ -129,6 +129,10 @@ def sheet(
         }  # fmt: skip
         settings = load_settings(preset, config, overrides)
         if calibrate or readings is not None:
+            if settings.sheet.duplex == "off":  # a calibration has a back by its nature
+                settings = load_settings(
+                    preset, config, {**overrides, "sheet": {**overrides["sheet"], "duplex": "long"}}
+                )
             _calibrate(out, settings, readings, cards, quiet=quiet, as_json=as_json)
             return
         if not cards:

@@ -12,7 +12,7 @@ from fancam.pictures.fonts import MAX_FONT_BYTES
 from fancam.pictures.gamut import OUT_OF_GAMUT_DELTA_E, out_of_gamut
 from fancam.pictures.ifd import was_photographed
 from fancam.pictures.inks import Ink, most_ink, total_ink
-from fancam.pictures.lettering import TextMask, missing_characters, shaping_available, text_mask
+from fancam.pictures.lettering import TextMask, line_width, missing_characters, shaping_available, text_mask
 from fancam.pictures.metadata import FieldValue, PictureMetadata, read_metadata, xmp_packet
 from fancam.pictures.opening import MAX_PIXELS, looks_like_picture, picture_suffixes
 from fancam.pictures.press import PressProfile, read_press_profile, soft_proof, to_press, write_press
@@ -42,6 +42,7 @@ __all__ = [
     "embeddable",
     "fitted",
     "is_srgb",
+    "line_width",
     "looks_like_picture",
     "matrix_profile",
     "missing_characters",

@@ -6,7 +6,7 @@ import functools
 import io
 import struct
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fontTools.ttLib import TTFont, TTLibError
@@ -28,16 +28,16 @@ _BROKEN = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class FontFile:
     """A font file in memory: one face, or a collection of several."""
 
     path: Path
     data: bytes
     faces: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_read", {})
+    inked: dict[tuple[int, str], bool] = field(default_factory=dict)
+    """Face and character to whether its glyph has ink, as far as it was looked at."""
+    _read: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def characters(self, face: int) -> frozenset[int]:
         """Return the code points a face has a glyph for; those that lead to its sign for missing ones do not count.
@@ -45,10 +45,9 @@ class FontFile:
         Raises:
             FontError: The face cannot be read.
         """
-        read: dict[int, frozenset[int]] = self.__dict__["_read"]
-        if face not in read:
-            read[face] = _characters(self, face)
-        return read[face]
+        if face not in self._read:
+            self._read[face] = _characters(self, face)
+        return self._read[face]
 
     def name(self, face: int) -> str:
         """Return what a face calls itself, or the name of the file where it does not say."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
 import math
 import unicodedata
 from dataclasses import dataclass
@@ -120,6 +119,24 @@ def text_mask(
         raise damaged(font or Path("built-in font"), error) from error
 
 
+def line_width(text: str, font: Path | None, size_px: float) -> float:
+    """Return how far a line of text advances, in pixels: to break lines by. Its ink may reach a little over it.
+
+    Args:
+        text: One line.
+        font: As for ``text_mask``.
+        size_px: Size of the type in pixels.
+
+    Raises:
+        FontError: As ``text_mask`` does.
+    """
+    line = normalised(text).replace("\n", " ")
+    opened, face = _checked_face(line, font)
+    shaped = shaping_available()
+    fine = _sized(opened, face, size_px * _LARGEST_SUPERSAMPLING, shaped=shaped)
+    return fine.getlength(line, language=_language(line, shaped)) / _LARGEST_SUPERSAMPLING
+
+
 def missing_characters(text: str, font: Path | None) -> list[str]:
     """Return the characters of a text for which a font has no glyph, in the order of their numbers.
 
@@ -185,10 +202,13 @@ def _must_show(character: str) -> bool:
 
 
 def _has_ink(font: FontFile, face: int, character: str) -> bool:
-    try:
-        return _sized(font, face, 96, shaped=False).getmask(character).getbbox() is not None
-    except (OSError, ValueError) as error:
-        raise damaged(font.path, error) from error
+    if (face, character) not in font.inked:
+        try:
+            box = _sized(font, face, 96, shaped=False).getmask(character).getbbox()
+        except (OSError, ValueError) as error:
+            raise damaged(font.path, error) from error
+        font.inked[face, character] = box is not None
+    return font.inked[face, character]
 
 
 def _unshaped_notes(lines: list[str]) -> tuple[str, ...]:
@@ -250,7 +270,7 @@ def _sized(font: FontFile | None, face: int, size_px: float, *, shaped: bool) ->
             raise RuntimeError("this Pillow was built without FreeType and cannot draw text")
         return built_in.font_variant(layout_engine=engine)
     try:
-        return ImageFont.truetype(io.BytesIO(font.data), size_px, index=face, layout_engine=engine)
+        return ImageFont.truetype(font.path, size_px, index=face, layout_engine=engine)
     except (OSError, ValueError) as error:
         raise damaged(font.path, error) from error
 

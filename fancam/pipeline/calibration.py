@@ -47,12 +47,10 @@ def printer_offset(out: Path, settings: Settings, left: tuple[float, float], rig
     """
     paper = printing.paper_size(settings.sheet.paper)
     offset = printing.offset_from_readings(left, right, printing.calibration_distance_mm(paper))
-    values = {
-        "back_x_mm": round(offset.x_mm, 3),
-        "back_y_mm": round(offset.y_mm, 3),
-        "back_angle_deg": round(offset.angle_deg, 4),
-    }
-    dataclasses.replace(settings.sheet, **values)  # says what is out of range
+    x_mm, y_mm, angle_deg = round(offset.x_mm, 3), round(offset.y_mm, 3), round(offset.angle_deg, 4)
+    # Making the settings says what is out of range.
+    dataclasses.replace(settings.sheet, back_x_mm=x_mm, back_y_mm=y_mm, back_angle_deg=angle_deg)
+    values = {"back_x_mm": x_mm, "back_y_mm": y_mm, "back_angle_deg": angle_deg}
     lines = [
         "# How this printer lays the back of a sheet; use it with --config.",
         "[sheet]",
@@ -60,7 +58,6 @@ def printer_offset(out: Path, settings: Settings, left: tuple[float, float], rig
         *(f"{name} = {value}" for name, value in values.items()),
     ]
     replace_file(out, ("\n".join(lines) + "\n").encode())
-    x_mm, y_mm, angle_deg = values.values()
     steps = [
         f"{out} moves the back by {x_mm:g} mm to the right and {y_mm:g} mm down, and turns it by {angle_deg:g} degrees",
         f"print with: fancam sheet CARDS --config {out}",

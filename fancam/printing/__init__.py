@@ -9,6 +9,7 @@ from fancam.printing.art import (
     make_back,
     mockup,
     parse_colour,
+    provenance_lines,
     safe_zone_overlay,
 )
 from fancam.printing.card import CardFile, Provenance, card_metadata, face_boxes_mm, write_card
@@ -21,7 +22,15 @@ from fancam.printing.composing import (
 )
 from fancam.printing.contact import ContactEntry, contact_sheet, format_time, ppi_colour, ppi_grade, write_contact_sheet
 from fancam.printing.cutting import cut_dxf, cut_svg, rounded_rectangle
-from fancam.printing.layout import paper_size, papers, plan_sheet, plan_single
+from fancam.printing.layout import (
+    calibration_distance_mm,
+    offset_from_readings,
+    paper_size,
+    papers,
+    plan_calibration,
+    plan_sheet,
+    plan_single,
+)
 from fancam.printing.pdf import PdfFile, preview_cut, preview_printed, render_page, write_pdf
 from fancam.printing.preflight import CardFacts, check_card, require_passed, verdict
 from fancam.printing.printers import Printer, printer, printers
@@ -40,6 +49,7 @@ __all__ = [
     "Printer",
     "Provenance",
     "bleed_seam_step",
+    "calibration_distance_mm",
     "card_geometry",
     "card_metadata",
     "card_size",
@@ -56,10 +66,12 @@ __all__ = [
     "format_time",
     "make_back",
     "mockup",
+    "offset_from_readings",
     "paper_size",
     "papers",
     "parse_colour",
     "parse_length",
+    "plan_calibration",
     "plan_sheet",
     "plan_single",
     "ppi_colour",
@@ -68,6 +80,7 @@ __all__ = [
     "preview_printed",
     "printer",
     "printers",
+    "provenance_lines",
     "render_composition",
     "render_page",
     "require_passed",

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from fancam.errors import UsageError
-from fancam.pictures import read_picture, resample, text_mask
-from fancam.printing.art.colours import COLOURS, Colour, parse_colour, readable_on
+from fancam.pictures import read_picture, resample
+from fancam.printing.art.colours import COLOURS, PAPER, Colour, parse_colour, readable_on
+from fancam.printing.art.facts import lay_facts
 from fancam.printing.art.finished import Finished
-from fancam.printing.art.shapes import pixels_per_mm, safe_zone
-from fancam.printing.art.text import ink, placed
+from fancam.printing.art.palette import palette
+from fancam.printing.art.shapes import safe_zone, trim_shape
+from fancam.printing.art.text import first_row, fitting_mask, ink, placed
 from fancam.records import Box, CardGeometry, Picture, Samples
 from fancam.settings import ArtSettings
 
 PROVENANCE = "provenance"
 _GROUND: Colour = (247, 245, 242)
-_TYPE_MM = 2.2
+_OUTLINE_MM = 0.2
+"""Around text on a picture, at least."""
+_LEAST_PPI = 150.0
 
 
 def make_back(
@@ -45,33 +48,57 @@ def make_back(
         InputError: The picture or the font cannot be read, or the font lacks a character.
         UsageError: The back is no picture and no colour, or the text does not fit.
     """
-    if art.back is None and not art.back_text.strip():
+    title, font = art.back_text, Path(art.font) if art.font else None
+    if art.back is None and not title.strip():
         return None
-    pixels = _ground(geometry, art)
-    lines = [art.back_text] if art.back_text.strip() else []
+    pixels, notes = _ground(geometry, art)
     if art.back == PROVENANCE:
-        lines += list(provenance_lines)
-    if not lines:
-        return Finished(pixels)
+        boxes, more = lay_facts(
+            pixels, geometry, provenance_lines, title=title, font=font, title_mm=art.text_size_mm, safe_mm=safe_mm,
+            colours=palette(_trimmed(front, geometry)) if front is not None else (),
+        )  # fmt: skip
+    elif title.strip():
+        boxes, more = _lay_title(pixels, geometry, art, font, safe_mm)
+    else:
+        return Finished(pixels, notes=notes)
+    return Finished(pixels, boxes, None, (*notes, *more))
+
+
+def _trimmed(front: Samples, geometry: CardGeometry) -> Samples:
+    """Return what remains of a front after cutting."""
+    rows, columns = trim_shape(geometry).box.clipped(front.shape[1], front.shape[0]).as_slices()
+    return front[rows, columns]
+
+
+def _lay_title(
+    pixels: Picture, geometry: CardGeometry, art: ArtSettings, font: Path | None, safe_mm: float
+) -> tuple[tuple[Box, ...], tuple[str, ...]]:
+    """Write the text of a back: in the middle of a colour, at the foot of a picture; in place."""
     zone = safe_zone(geometry, safe_mm)
-    mask = text_mask("\n".join(lines), Path(art.font) if art.font else None, _TYPE_MM * pixels_per_mm(geometry)[1])
-    if mask.width_px > zone.width or mask.height_px > zone.height:
-        raise UsageError("the text of the back does not fit into the safe zone", remedy="make it shorter")
-    x, y = placed(zone.x0, zone.x1, mask.width_px, 0.5), placed(zone.y0, zone.y1, mask.height_px, 0.5)
-    boxes, notes = ink(pixels, mask, x, y, readable_on(pixels.reshape(-1, 3).mean(axis=0)))
-    return Finished(pixels, boxes, None, notes)
+    on_picture = art.back is not None and not _is_colour(art.back)
+    outline_mm = max(art.text_outline_mm, _OUTLINE_MM) if on_picture else 0.0
+    mask = fitting_mask(art.back_text.strip("\n"), font, art.text_size_mm, outline_mm, geometry, zone, "centre")
+    x = placed(zone.x0, zone.x1, mask.width_px, 0.5)
+    y = first_row(mask, zone, "bottom") if on_picture else placed(zone.y0, zone.y1, mask.height_px, 0.5)
+    under = pixels[y : y + mask.height_px, x : x + mask.width_px].reshape(-1, 3).mean(axis=0)
+    return ink(pixels, mask, x, y, readable_on(under), outlined=on_picture)
 
 
-def _ground(geometry: CardGeometry, art: ArtSettings) -> Picture:
-    """Return the back without its text."""
+def _ground(geometry: CardGeometry, art: ArtSettings) -> tuple[Picture, tuple[str, ...]]:
+    """Return the back without its text, and what the user should know of it."""
     if art.back is not None and art.back != PROVENANCE and not _is_colour(art.back):
-        pixels = read_picture(Path(art.back)).pixels
-        return resample(pixels, _cover(pixels, geometry), geometry.width_px, geometry.height_px)
+        frame = read_picture(Path(art.back))
+        part = _cover(frame.pixels, geometry)
+        ppi, name = part.width / geometry.outer_width_mm * 25.4, Path(art.back).name
+        notes = tuple(f"{name}: {warning}" for warning in frame.warnings)
+        if ppi < _LEAST_PPI:
+            notes += (f"{name}: the back has {ppi:.0f} pixels per printed inch: it will look soft",)
+        return resample(frame.pixels, part, geometry.width_px, geometry.height_px), notes
     if art.back is None:
-        colour: Colour = (255, 255, 255)
+        colour = PAPER
     else:
         colour = _GROUND if art.back == PROVENANCE else parse_colour(art.back)
-    return np.full((geometry.height_px, geometry.width_px, 3), colour, np.uint8)
+    return np.full((geometry.height_px, geometry.width_px, 3), colour, np.uint8), ()
 
 
 def _is_colour(back: str) -> bool:

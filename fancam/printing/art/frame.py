@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def _with_bleed(frame: Samples, geometry: CardGeometry) -> tuple[Samples, Box]:
     height, width = frame.shape[:2]
     x, y = geometry.bleed_mm * width / geometry.width_mm, geometry.bleed_mm * height / geometry.height_mm
     pad_x, pad_y = math.ceil(x), math.ceil(y)
-    padded = np.pad(frame, ((pad_y, pad_y), (pad_x, pad_x), (0, 0)), mode="symmetric")
+    padded = cast("Samples", np.pad(frame, ((pad_y, pad_y), (pad_x, pad_x), (0, 0)), mode="symmetric"))
     return padded, Box(pad_x - x, pad_y - y, pad_x + width + x, pad_y + height + y)
 
 

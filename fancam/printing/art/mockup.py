@@ -155,8 +155,8 @@ def _cast_shadows(light: npt.NDArray[np.float32], scene: _Scene, card: Coverage)
         sigma, offset = blur_mm * scene.per_mm, offset_mm * scene.per_mm
         shadow = _blurred(caster, sigma)
         move = np.array([[1, 0, offset * _LIGHT[0]], [0, 1, offset * _LIGHT[1]]], np.float32)
-        shadow = cv2.warpAffine(shadow, move, (scene.width_px, scene.height_px), flags=cv2.INTER_LINEAR)
-        light *= (1 - np.float32(density) * shadow)[..., np.newaxis]
+        fallen = cv2.warpAffine(shadow, move, (scene.width_px, scene.height_px), flags=cv2.INTER_LINEAR)
+        light *= (1 - np.float32(density) * np.asarray(fallen, np.float32))[..., np.newaxis]
 
 
 def _blurred(mask: Coverage, sigma: float) -> Coverage:

@@ -44,9 +44,11 @@ def lay_text(
     clear_mm = art.border_mm + _BORDER_GAP * art.text_size_mm if art.border_mm > 0 else 0.0
     zone = safe_zone(geometry, max(safe_mm, clear_mm), corner_radius_mm)
     horizontal, vertical = place_of(art.text_place)
-    mask = _fitting(art, geometry, zone, horizontal)
+    mask = fitting_mask(
+        art.text, Path(art.font), art.text_size_mm, art.text_outline_mm, geometry, zone, horizontal
+    )  # fmt: skip
     x = placed(zone.x0, zone.x1, mask.width_px, {"left": 0.0, "centre": 0.5, "right": 1.0}[horizontal])
-    y = _top(mask, zone, vertical)
+    y = first_row(mask, zone, vertical)
     colour = parse_colour(art.text_colour)
     return ink(pixels, mask, x, y, colour, outlined=art.text_outline_mm > 0)
 
@@ -73,10 +75,10 @@ def ink(
     notes = mask.notes
     if outlined:
         around = INK if luminance(colour) > 0.18 else PAPER  # the middle grey of photographers parts dark from light
-        paint(part, around, mask.outline.astype(np.float32) / 255)
+        paint(part, around, mask.outline.astype(np.float32) / np.float32(255))
     else:
         notes += _faint(part, mask, colour)
-    paint(part, colour, mask.coverage.astype(np.float32) / 255)
+    paint(part, colour, mask.coverage.astype(np.float32) / np.float32(255))
     return tuple(Box(b.x0 + x, b.y0 + y, b.x1 + x, b.y1 + y) for b in mask.lines), notes
 
 
@@ -92,7 +94,7 @@ def _faint(part: Samples, mask: TextMask, colour: Colour) -> tuple[str, ...]:
     return (f"the text hardly stands out (contrast {ratio:.1f}:1): give it an outline or another colour or place",)
 
 
-def _top(mask: TextMask, zone: Box, vertical: str) -> int:
+def first_row(mask: TextMask, zone: Box, vertical: str) -> int:
     """Return the first row of the mask: placed by the reach of the font's letters, kept inside by its ink."""
     if vertical == "top":
         y = zone.y0 + mask.rise_px - mask.baselines_px[0]
@@ -103,31 +105,32 @@ def _top(mask: TextMask, zone: Box, vertical: str) -> int:
     return min(max(round(y), math.ceil(zone.y0)), math.floor(zone.y1) - mask.height_px)
 
 
-def _fitting(art: ArtSettings, geometry: CardGeometry, zone: Box, align: str) -> TextMask:
-    """Return the set text.
+def fitting_mask(
+    text: str, font: Path | None, size_mm: float, outline_mm: float, geometry: CardGeometry, zone: Box, align: str
+) -> TextMask:
+    """Return set text whose ink fits into a zone of a card's picture.
 
     Raises:
-        UsageError: It is larger than the safe zone.
+        FontError: The font cannot be read or lacks a character.
+        UsageError: The text is larger than the zone; a size that would fit is named.
     """
-    per_mm = pixels_per_mm(geometry)[1]
-    size, outline = art.text_size_mm * per_mm, art.text_outline_mm * per_mm
-    room = math.floor(zone.x1) - math.ceil(zone.x0), math.floor(zone.y1) - math.ceil(zone.y0)
-    assert art.font is not None
-    font = Path(art.font)
-    probe = text_mask(art.text, font, min(size, _MEASURED_PX), align=align)
+    x_per_mm, y_per_mm = pixels_per_mm(geometry)
+    size, outline = size_mm * y_per_mm, outline_mm * y_per_mm
+    wide, high = math.floor(zone.x1) - math.ceil(zone.x0), math.floor(zone.y1) - math.ceil(zone.y0)
+    # Measured first at a size that can be drawn, whatever was asked for.
+    probe = text_mask(text, font, min(size, _MEASURED_PX), align=align)
     scale = size / probe.size_px
-    if scale == 1.0 or (probe.width_px * scale <= room[0] + 2 and probe.height_px * scale <= room[1] + 2):
-        mask = text_mask(art.text, font, size, align=align, outline_px=outline)
-        if mask.width_px <= room[0] and mask.height_px <= room[1]:
+    if probe.width_px * scale <= wide + 2 * scale and probe.height_px * scale <= high + 2 * scale:
+        mask = text_mask(text, font, size, align=align, outline_px=outline)
+        if mask.width_px <= wide and mask.height_px <= high:
             return mask
-    fit = min(
-        (room[0] - 2 * outline - 1) / max(probe.width_px - 1, 1),
-        (room[1] - 2 * outline - 1) / max(probe.height_px - 1, 1),
-    )
-    fitting_mm = math.floor(fit * probe.size_px / per_mm * 10) / 10
+    # Ink may begin anywhere within a pixel: one more on either side.
+    room = wide - 2 * outline - 2, high - 2 * outline - 2
+    fits = min(room[0] / max(probe.width_px, 1), room[1] / max(probe.height_px, 1)) * probe.size_px / y_per_mm
+    fits = math.floor(fits * 10) / 10
     raise UsageError(
-        f"text of {art.text_size_mm:g} mm is {probe.width_px * scale / pixels_per_mm(geometry)[0]:.1f} x "
-        f"{probe.height_px * scale / per_mm:.1f} mm, the safe zone "
-        f"{zone.width / pixels_per_mm(geometry)[0]:.1f} x {zone.height / per_mm:.1f} mm",
-        remedy=f"a size of {fitting_mm:g} mm fits" if fitting_mm >= 0.5 else "break it into lines or leave some out",
+        f"text of {size_mm:g} mm takes {(probe.width_px * scale + 2 * outline) / x_per_mm:.1f} x "
+        f"{(probe.height_px * scale + 2 * outline) / y_per_mm:.1f} mm, there is room for "
+        f"{max(wide, 0) / x_per_mm:.1f} x {max(high, 0) / y_per_mm:.1f} mm inside the safe zone",
+        remedy=f"a size of {fits:g} mm fits" if fits >= 0.5 else "break it into lines or leave some out",
     )

@@ -17,8 +17,8 @@ APART_MM = 0.75
 """Between things in the margin."""
 NOTE_SIZE_MM = 2.1
 """6 pt, the smallest that print shops hold to be readable."""
-_ADVANCE = 0.6
-"""Width of a character in sizes of the font, a little more than Helvetica's mean for such lines."""
+_ADVANCE = 0.52
+"""Width of a character in sizes of the font: a little more than the mean of Helvetica and its kin for such lines."""
 _ASCENT = 0.75
 """Of the size above the baseline; the rest is below."""
 
@@ -70,17 +70,24 @@ class Room:
         """Mark an area as used."""
         self._taken.append(area)
 
-    def find(self, long_mm: float, deep_mm: float) -> tuple[Area, bool] | None:
+    def find(self, long_mm: float, deep_mm: float, *, vertical: bool | None = None) -> tuple[Area, bool] | None:
         """Return a free area of this length and depth and whether it stands along y; None where there is none.
+
+        Args:
+            long_mm: Its length.
+            deep_mm: Its depth.
+            vertical: Whether it has to stand; None: as there is room.
 
         Below the block is tried first, then above, right and left; in each strip the outermost place, and of those
         the one nearest the middle. The area keeps apart from what is there.
         """
-        for strip, vertical, outer_is_far in self._strips:
-            width, height = (deep_mm, long_mm) if vertical else (long_mm, deep_mm)
-            found = self._in_strip(strip, width, height, vertical, outer_is_far)
+        for strip, stands, outer_is_far in self._strips:
+            if vertical not in (None, stands):
+                continue
+            width, height = (deep_mm, long_mm) if stands else (long_mm, deep_mm)
+            found = self._in_strip(strip, width, height, stands, outer_is_far)
             if found is not None:
-                return found, vertical
+                return found, stands
         return None
 
     def _in_strip(self, strip: Area, width: float, height: float, vertical: bool, outer_is_far: bool) -> Area | None:
@@ -139,10 +146,10 @@ def place_ruler(room: Room) -> tuple[Ruler | None, Note | None]:
     return None, None
 
 
-def place_note(room: Room, *texts: str) -> Note | None:
+def place_note(room: Room, *texts: str, vertical: bool | None = None) -> Note | None:
     """Return the first of these lines that has a free place, which is then taken; None where none of them has."""
     for text in texts:
-        spot = room.find(text_length_mm(text, NOTE_SIZE_MM), NOTE_SIZE_MM)
+        spot = room.find(text_length_mm(text, NOTE_SIZE_MM), NOTE_SIZE_MM, vertical=vertical)
         if spot is not None:
             room.take(spot[0])
             return note_in(spot[0], text, vertical=spot[1])
