@@ -97,9 +97,9 @@ def _faint(part: Samples, mask: TextMask, colour: Colour) -> tuple[str, ...]:
 def first_row(mask: TextMask, zone: Box, vertical: str) -> int:
     """Return the first row of the mask: placed by the reach of the font's letters, kept inside by its ink."""
     if vertical == "top":
-        y = zone.y0 + mask.rise_px - mask.baselines_px[0]
+        y = math.ceil(zone.y0) + math.ceil(mask.rise_px) - mask.baselines_px[0]
     elif vertical == "bottom":
-        y = zone.y1 - mask.drop_px - mask.baselines_px[-1]
+        y = math.floor(zone.y1) - math.ceil(mask.drop_px) - mask.baselines_px[-1]
     else:
         y = (zone.y0 + zone.y1 - mask.height_px) / 2
     return min(max(round(y), math.ceil(zone.y0)), math.floor(zone.y1) - mask.height_px)
