@@ -13,7 +13,7 @@ from svgelements import SVG
 
 from fancam import pictures
 from fancam.cli import invoke
-from tests.press_profiles import cmyk_profile
+from tests.press_profiles import cmyk_press
 from tests.readers import accepted_by_readers
 
 KPOP = {"trim_width_mm": 55.0, "trim_height_mm": 85.0, "bleed_mm": 3.0, "dpi": 150.0, "effective_ppi": 150.0}
@@ -120,7 +120,7 @@ def test_a_named_size_that_the_file_contradicts_is_refused(tmp_path, capsys):
 
 def test_a_press_profile_makes_a_cmyk_pdf_with_its_output_intent(tmp_path):
     profile = tmp_path / "press.icc"
-    profile.write_bytes(cmyk_profile())
+    profile.write_bytes(cmyk_press())
     words = ["--printer", "cmyk-shop", "--profile", profile, "--force"]
     assert sheet(tmp_path / "press.pdf", card(tmp_path / "a.png"), *words) == 0
     accepted_by_readers(tmp_path / "press.pdf")
