@@ -298,9 +298,8 @@ def _fine_type(
     widths = [font.getlength(line, language=_language(line, shaped)) for line in lines]
     pixels = (max(widths) + 2 * outline_px + size_px) * size_px * (len(lines) + 1) * 2
     if pixels > _MOST_PIXELS:
-        raise UsageError(
-            f"text of {max(widths):.0f} px in {len(lines)} lines cannot be drawn", remedy="make it smaller"
-        )
+        size = f"{max(widths):.0f} px in {len(lines)} lines"
+        raise UsageError(f"text of {size} is too large to be drawn", remedy="make it smaller")
     fineness = min(math.isqrt(int(_CANVAS_PIXELS / pixels)), _LARGEST_SUPERSAMPLING) if pixels else 1
     return dataclasses.replace(coarse, fineness=max(fineness, 1))
 

@@ -93,6 +93,8 @@ def preview_cut(pdf: Path, plan: SheetPlan, dpi: float) -> Iterator[Picture]:
 
 @contextmanager
 def _opened(pdf: Path) -> Iterator[pypdfium2.PdfDocument]:
+    if pdf.is_dir():
+        raise InputUnreadableError("is a folder, not a PDF", item=pdf, remedy="name a file in it")
     try:
         document = pypdfium2.PdfDocument(pdf)
     except FileNotFoundError as error:

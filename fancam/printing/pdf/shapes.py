@@ -9,6 +9,7 @@ from pathlib import Path
 from fpdf import FPDF
 from fpdf.drawing import PaintedPath
 
+from fancam.files import output_error
 from fancam.pictures import builtin_font, drawable
 from fancam.records.sheets import Area, Line, Note, Page, Ruler
 
@@ -32,18 +33,28 @@ def drawn_pages(pages: Sequence[Page]) -> tuple[bytes, list[str]]:
     """Return a PDF with marks, rulers and notes of the pages and no pictures, and what could not be written as asked.
 
     Everything is black in DeviceGray, hence black ink alone on a press.
+
+    Raises:
+        OutputError: The folder for temporary files cannot be written to.
     """
     pdf = FPDF(unit="pt")
     pdf.set_auto_page_break(False)
-    with tempfile.TemporaryDirectory() as folder:  # fpdf2 takes fonts from files only
-        font = Path(folder) / f"{_FAMILY}.ttf"
-        font.write_bytes(builtin_font())
-        pdf.add_font(_FAMILY, fname=font)
-        for page in pages:
-            pdf.add_page(format=(page.width_mm * POINTS_PER_MM, page.height_mm * POINTS_PER_MM))
-            _draw(pdf, page)
-        data = bytes(pdf.output())
-    return data, _replaced(note.text for page in pages for note in page.notes)
+    _add_font(pdf)
+    for page in pages:
+        pdf.add_page(format=(page.width_mm * POINTS_PER_MM, page.height_mm * POINTS_PER_MM))
+        _draw(pdf, page)
+    return bytes(pdf.output()), _replaced(note.text for page in pages for note in page.notes)
+
+
+def _add_font(pdf: FPDF) -> None:
+    """Load the built-in font: fpdf2 takes fonts from files only, and keeps what it has read."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            font = Path(folder) / f"{_FAMILY}.ttf"
+            font.write_bytes(builtin_font())
+            pdf.add_font(_FAMILY, fname=font)
+    except OSError as error:
+        raise output_error(error, Path(tempfile.gettempdir())) from error
 
 
 def _draw(pdf: FPDF, page: Page) -> None:

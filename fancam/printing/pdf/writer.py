@@ -12,7 +12,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pikepdf
 
@@ -176,11 +176,37 @@ def _output_intent_words(profile: bytes) -> dict[str, str]:
 
 def _save(pdf: pikepdf.Pdf, file: BinaryIO) -> None:
     """Write the streams as they are; the names of files and the time are no part of the identifier."""
+    target = _Patient(file)
     pdf.save(
-        file,
+        cast("BinaryIO", target),
         force_version=PDF_VERSION,
         stream_decode_level=pikepdf.StreamDecodeLevel.none,
         object_stream_mode=pikepdf.ObjectStreamMode.disable,
         deterministic_id=True,
         fix_metadata_version=False,
     )  # fmt: skip
+    if target.error is not None:
+        raise target.error
+
+
+class _Patient(io.RawIOBase):
+    """Passes on what is written, and keeps an error for later.
+
+    One that is raised while qpdf writes meets it where C++ allows no exception, and ends the whole process.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.error: OSError | None = None
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        if self.error is None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self.error = error
+        return size
