@@ -63,7 +63,7 @@ def test_a_picture_with_the_cards_proportions_keeps_every_pixel(tmp_path, portra
 def test_a_card_says_its_size_profile_and_source_in_the_file(tmp_path, portrait):
     _, document = made(tmp_path / "out", save(tmp_path / "me.png", portrait), *SMALL)
     facts = pictures.read_metadata(tmp_path / "out" / document["cards"][0]["path"])
-    assert facts["dpi"] == pytest.approx((150, 150), abs=0.01)
+    assert facts["dpi"] == pytest.approx((150, 150), abs=0.02)
     assert "sRGB" in facts["icc_description"]
     xmp = facts["xmp"]
     assert (xmp["fancam:trim_width_mm"], xmp["fancam:bleed_mm"], xmp["dc:source"]) == ("55.0", "3.0", "me.png")
@@ -91,7 +91,7 @@ def test_bleed_comes_from_the_picture_where_it_goes_on(tmp_path):
 
 
 def test_bleed_is_made_up_only_where_the_frame_ends_and_that_is_said(tmp_path):
-    trim = save(tmp_path / "trim.png", astronaut()[0:170, 190:300])  # 55 : 85
+    trim = save(tmp_path / "trim.png", astronaut()[0:512, 60:391])  # 55 : 85
     code, document = made(tmp_path / "out", trim, *SMALL)
     assert code == 0
     card = document["cards"][0]
