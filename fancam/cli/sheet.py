@@ -140,7 +140,7 @@ def sheet(
         extras = pipeline.SheetExtras(cut=cut, preview=preview)
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = pipeline.sheet(
-                cards, out, settings, copies=each, back=back, extras=extras, check_only=check, force=force,
+                cards, out, settings, size=size, copies=each, back=back, extras=extras, check_only=check, force=force,
                 progress=progress,
             )  # fmt: skip
         report.tell(result, lambda document: _show(document, out, check), {}, quiet=quiet, as_json=as_json)

@@ -84,6 +84,8 @@ class Designer:
         self.press = (
             None if settings.press.profile is None else pictures.read_press_profile(Path(settings.press.profile))
         )
+        self.border_colour = printing.parse_colour(self.art.border_colour)
+        printing.parse_colour(self.art.text_colour)  # a wrong one is said before the first picture is read
         self.size = printing.card_size(settings.card.size)
         self.format = _format(settings.card.format, self.press)
         self.safe_mm = self.printer.safe_mm if self.art.safe_mm is None else self.art.safe_mm
@@ -105,7 +107,7 @@ class Designer:
         size, geometry = self._lying(still)
         with watch("compose"):
             composition = self._composition(still, origin, geometry, subjects)
-            fill = printing.parse_colour(self.art.border_colour) if self.art.fit == "contain" else None
+            fill = self.border_colour if self.art.fit == "contain" else None
             shown = printing.render_composition(_working(still, screen), composition, geometry, fill=fill)
             finished = printing.finish_front(
                 shown, geometry, self.art, safe_mm=self.safe_mm, corner_radius_mm=size.corner_radius_mm
