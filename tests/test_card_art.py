@@ -309,6 +309,10 @@ def test_text_that_hardly_stands_out_is_noted_and_an_outline_ends_that(boxes):
     assert "hardly stands out" in finish_front(flat(CARD, 240), CARD, art, safe_mm=3).notes[0]
     assert finish_front(flat(CARD, 240), CARD, replace(art, text_outline_mm=0.3), safe_mm=3).notes == ()
     assert finish_front(flat(CARD, 40), CARD, art, safe_mm=3).notes == ()
+    patched = flat(CARD, 40)
+    patched[:, : CARD.width_px // 2 - 2] = 250  # one letter of four on white
+    wide = replace(art, text="A A A A", text_size_mm=6)
+    assert "some of the text" in finish_front(patched, CARD, wide, safe_mm=3).notes[0]
 
 
 def test_a_half_covered_pixel_has_half_the_light(boxes):
