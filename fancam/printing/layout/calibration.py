@@ -197,12 +197,9 @@ def _figures(scale: Scale, reach: int) -> Iterator[Note]:
             yield Note(x, scale.y_mm + along + _HALF_FIGURE * _FIGURES_MM, text, _FIGURES_MM)
         else:
             yield Note(scale.x_mm + along - wide / 2, scale.y_mm + away, text, _FIGURES_MM)
-    end = reach * FRONT_PITCH_MM
-    if scale.vertical:
-        x, y = scale.x_mm - text_length_mm(scale.name, _NAME_MM) / 2, scale.y_mm - end - APART_MM - 1.0
-    else:
-        x, y = scale.x_mm - end, scale.y_mm - _LYING_DEPTH_MM + 0.75 * _NAME_MM
-    yield Note(x, y, scale.name, _NAME_MM)
+    x = scale.x_mm - text_length_mm(scale.name, _NAME_MM) / 2
+    above = reach * FRONT_PITCH_MM + APART_MM + 1.0 if scale.vertical else _LYING_DEPTH_MM - 0.75 * _NAME_MM
+    yield Note(x, scale.y_mm - above, scale.name, _NAME_MM)
 
 
 # --- the pages ----------------------------------------------------------------------------------------------------
@@ -250,7 +247,10 @@ def _front_page(paper: Paper, page: tuple[float, float], reach: int, printable: 
     below = page[1] / 2 + reach * FRONT_PITCH_MM + _BESIDE_MM + _LYING_DEPTH_MM
     for top, height in ((printable.y_mm, beside), (below, beside - RULER_DEPTH_MM - 2 * APART_MM)):
         words = words or _text_block(texts, Area(printable.x_mm, top, printable.width_mm, height))
-    words = words or [note for text in texts if (note := place_note(room, text.replace("~", " "))) is not None]
+    # A strip fills from the edge of the paper, as a rule from below.
+    words = words or [
+        note for text in reversed(texts) if (note := place_note(room, text.replace("~", " "))) is not None
+    ]
     more = () if standing is None else _ruler_lines(standing)
     notes = (note for note in (lying_note, standing_note, *words) if note is not None)
     return Page(*page, ruler=lying, lines=(*lines, *more), notes=tuple(notes))

@@ -99,23 +99,17 @@ class Room:
         for other in others:
             xs += [other.right_mm, other.x_mm - width]
             ys += [other.bottom_mm, other.y_mm - height]
-        places = [Area(x, y, width, height) for x in sorted(set(xs)) for y in sorted(set(ys))]
-        inside = [place for place in places if _holds(strip, place)]
-        free = [place for place in inside if not any(place.overlaps(other) for other in others)]
+        xs = [x for x in set(xs) if strip.x_mm - EPSILON_MM <= x <= strip.right_mm - width + EPSILON_MM]
+        ys = [y for y in set(ys) if strip.y_mm - EPSILON_MM <= y <= strip.bottom_mm - height + EPSILON_MM]
 
-        def unfit(place: Area) -> tuple[float, float]:
+        def unfit(place: Area) -> tuple[float, float, float, float]:
             across, along = (0, 1) if vertical else (1, 0)
             outward = place.centre_mm[across] if outer_is_far else -place.centre_mm[across]
-            return -round(outward, 3), round(abs(place.centre_mm[along] - strip.centre_mm[along]), 3)
+            beside = abs(place.centre_mm[along] - strip.centre_mm[along])
+            return -round(outward, 3), round(beside, 3), place.x_mm, place.y_mm
 
-        return min(free, key=unfit, default=None)
-
-
-def _holds(outer: Area, inner: Area) -> bool:
-    return (
-        inner.x_mm >= outer.x_mm - EPSILON_MM and inner.right_mm <= outer.right_mm + EPSILON_MM
-        and inner.y_mm >= outer.y_mm - EPSILON_MM and inner.bottom_mm <= outer.bottom_mm + EPSILON_MM
-    )  # fmt: skip
+        places = sorted((Area(x, y, width, height) for x in xs for y in ys), key=unfit)
+        return next((place for place in places if not any(place.overlaps(other) for other in others)), None)
 
 
 def place_ruler(room: Room) -> tuple[Ruler | None, Note | None]:
