@@ -283,6 +283,15 @@ def test_a_png_whose_file_is_whole_and_whose_pixels_are_not_is_refused(tmp_path)
             embeddable(path)
 
 
+def test_a_chunk_whose_checksum_is_wrong_is_refused_though_its_pixels_inflate(tmp_path):
+    path = saved(tmp_path / "card.png", photo(20, 30))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IEND") - 5] ^= 1  # the last byte of the sum of IDAT
+    path.write_bytes(data)
+    with pytest.raises(NotMediaError, match="checksum"):
+        embeddable(path)
+
+
 def test_one_wrong_bit_in_a_png_is_found(tmp_path):
     path = saved(tmp_path / "card.png")
     data = bytearray(path.read_bytes())

@@ -69,8 +69,8 @@ def test_many_missing_characters_are_counted_not_listed(boxes):
 
 
 def test_a_character_that_leads_to_the_sign_for_missing_ones_is_missing(tmp_path):
-    font = make_font(tmp_path / "a.ttf", extra={0x42: ".notdef"})
-    assert missing_characters("AB", font) == ["B"]
+    font = make_font(tmp_path / "a.ttf", extra={0x42: ".notdef", 0x1F600: ".notdef", 0x1F601: "A"})
+    assert missing_characters("AB\U0001f600\U0001f601", font) == ["B", "\U0001f600"]
     with pytest.raises(FontError, match=r"B \(U\+0042\)"):
         text_mask("AB", font, 20)
 

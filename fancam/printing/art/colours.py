@@ -71,6 +71,12 @@ def from_light(light: npt.NDArray) -> npt.NDArray[np.float32]:
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
+def luminances(pixels: Samples) -> npt.NDArray[np.float32]:
+    """Return the relative luminance in 0 to 1 of each pixel of an sRGB picture (Rec. ITU-R BT.709)."""
+    weights = np.array([0.2126, 0.7152, 0.0722], np.float32)
+    return np.asarray(_light_of_levels(pixels.dtype.name)[pixels] @ weights, np.float32)
+
+
 def luminance(colour: npt.ArrayLike) -> float:
     """Return the relative luminance in 0 to 1 of an sRGB colour in 0 to 255 (Rec. ITU-R BT.709)."""
     red, green, blue = to_light(np.asarray(colour, np.float32) / 255)

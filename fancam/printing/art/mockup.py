@@ -202,7 +202,7 @@ def _shrunk(shape: RoundedBox, by_px: float, *, open_top: bool = False) -> Round
 def _lay_sleeve(light: npt.NDArray[np.float32], scene: _Scene, sleeve: RoundedBox) -> None:
     """Put a clear sleeve around the card, in place: haze of the film, gloss, seams and edges that catch the light."""
     film, per_mm = scene.mask(sleeve), scene.per_mm
-    added = film * (0.006 + _gloss(scene))
+    added = film * (0.003 + _gloss(scene))
     weld = np.clip(film - scene.mask(_shrunk(sleeve, _WELD_MM * per_mm, open_top=True)), 0, 1)
     added += 0.045 * weld
     # The inner side of a seam bends light away, its outer edge collects it.

@@ -33,15 +33,31 @@ class RoundedBox:
             rows: Start and stop in pixels.
             columns: Start and stop in pixels.
         """
+        result = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+        column = np.arange(columns.start, columns.stop)
+        result[:] = np.clip(np.minimum(column + 1, self.box.x1) - np.maximum(column, self.box.x0), 0, 1)
+        first, last = math.ceil(self.box.y0 + self.radius_y), math.floor(self.box.y1 - self.radius_y)
+        top, bottom = math.floor(self.box.y0), math.ceil(self.box.y1)
+        for start, stop, outside in (
+            (rows.start, top, True), (top, min(first, bottom), False), (max(last, top), bottom, False),
+            (bottom, rows.stop, True),
+        ):  # fmt: skip
+            part = slice(min(max(start, rows.start), rows.stop), min(max(stop, rows.start), rows.stop))
+            if part.start < part.stop:
+                within = slice(part.start - rows.start, part.stop - rows.start)
+                result[within] = 0 if outside else self._by_strips(part, columns)
+        return result
+
+    def _by_strips(self, rows: slice, columns: slice) -> Coverage:
+        """Return the coverage of rows that the upper or lower edge or a corner passes through."""
         left, right, column = self._strips(columns)
         width = np.clip(np.minimum(right, self.box.x1) - np.maximum(left, self.box.x0), 0, None)
         middle = (np.maximum(left, self.box.x0) + np.minimum(right, self.box.x1)) / 2
         inset = self._inset(middle)
         y = np.arange(rows.start, rows.stop)[:, np.newaxis]
         height = np.minimum(y + 1, self.box.y1 - inset) - np.maximum(y, self.box.y0 + inset)
-        covered = np.clip(height, 0, 1) * width
         starts = np.flatnonzero(np.diff(column, prepend=column[:1] - 1))
-        return np.add.reduceat(covered, starts, axis=1).astype(np.float32)
+        return np.add.reduceat(np.clip(height, 0, 1) * width, starts, axis=1).astype(np.float32)
 
     def _strips(self, columns: slice) -> tuple[npt.NDArray, npt.NDArray, npt.NDArray]:
         """Return left and right of the strips, and the column each belongs to: many where the box is round."""

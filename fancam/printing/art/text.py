@@ -9,13 +9,15 @@ import numpy as np
 
 from fancam.errors import UsageError
 from fancam.pictures import TextMask, text_mask
-from fancam.printing.art.colours import INK, PAPER, Colour, contrast, luminance, paint, parse_colour
+from fancam.printing.art.colours import INK, PAPER, Colour, luminance, luminances, paint, parse_colour
 from fancam.printing.art.shapes import pixels_per_mm, safe_zone
 from fancam.records import Box, CardGeometry, Samples
 from fancam.settings import ArtSettings
 
 _FAINT = 1.6
 """Contrast ratio of text and ground below which a note is made; WCAG asks for 3 of large text on a screen."""
+_LETTER = 0.7
+"""Width of a letter in type sizes, about."""
 _BORDER_GAP = 0.4
 """Room between a border and text, in type sizes."""
 _MEASURED_PX = 256.0
@@ -83,23 +85,28 @@ def ink(
 
 
 def _faint(part: Samples, mask: TextMask, colour: Colour) -> tuple[str, ...]:
-    """Return a note where the text hardly stands out from what it is printed on."""
-    under = part[mask.coverage > 127]
-    if under.size == 0:
-        return ()
-    ground = under.reshape(-1, 3).mean(axis=0) * (255 / np.iinfo(part.dtype).max)
-    ratio = contrast(colour, ground)
-    if ratio >= _FAINT:
-        return ()
-    return (f"the text hardly stands out (contrast {ratio:.1f}:1): give it an outline or another colour or place",)
+    """Return a note where a letter's width of the text hardly stands out from what it is printed on."""
+    ground = luminances(part)
+    own = luminance(colour)
+    ratio = (np.maximum(ground, own) + 0.05) / (np.minimum(ground, own) + 0.05)
+    inked, step = mask.coverage > 127, max(round(mask.size_px * _LETTER), 1)
+    for x in range(0, mask.width_px, step):
+        letter = slice(None), slice(x, x + step)
+        typical = np.median(ratio[letter][inked[letter]]) if inked[letter].any() else math.inf
+        if typical < _FAINT:
+            return (
+                f"some of the text hardly stands out (contrast {typical:.1f}:1): give it an outline, or another colour "
+                "or place",
+            )
+    return ()
 
 
 def first_row(mask: TextMask, zone: Box, vertical: str) -> int:
     """Return the first row of the mask: placed by the reach of the font's letters, kept inside by its ink."""
     if vertical == "top":
-        y = zone.y0 + mask.rise_px - mask.baselines_px[0]
+        y = math.ceil(zone.y0) + math.ceil(mask.rise_px) - mask.baselines_px[0]
     elif vertical == "bottom":
-        y = zone.y1 - mask.drop_px - mask.baselines_px[-1]
+        y = math.floor(zone.y1) - math.ceil(mask.drop_px) - mask.baselines_px[-1]
     else:
         y = (zone.y0 + zone.y1 - mask.height_px) / 2
     return min(max(round(y), math.ceil(zone.y0)), math.floor(zone.y1) - mask.height_px)

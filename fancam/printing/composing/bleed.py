@@ -1,10 +1,11 @@
 """Bleed where the picture ends: its structure goes on, made of its own texture; what is known stays as it is.
 
-A uniform edge goes on as that edge (``edging``). For the rest, the picture is made small, until the unknown part is a few pixels wide, and its coarse shape is marched
-outward along its structure (``extension``). From there up to the full size, texture is taken from patches of the known
-part near by (``patches``), while the low frequencies stay those of the coarser picture. Where no patch fits, the result
-is the coarser picture and not a wrong patch. What the answer is wrong by along the seam is taken off, less with the
-distance (a membrane, as in Pérez, Gangnet and Blake 2003, "Poisson image editing").
+A uniform edge goes on as that edge (``edging``). For the rest, the picture is made small until the unknown part is a
+few pixels wide, and its coarse shape is marched outward along its structure (``extension``). From there up to the full
+size, texture is taken from patches of the known part near by (``patches``), while the low frequencies stay those of the
+coarser picture. Where no patch fits, the result is the coarser picture and not a wrong patch. What the answer is wrong
+by along the seam is taken off, less with the distance (a membrane, as in Pérez, Gangnet and Blake 2003, "Poisson image
+editing").
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from fancam.records import Box, Samples
 
 Plane = npt.NDArray[np.float32]
 
-COARSE_PX = 9
+COARSE_PX = 14
 """Width of the unknown part in the coarsest picture, about."""
 
 REACH = 3
@@ -35,8 +36,18 @@ COARSE_TURNS, TURNS = 4, 2
 FINE_SIGMA = 1.5
 """What a Gaussian of this standard deviation takes away is the detail whose strength is the texture."""
 
-MISMATCH = 200.0
+TEXTURE_PX = 9
+"""Side of the neighbourhood whose calmest place says how strong the texture is: wider than the mark an edge leaves."""
+
+MISMATCH = 400.0
 """Squared levels by which a patch may differ from what it stands for; where it is this bad, a third of it is used."""
+
+LOUDEST = 2.0
+"""How much the detail may be strengthened to have the texture it should have."""
+
+COARSE_VOTE, VOTE, LAST_VOTE = 3, 1, 1
+"""How far around a pixel sources are asked, in the coarsest picture, in those between and in the last: the mean
+of many settles what is there, that of few is crisp."""
 
 FADING_SHARE = 0.3
 """Over this share of the width of the unknown part, what is taken off along the seam falls to a third."""
@@ -121,7 +132,7 @@ def _coarsest(level: Level, rng: np.random.Generator) -> Sources:
         if turn == 0:
             sources.scatter(descriptors, 4)
         sources.improve(descriptors, (4, 1), (8, 2))
-        level.pixels = _based_on(sources.vote(3), shape, level.unknown(), 2.0)
+        level.pixels = _answer(sources, COARSE_VOTE, shape, 2.0)
     return sources
 
 
@@ -133,15 +144,15 @@ def _finer(coarse: Sources, level: Level, rng: np.random.Generator, *, last: boo
     sources = Sources(level, 2 * coarse.reach, rng)
     sources.inherit(coarse)
     base = coarse.level.pixels
-    level.pixels = _based_on(sources.vote(0), base, unknown)
+    level.pixels = _answer(sources, 0, base)
     for turn in range(1 if last else TURNS):
         if turn:
-            level.pixels = _based_on(sources.vote(2), base, unknown)
+            level.pixels = _answer(sources, VOTE, base)
         descriptors = described(level)
         sources.refresh(descriptors)
         sources.improve(descriptors, (1,) if last else (2, 1), (3, 1) if last else (4, 1))
     if not last:
-        level.pixels = _based_on(sources.vote(2), base, unknown)
+        level.pixels = _answer(sources, VOTE, base)
     return sources
 
 
@@ -150,14 +161,9 @@ def _finished(level: Level, sources: Sources, coarse: Level, missing: int) -> Pl
     known, unknown = level.pixels, level.unknown()
     # The line of known pixels along the seam is answered for as well: it shows what the answer is wrong by.
     answered = level.unknown(1)
-    voted = sources.vote(1, grown=1)
-    if coarse is not level:
-        voted = _based_on(voted, coarse.pixels, answered)
-        soft = _doubled(coarse.pixels, known.shape[:2])
-        trust = sources.trust(MISMATCH)[..., None]
-        voted = np.where(answered[..., None], soft + trust * (voted - soft), voted)
+    voted = _answer(sources, LAST_VOTE, coarse.pixels, grown=1) if coarse is not level else level.pixels
     fine = voted - cv2.GaussianBlur(voted, (0, 0), FINE_SIGMA)
-    gain = np.clip(level.texture / (_texture(voted) + 0.1), 1, 2)
+    gain = np.clip(level.texture / (_texture(voted) + 0.1), 1, LOUDEST)
     voted = voted + np.where(answered, gain - 1, 0)[..., None] * fine
     seam = answered & ~unknown
     error = np.where(seam[..., None], known - voted, 0).astype(np.float32)
@@ -170,14 +176,29 @@ def _texture(pixels: Plane) -> Plane:
     """Return the strength of the fine detail around every pixel: a standard deviation in levels."""
     light = pixels.mean(axis=2)
     fine = light - cv2.GaussianBlur(light, (0, 0), FINE_SIGMA)
-    return np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), 2 * FINE_SIGMA))
+    strength = np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), 2 * FINE_SIGMA))
+    # The least of the surroundings: a lone edge is no texture, and what lies beside it is as calm as it was.
+    around = np.ones((TEXTURE_PX, TEXTURE_PX), np.uint8)
+    return np.asarray(cv2.GaussianBlur(cv2.erode(strength, around), (0, 0), 2 * FINE_SIGMA), np.float32)
 
 
-def _based_on(pixels: Plane, base: Plane, where: npt.NDArray[np.bool_], sigma: float = 1.0) -> Plane:
-    """Return the picture with the low frequencies of a coarser one, or one of the same size, at these places."""
-    small = pixels if base.shape == pixels.shape else _halved(pixels)
-    difference = cv2.GaussianBlur(base - small, (0, 0), sigma)
-    return pixels + _doubled(difference, pixels.shape[:2]) * where[..., None]
+def _answer(sources: Sources, radius: int, base: Plane, sigma: float = 1.0, grown: int = 0) -> Plane:
+    """Return what the sources say as far as they fit, with the low frequencies of ``base``; else ``base``.
+
+    Args:
+        sources: Of the unknown part, compared with what is there now.
+        radius: How far around every pixel sources are asked.
+        base: A coarser picture, or one of the same size.
+        sigma: Standard deviation of what counts as low, in pixels of ``base``.
+        grown: This many lines of known pixels are answered for as well.
+    """
+    voted = sources.vote(radius, grown)
+    size = voted.shape[:2]
+    small = voted if base.shape == voted.shape else _halved(voted)
+    low = _doubled(np.asarray(cv2.GaussianBlur(base - small, (0, 0), sigma), np.float32), size)
+    soft = _doubled(base, size)
+    answer = soft + sources.trust(MISMATCH)[..., None] * (voted + low - soft)
+    return np.where(sources.level.unknown(grown)[..., None], answer, voted)
 
 
 def _halved(plane: Plane) -> Plane:

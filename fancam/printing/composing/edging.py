@@ -8,17 +8,17 @@ import numpy.typing as npt
 
 Plane = npt.NDArray[np.float32]
 
-NARROWEST_SHARE = 1 / 3
-"""How wide a uniform edge must be to be one, over the width of what is missing: 1 mm beside the usual bleed of 3."""
-
-NARROWEST_PX = 4
-"""And at least this wide."""
+NARROWEST_PX = 3
+"""How wide a uniform edge must be to be one, in pixels: what ends in so many lines of one colour goes on in it."""
 
 SAME_LEVELS = 10.0
 """How far a pixel of the edge may be from its colour: noise of a scanner, blocks of a JPEG."""
 
 SAME_SHARE = 0.98
 """Share of a line's pixels that must be so: dust is allowed."""
+
+DRIFT_LEVELS = 3.0
+"""How much the colour may change over the width of the edge: a sky that grows darker goes on growing darker."""
 
 SOFT_PX = 2
 """Lines next to the picture that are not used: what is beside them bled in."""
@@ -44,7 +44,7 @@ def with_edges_grown(
         turned = known.transpose(1, 0, 2) if transposed else known
         turned = turned[::-1] if reversed_ else turned
         thickness = edge_px(turned)
-        if thickness < max(NARROWEST_SHARE * left_over[side], NARROWEST_PX):
+        if thickness < NARROWEST_PX:
             continue
         grown = np.concatenate([_continued(turned[:thickness], left_over[side], rng), turned])
         grown = grown[::-1] if reversed_ else grown
@@ -55,18 +55,25 @@ def with_edges_grown(
 
 
 def edge_px(pixels: Plane) -> int:
-    """Return how many lines from the first one on have one and the same colour; up to half of the picture."""
+    """Return how many lines from the first one on have one and the same colour; up to half of the picture.
+
+    0 where the colour drifts: that is no edge but a picture which is calm there.
+    """
     colour = np.median(pixels[0], axis=0)
-    for number, line in enumerate(pixels[: len(pixels) // 2]):
-        near = np.abs(line - colour).max(axis=1) <= SAME_LEVELS
-        if near.mean() < SAME_SHARE:
-            return number
-    return len(pixels) // 2
+    half = len(pixels) // 2
+    uniform = (
+        (np.abs(line - colour).max(axis=1) <= SAME_LEVELS).mean() >= SAME_SHARE for line in pixels[:half]
+    )  # fmt: skip
+    thickness = next((number for number, same in enumerate(uniform) if not same), half)
+    used = pixels[: max(thickness - SOFT_PX, 1)]
+    part = -(-len(used) // 3)
+    drift = used[:part].mean(axis=(0, 1)) - used[-part:].mean(axis=(0, 1))
+    return thickness if np.abs(drift).max() <= DRIFT_LEVELS else 0
 
 
 def _continued(edge: Plane, lines: int, rng: np.random.Generator) -> Plane:
     """Return this many lines before the first one of a uniform edge: its shading, and its texture from elsewhere."""
-    used = edge[: max(len(edge) - SOFT_PX, 1)]
+    used = edge[: min(max(len(edge) - SOFT_PX, 1), max(lines, 8))]
     colour = np.median(used.reshape(-1, 3), axis=0)
     clean = np.where(np.abs(used - colour).max(axis=2, keepdims=True) <= SAME_LEVELS, used, colour)  # no dust twice
     shading = cv2.GaussianBlur(

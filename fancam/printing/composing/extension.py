@@ -30,7 +30,7 @@ DIRECTION_LINES = 4
 TOGETHER = 6.0
 """Standard deviation of the neighbourhood, in pixels, in which structure runs the same way."""
 
-ALONE_KEPT = 0.85
+ALONE_KEPT = 0.88
 """Per line, of the direction that is not that of the neighbourhood: both edges of an arm run the same way, those of a
 round thing that the edge cuts run apart, and it would swell."""
 
@@ -70,7 +70,8 @@ def _sideways(pixels: Plane, rows: slice, columns: slice) -> None:
 
 def _marched(known: Plane, lines: int) -> Plane:
     """Return the lines beyond the first one of ``known``, nearest first: (lines, length, channels)."""
-    near = np.ascontiguousarray(known[: max(3 * DIRECTION_LINES, 8)])
+    near = known[: 3 * DIRECTION_LINES]
+    near = np.pad(near, ((0, max(DIRECTION_LINES + 1 - len(near), 0)), (0, 0), (0, 0)), "edge")
     slope, change = _direction(near[..., :3])
     together = _blurred(slope, TOGETHER)
     alone = slope - together
@@ -105,8 +106,10 @@ def _at(values: Plane, places: Plane) -> Plane:
 def _direction(near: Plane) -> tuple[Plane, Plane]:
     """Return how far structure moves sideways per line outward, (length,), and how values change, (length, 3)."""
     smooth = cv2.GaussianBlur(near, (0, 0), 0.7, borderType=cv2.BORDER_REPLICATE)
-    across = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32, borderType=cv2.BORDER_REPLICATE)
-    inward = cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32, borderType=cv2.BORDER_REPLICATE)
+    across, inward = (
+        np.asarray(cv2.Scharr(smooth, cv2.CV_32F, x, 1 - x, scale=1 / 32, borderType=cv2.BORDER_REPLICATE), np.float32)
+        for x in (1, 0)
+    )
     used = slice(1, 1 + DIRECTION_LINES)
 
     def tensor(a: Plane, b: Plane) -> Plane:

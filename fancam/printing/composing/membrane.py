@@ -23,7 +23,8 @@ def carried_on(values: Plane, where: npt.NDArray[np.bool_]) -> Plane:
     while min(stack[-1][1].shape) > 3:
         value, weight = stack[-1]
         size = (-(-value.shape[1] // 2), -(-value.shape[0] // 2))
-        stack.append((cv2.pyrDown(value, dstsize=size), cv2.pyrDown(weight, dstsize=size)))
+        smaller = (np.asarray(cv2.pyrDown(plane, dstsize=size), np.float32) for plane in (value, weight))
+        stack.append((next(smaller), next(smaller)))
     value, weight = stack.pop()
     filled = value / np.maximum(weight, 1e-8)[..., None]
     for value, weight in reversed(stack):

@@ -45,13 +45,11 @@ class Level:
 
     def unknown(self, grown: int = 0) -> npt.NDArray[np.bool_]:
         """Return where nothing is known, or where a patch of this radius reaches such a place."""
-        mask = np.ones(self.pixels.shape[:2], bool)
-        rows = slice(
-            self.rows.start + grown * (self.rows.start > 0), self.rows.stop - grown * (self.rows.stop < mask.shape[0])
-        )
-        columns = slice(
-            self.columns.start + grown * (self.columns.start > 0),
-            self.columns.stop - grown * (self.columns.stop < mask.shape[1]),
+        height, width = self.texture.shape
+        mask = np.ones((height, width), bool)
+        rows, columns = (
+            slice(part.start + grown * (part.start > 0), part.stop - grown * (part.stop < length))
+            for part, length in ((self.rows, height), (self.columns, width))
         )
         mask[rows, columns] = False
         return mask
@@ -62,8 +60,9 @@ class Sources:
 
     def __init__(self, level: Level, reach: int, rng: np.random.Generator) -> None:
         self.level, self.reach, self.rng = level, reach, rng
-        self.y, self.x = (part.astype(np.int32) for part in np.nonzero(level.unknown(RADIUS)))
-        self.number = np.full(level.pixels.shape[:2], -1, np.int32)
+        y, x = np.nonzero(level.unknown(RADIUS))
+        self.y, self.x = y.astype(np.int32), x.astype(np.int32)
+        self.number: Index = np.full(level.texture.shape, -1, np.int32)
         self.number[self.y, self.x] = np.arange(len(self.y), dtype=np.int32)
         rows, columns = level.rows, level.columns
         self.low = np.array([rows.start + RADIUS, columns.start + RADIUS], np.int32)
@@ -100,16 +99,18 @@ class Sources:
         fit, weight = (np.zeros(self.number.shape, np.float32) for _ in range(2))
         fit[self.y, self.x] = np.exp(-self.cost / np.float32(mismatch))
         weight[self.y, self.x] = 1
-        blurred = (cv2.GaussianBlur(plane, (0, 0), RADIUS) for plane in (fit, weight))
-        return np.divide(*blurred, out=np.ones_like(fit), where=weight > 0)
+        mean = cv2.GaussianBlur(fit, (0, 0), RADIUS) / np.maximum(cv2.GaussianBlur(weight, (0, 0), RADIUS), 1e-6)
+        return np.asarray(np.where(weight > 0, mean, 1), np.float32)
 
     def scatter(self, descriptors: Plane, tries: int) -> None:
+        """Look anywhere within reach, at random, this often."""
         for _ in range(tries):
             y = self.home_y + self.rng.integers(-self.reach, self.reach + 1, len(self.y), np.int32)
             x = self.home_x + self.rng.integers(-self.reach, self.reach + 1, len(self.y), np.int32)
             self._try(descriptors, y, x)
 
     def refresh(self, descriptors: Plane) -> None:
+        """Compare again what is there now with the sources it has."""
         self.own = descriptors[self.y, self.x]
         self.cost = self._distance(descriptors, self.from_y, self.from_x, self.all)
 
@@ -158,7 +159,7 @@ class Sources:
         total = np.zeros((len(y), 3), np.float32)
         weights = np.zeros(len(y), np.float32)
         flat = level.pixels.reshape(-1, 3)
-        width = level.pixels.shape[1]
+        width = level.texture.shape[1]
         for dy in range(-radius, radius + 1):
             for dx in range(-radius, radius + 1):
                 ny, nx = y + dy, x + dx
@@ -184,7 +185,7 @@ def described(level: Level) -> Plane:
         (np.cos(np.pi * k * positions / size) * (np.sqrt(2 / size) if k else np.sqrt(1 / size))).astype(np.float32)
         for k in range(4)
     ]
-    result = np.empty((*pixels.shape[:2], len(COSINES) + 2 * len(COLOUR_COSINES) + 1), np.float32)
+    result = np.empty((*level.texture.shape, len(COSINES) + 2 * len(COLOUR_COSINES) + 1), np.float32)
     number = 0
     for channel, cosines in ((0, COSINES), (1, COLOUR_COSINES), (2, COLOUR_COSINES)):
         plane = np.ascontiguousarray(opponent[..., channel])
@@ -193,6 +194,6 @@ def described(level: Level) -> Plane:
                 plane, cv2.CV_32F, waves[u], waves[v], borderType=cv2.BORDER_REFLECT_101
             )
             number += 1
-    result /= size
+    result[..., :number] /= size
     result[..., number] = TEXTURE_WEIGHT * level.texture
     return result
