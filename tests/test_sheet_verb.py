@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import ezdxf
@@ -217,3 +219,16 @@ def test_what_cannot_be_done_is_one_line_and_nothing_is_written(tmp_path, words,
     assert said in complaint
     assert len(complaint.strip().splitlines()) == 1
     assert not list(tmp_path.glob("*.pdf"))
+
+
+def test_cards_and_sheets_are_made_without_loading_torch(tmp_path):
+    source = tmp_path / "me.png"
+    Image.fromarray(np.asarray(Image.fromarray(astronaut()[0:500, 60:395]).resize((360, 537)))).save(source)
+    program = (
+        "import sys; from fancam.cli import invoke; "
+        f"codes = [invoke(['card', {str(source)!r}, '--dpi', '150', '--out', {str(tmp_path / 'made')!r}, '-q']), "
+        f"invoke(['sheet', {str(tmp_path / 'made')!r}, '-o', {str(tmp_path / 's.pdf')!r}, '-q'])]; "
+        "print(codes, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[0, 0] False", done.stderr

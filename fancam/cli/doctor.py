@@ -18,7 +18,6 @@ from fancam import __version__, faces, pictures, video
 from fancam.cli import options
 from fancam.cli.edge import edge, print_json
 from fancam.cli.models import status_row
-from fancam.enhance import describe_devices
 from fancam.errors import ExitCode
 from fancam.models import ModelStore
 
@@ -74,10 +73,13 @@ def _packages() -> list[Check]:
 
 
 def _devices() -> list[Check]:
+    from fancam.enhance import describe_devices  # loads torch, which the other verbs may not need
+
     checks = []
-    for device in describe_devices():
+    devices = describe_devices()
+    for device in devices:
         checks.append(_check("devices", device.name, "ok", f"{device.description}; {device.precision}"))
-    if not any(device.name.startswith(("cuda", "mps")) for device in describe_devices()):
+    if not any(device.name.startswith(("cuda", "mps")) for device in devices):
         remedy = "nothing to do; with an NVIDIA card, install its driver"
         checks.append(
             _check("devices", "gpu", "note", "none found: cards take seconds instead of parts of one", remedy)

@@ -34,7 +34,9 @@ IntentOpt = Annotated[
 BlackPointOpt = Annotated[
     str | None, typer.Option(metavar="on|off", help="Black point compensation. [default: on]", show_default=False)
 ]
-CheckOpt = Annotated[bool, typer.Option("--check", help="Preflight only; write nothing. Exit 6 where it fails.")]
+CheckOpt = Annotated[
+    bool, typer.Option("--check", "--dry-run", help="Preflight only; write nothing. Exit 6 where it fails.")
+]
 ForceOpt = Annotated[bool, typer.Option("--force", help="Write although preflight failed.")]
 
 

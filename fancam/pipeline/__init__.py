@@ -2,16 +2,32 @@
 
 ``run`` does the main job, ``enhance`` whole pictures, ``card`` finished cards and ``sheet`` their PDF; ``plan`` and
 ``plan_enhance`` say what they would do, ``calibration`` and ``printer_offset`` measure a printer.
+
+What a name needs is loaded when it is first used: cards and sheets need no network, and loading torch takes seconds and
+hundreds of megabytes.
 """
 
 from __future__ import annotations
 
-from fancam.pipeline.calibration import calibration, printer_offset
-from fancam.pipeline.cards import CardExtras
-from fancam.pipeline.jobs import card, enhance, run, sheet
-from fancam.pipeline.result import RunResult
-from fancam.pipeline.sheets import SheetExtras
-from fancam.pipeline.sources import Source, find_pictures, find_sources, plan, plan_enhance
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fancam.pipeline.calibration import calibration, printer_offset
+    from fancam.pipeline.cards import CardExtras, card
+    from fancam.pipeline.jobs import enhance, run
+    from fancam.pipeline.result import RunResult
+    from fancam.pipeline.sheets import SheetExtras, sheet
+    from fancam.pipeline.sources import Source, find_pictures, find_sources, plan, plan_enhance
+
+_PLACES = {
+    "calibration": ("calibration", "printer_offset"),
+    "cards": ("CardExtras", "card"),
+    "jobs": ("enhance", "run"),
+    "result": ("RunResult",),
+    "sheets": ("SheetExtras", "sheet"),
+    "sources": ("Source", "find_pictures", "find_sources", "plan", "plan_enhance"),
+}
 
 __all__ = [
     "CardExtras",
@@ -29,3 +45,11 @@ __all__ = [
     "run",
     "sheet",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what a public name needs (PEP 562)."""
+    for module, names in _PLACES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"fancam.pipeline.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

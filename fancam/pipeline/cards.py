@@ -11,12 +11,15 @@ from typing import Any
 from fancam import __version__, manifest, pictures, printing
 from fancam.errors import FancamError, InputError, OutputError, PreflightError, UsageError
 from fancam.files import replace_file, sha256_of_file
+from fancam.models import ModelStore
 from fancam.pipeline.card_files import BACK_SUFFIX, fronts
-from fancam.pipeline.context import Context
 from fancam.pipeline.design import Design, Designer, Side
 from fancam.pipeline.result import RunResult, exit_code, failure_values
 from fancam.pipeline.sources import Source, find_pictures
-from fancam.records import Area, Box, CutPath, CutSheet, Samples
+from fancam.pipeline.stopwatch import Stopwatch
+from fancam.records import Area, Box, CutPath, CutSheet, Progress, Samples, no_progress
+from fancam.settings import Settings
+from fancam.workspace import Workspace
 
 Json = dict[str, Any]
 
@@ -35,25 +38,60 @@ class CardExtras:
     """Each card as it is cut, and its cut path."""
 
 
+def card(
+    inputs: Sequence[Path], out: Path, settings: Settings, store: ModelStore, *,
+    crop: Box | None = None, extras: CardExtras | None = None, check_only: bool = False, force: bool = False,
+    progress: Progress = no_progress,
+) -> RunResult:  # fmt: skip
+    """Make finished cards of pictures, checked for a printer.
+
+    Args:
+        inputs: Pictures, or folders of them.
+        out: The output folder.
+        settings: Of the card, what lies over it, the press and the faces.
+        store: Where the weights of the face detector are.
+        crop: The part to show after cutting, in pixels of every picture; None composes.
+        extras: What else is written; None is nothing.
+        check_only: Preflight only; nothing is written.
+        force: Write although preflight failed.
+        progress: Told of every step.
+
+    Raises:
+        FancamError: See ``CardRun``.
+    """
+    job = CardRun(
+        settings, store, Workspace(out), crop=crop, extras=extras or CardExtras(), check_only=check_only, force=force,
+        progress=progress,
+    )  # fmt: skip
+    return job(inputs)
+
+
 class CardRun:
     """Makes finished cards of pictures, one after the other: each is small and none needs a network.
 
     Args:
-        context: Settings, output folder, face detector.
+        settings: Of the card, what lies over it, the press and the faces.
+        store: Where the weights of the face detector are.
+        workspace: The output folder.
         crop: The part to show after cutting, in pixels of every picture; None composes.
         extras: What else is written.
         check_only: Preflight only; nothing is written.
         force: Write although preflight failed.
+        progress: Told of every step.
     """
 
     def __init__(
-        self, context: Context, *, crop: Box | None, extras: CardExtras, check_only: bool, force: bool
+        self, settings: Settings, store: ModelStore, workspace: Workspace, *,
+        crop: Box | None, extras: CardExtras, check_only: bool, force: bool, progress: Progress = no_progress,
     ) -> None:  # fmt: skip
-        self.context = context
+        self.settings = settings
+        self.workspace = workspace
+        self.progress = progress
+        self.watch = Stopwatch()
         self.extras = extras
         self.check_only = check_only
         self.force = force
-        self.designer = Designer(context, crop)
+        self.designer = Designer(settings, store, crop, self.watch)
         self.format = self.designer.format
         if extras.proof and self.designer.press is None:
             raise UsageError("a proof needs the profile of the press", remedy="give --profile FILE.icc")
@@ -77,7 +115,7 @@ class CardRun:
                 raise  # the next one cannot be written either
             except FancamError as error:
                 errors[source] = _named(error, source.path)
-            self.context.progress("cards", len(rows) + len(errors), len(sources))
+            self.progress("cards", len(rows) + len(errors), len(sources))
         if len(sources) == 1 and errors and not rows and isinstance(errors[sources[0]], InputError | UsageError):
             raise errors[sources[0]]
         return self._finish(sources, rows, errors)
@@ -95,7 +133,7 @@ class CardRun:
                 return row
             if self.check_only:
                 return row
-        with self.context.watch("write"):
+        with self.watch("write"):
             row["card"] |= self._written(design)
         return row
 
@@ -117,10 +155,10 @@ class CardRun:
         return row
 
     def _side(self, design: Design, side: Side, stem: str) -> Json:
-        workspace = self.context.workspace
+        workspace = self.workspace
         path = workspace.picture_path(stem, f".{self.format}")
         workspace.make_parent(path)
-        settings = self.context.settings.card
+        settings = self.settings.card
         press = self.designer.press
         how: Json = {"dpi": design.geometry.dpi, "metadata": _about(design), "jpeg_quality": settings.jpeg_quality}
         if press is None or side.ink is None:
@@ -131,7 +169,7 @@ class CardRun:
         return {"path": workspace.relative(path), "sha256": sha256}
 
     def _extra(self, folder: str, name: str, picture: Samples, dpi: float) -> str:
-        workspace = self.context.workspace
+        workspace = self.workspace
         path = workspace.folder / folder / name
         workspace.make_parent(path)
         metadata = pictures.PictureMetadata(
@@ -142,7 +180,7 @@ class CardRun:
 
     def _cut(self, design: Design) -> Json:
         """Write the card with its corners cut off, and the cut path; its page is the card with its bleed."""
-        workspace, geometry, stem = self.context.workspace, design.geometry, design.source.stem
+        workspace, geometry, stem = self.workspace, design.geometry, design.source.stem
         radius_mm = design.size.corner_radius_mm
         picture = printing.cut_preview(design.front.screen, geometry, radius_mm)
         trim = Area(geometry.bleed_mm, geometry.bleed_mm, geometry.width_mm, geometry.height_mm)
@@ -158,14 +196,13 @@ class CardRun:
         inputs = {source.path.resolve() for source in sources}
         for source in sources:
             for stem in (source.stem, f"{source.stem}{BACK_SUFFIX}"):
-                path = self.context.workspace.picture_path(stem, f".{self.format}")
+                path = self.workspace.picture_path(stem, f".{self.format}")
                 if path.resolve() in inputs:
                     raise UsageError("the card would replace an input", item=path, remedy="choose another --out")
 
     def _finish(
         self, sources: Sequence[Source], rows: dict[Source, Json], errors: dict[Source, FancamError]
     ) -> RunResult:
-        context = self.context
         done = [source for source in sources if source in rows]
         cards = [{"input": index, **rows[source]["card"]} for index, source in enumerate(done)]
         failed = [errors[source] for source in sources if source in errors]
@@ -173,19 +210,19 @@ class CardRun:
         document = manifest.document(
             version=__version__,
             verb="card",
-            settings=context.settings.as_dict(),
+            settings=self.settings.as_dict(),
             inputs=[{"path": str(source.path), **rows[source]["input"]} for source in done],
             picks=[],
             failures=[failure_values(error, _stage(error)) for error in failed],
-            timings_s=context.watch.seconds,
+            timings_s=self.watch.seconds,
             cards=cards,
             warnings=[],
         )
         if not self.check_only and written:
             sides = [side for card in cards if card["path"] for side in (card, card["back"]) if side]
-            changed = context.workspace.remove_stale({side["path"] for side in sides})
+            changed = self.workspace.remove_stale({side["path"] for side in sides})
             document["warnings"] = [f"{path}: left in place, it was changed since it was made" for path in changed]
-            context.workspace.write_manifest(document)
+            self.workspace.write_manifest(document)
         passed = len(cards) - len([error for error in failed if isinstance(error, PreflightError)])
         return RunResult(document, exit_code(passed if self.check_only else written, failed), failed)
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fancam import pictures, printing
+from fancam import faces, pictures, printing
 from fancam.errors import UsageError
-from fancam.pipeline.context import Context
+from fancam.models import ModelStore
 from fancam.pipeline.origin import Origin, provenance_lines
 from fancam.pipeline.sources import Source
+from fancam.pipeline.stopwatch import Stopwatch
 from fancam.records import Box, CardGeometry, Check, Picture, Samples, StillPicture
+from fancam.settings import Settings
 
 _SUBJECT_SHARE = 0.5
 """A face lower than this share of the highest one is a bystander: preflight does not ask for it to be in the safe
@@ -67,17 +69,19 @@ class Designer:
     """Makes cards.
 
     Args:
-        context: Settings and the face detector.
+        settings: Of the card, what lies over it, the press and the faces.
+        store: Where the weights of the face detector are.
         crop: The part to show after cutting, in pixels of every picture; None composes.
+        watch: Counts the seconds of each step.
 
     Raises:
         UsageError: The size, the printer or a colour is unknown.
         ProfileError: The press profile cannot be used.
     """
 
-    def __init__(self, context: Context, crop: Box | None = None) -> None:
-        settings = context.settings
-        self.context = context
+    def __init__(self, settings: Settings, store: ModelStore, crop: Box | None, watch: Stopwatch) -> None:
+        self.settings = settings
+        self.watch = watch
         self.crop = crop
         self.art = settings.art
         self.printer = printing.printer(settings.press.printer)
@@ -88,6 +92,10 @@ class Designer:
         printing.parse_colour(self.art.text_colour)  # a wrong one is said before the first picture is read
         self.size = printing.card_size(settings.card.size)
         self.format = _format(settings.card.format, self.press)
+        # One picture at a time: a graphics card gains nothing, and loading torch takes longer than looking.
+        self._detector = faces.create_detector(
+            settings.faces, store, device="cpu", long_edges_px=faces.PHOTO_LONG_EDGES_PX
+        )
         self.safe_mm = self.printer.safe_mm if self.art.safe_mm is None else self.art.safe_mm
 
     def __call__(self, source: Source) -> Design:
@@ -96,13 +104,13 @@ class Designer:
         Raises:
             FancamError: The picture cannot be used, or has not the card's proportions.
         """
-        watch = self.context.watch
+        watch = self.watch
         with watch("read"):
             still = pictures.read_still(source.path)
             facts = pictures.picture_facts(source.path)
             screen = pictures.srgb_view(still)
         with watch("faces"):
-            subjects = _subjects([face.box for face in self.context.photo_detector.detect([screen])[0]])
+            subjects = _subjects([face.box for face in self._detector.detect([screen])[0]])
         origin = Origin.of(facts.xmp)
         size, geometry = self._lying(still)
         with watch("compose"):
@@ -121,10 +129,10 @@ class Designer:
         with watch("press"):
             front = self._side(finished.pixels)
             back_side = None if back is None else self._side(back.pixels)
-        faces = [_on_card(face, composition, geometry) for face in subjects]
+        on_card = [_on_card(face, composition, geometry) for face in subjects]
         design = Design(
             source, still.width, still.height, size, geometry, front, back_side, composition, effective_ppi, origin,
-            tuple(face for face in faces if face is not None), (),
+            tuple(face for face in on_card if face is not None), (),
             (*still.warnings, *composition.notes, *finished.notes, *(back.notes if back else ())),
         )  # fmt: skip
         card = self._facts(design, finished, self._pressed(front))
@@ -134,7 +142,7 @@ class Designer:
 
     def _lying(self, still: StillPicture) -> tuple[printing.CardSize, CardGeometry]:
         """Return the card's size and geometry, laid as the picture or the crop lies unless an orientation is set."""
-        size, geometry = self.size, printing.card_geometry(self.context.settings.card)
+        size, geometry = self.size, printing.card_geometry(self.settings.card)
         is_wide = size.width_mm > size.height_mm
         shown = self.crop or Box(0, 0, still.width, still.height)
         by_picture = is_wide if shown.width == shown.height else shown.width > shown.height
@@ -162,7 +170,7 @@ class Designer:
         screen = pictures.to_8_bit(pixels)
         if self.press is None:
             return Side(pixels, screen)
-        settings = self.context.settings.press
+        settings = self.settings.press
         black_point = settings.black_point == "on"
         ink = pictures.to_press(pixels, None, self.press, intent=settings.intent, black_point=black_point)
         return Side(pixels, screen, ink)
@@ -198,7 +206,7 @@ class Designer:
             is_srgb=profile is None,
             dpi=(geometry.dpi, geometry.dpi),
             format={"png": "PNG", "jpg": "JPEG", "tif": "TIFF"}[self.format],
-            jpeg_quality=self.context.settings.card.jpeg_quality if self.format == "jpg" else None,
+            jpeg_quality=self.settings.card.jpeg_quality if self.format == "jpg" else None,
         )
         return printing.CardFacts(
             name=design.source.stem,

@@ -1,18 +1,15 @@
-"""The jobs as one call each."""
+"""The two jobs that need networks, as one call each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fancam.geometry import Box
 from fancam.models import ModelStore
-from fancam.pipeline.cards import CardExtras, CardRun
 from fancam.pipeline.context import Context
 from fancam.pipeline.enhance import EnhanceRun
 from fancam.pipeline.result import RunResult
 from fancam.pipeline.run import Run
-from fancam.pipeline.sheets import SheetExtras, SheetRun
 from fancam.records import Progress, no_progress
 from fancam.settings import Settings
 from fancam.workspace import Workspace
@@ -71,54 +68,3 @@ def enhance(
         by_preset=by_preset,
     )  # fmt: skip
     return EnhanceRun(context)(inputs)
-
-
-def card(
-    inputs: Sequence[Path], out: Path, settings: Settings, store: ModelStore, *,
-    crop: Box | None = None, extras: CardExtras | None = None, check_only: bool = False, force: bool = False,
-    progress: Progress = no_progress,
-) -> RunResult:  # fmt: skip
-    """Make finished cards of pictures, checked for a printer.
-
-    Args:
-        inputs: Pictures, or folders of them.
-        out: The output folder.
-        settings: Of the card, what lies over it, the press and the faces.
-        store: Where the weights of the face detector are.
-        crop: The part to show after cutting, in pixels of every picture; None composes.
-        extras: What else is written; None is nothing.
-        check_only: Preflight only; nothing is written.
-        force: Write although preflight failed.
-        progress: Told of every step.
-
-    Raises:
-        FancamError: See ``CardRun``.
-    """
-    context = Context(settings, store, Workspace(out), progress=progress)
-    return CardRun(context, crop=crop, extras=extras or CardExtras(), check_only=check_only, force=force)(inputs)
-
-
-def sheet(
-    cards: Sequence[Path], out: Path, settings: Settings, *,
-    size: str | None = None, copies: Sequence[int] = (), back: Path | None = None, extras: SheetExtras | None = None,
-    check_only: bool = False, force: bool = False, progress: Progress = no_progress,
-) -> RunResult:  # fmt: skip
-    """Lay finished cards on paper, as a PDF.
-
-    Args:
-        cards: Card files, or folders that fancam has written.
-        out: The PDF.
-        settings: Of the sheet and the press.
-        size: Of the cards, as the user named it; None takes what the files say.
-        copies: One number per card; empty for the settings' number of each.
-        back: Back of every card; None takes those beside the fronts.
-        extras: What else is written; None is nothing.
-        check_only: Preflight only; nothing is written.
-        force: Write although preflight failed.
-        progress: Told of every step.
-
-    Raises:
-        FancamError: See ``SheetRun``.
-    """
-    job = SheetRun(settings, out, extras=extras or SheetExtras(), progress=progress)
-    return job(cards, size=size, copies=copies, back=back, check_only=check_only, force=force)

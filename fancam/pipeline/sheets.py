@@ -35,6 +35,32 @@ class SheetExtras:
     """The pages as printed and as cut."""
 
 
+def sheet(
+    cards: Sequence[Path], out: Path, settings: Settings, *,
+    size: str | None = None, copies: Sequence[int] = (), back: Path | None = None, extras: SheetExtras | None = None,
+    check_only: bool = False, force: bool = False, progress: Progress = no_progress,
+) -> RunResult:  # fmt: skip
+    """Lay finished cards on paper, as a PDF.
+
+    Args:
+        cards: Card files, or folders that fancam has written.
+        out: The PDF.
+        settings: Of the sheet and the press.
+        size: Of the cards, as the user named it; None takes what the files say.
+        copies: One number per card; empty for the settings' number of each.
+        back: Back of every card; None takes those beside the fronts.
+        extras: What else is written; None is nothing.
+        check_only: Preflight only; nothing is written.
+        force: Write although preflight failed.
+        progress: Told of every step.
+
+    Raises:
+        FancamError: See ``SheetRun``.
+    """
+    job = SheetRun(settings, out, extras=extras or SheetExtras(), progress=progress)
+    return job(cards, size=size, copies=copies, back=back, check_only=check_only, force=force)
+
+
 class SheetRun:
     """Lays finished cards on paper.
 
