@@ -73,6 +73,6 @@ def printer(name: str) -> Printer:
 
 def _printer(name: str, table: Mapping[str, Any]) -> Printer:
     """Return the printer of a table; a key too many or too few is a TypeError."""
-    values = {key: None if value == "none" else value for key, value in table.items()}
+    values: dict[str, Any] = {key: None if value == "none" else value for key, value in table.items()}
     values["formats"] = tuple(values["formats"])
     return Printer(name=name, **values)
