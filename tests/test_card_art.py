@@ -119,7 +119,10 @@ def test_the_cut_card_has_the_area_of_its_trim_less_its_round_corners(radius, dp
     cut = cut_preview(front, card, radius)
     x, y = pixels_per_mm(card)
     area = cut[..., 3].sum(dtype=np.int64) / 255 / (x * y)
-    assert area == pytest.approx(55 * 85 - (4 - math.pi) * radius**2, abs=0.4)  # a radius off by 0.1 mm at 3 mm is 0.5
+    assert area == pytest.approx(55 * 85 - (4 - math.pi) * radius**2, abs=0.4)  # 255 steps along 280 mm of edge
+    square = cut_preview(front, card, 0.0)[..., 3].sum(dtype=np.int64) / 255 / (x * y)
+    if radius > 0.5:
+        assert math.sqrt((square - area) / (4 - math.pi)) == pytest.approx(radius, abs=0.01)
     assert (cut[..., :3] == 90).all()
 
 
