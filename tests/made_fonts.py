@@ -35,9 +35,12 @@ def _box(pen: TTGlyphPen, x0: int, y0: int, x1: int, y1: int) -> None:
     pen.closePath()
 
 
-def make_font(path: Path, *, names: list[str] | None = None, extra: dict[int, str] | None = None, features: bool = True,
-              family: str = "Boxes") -> Path:  # fmt: skip
-    """Write a font with these glyphs (all by default); ``extra`` maps further code points to glyph names."""
+def make_font(
+    path: Path, *, names: list[str] | None = None, extra: dict[int, str] | None = None, rules: str | None = None,
+    family: str = "Boxes",
+) -> Path:  # fmt: skip
+    """Write a font with these glyphs (all by default); ``extra`` maps further code points to glyph names,
+    ``rules`` are its features (kerning and a ligature by default)."""
     kept = {name: GLYPHS[name] for name in (names or GLYPHS)}
     builder = FontBuilder(EM, isTTF=True)
     builder.setupGlyphOrder([".notdef", *kept])
@@ -56,8 +59,9 @@ def make_font(path: Path, *, names: list[str] | None = None, extra: dict[int, st
     builder.setupNameTable({"familyName": family, "styleName": "Regular", "fullName": family})
     builder.setupOS2(sTypoAscender=900, sTypoDescender=-250, usWinAscent=900, usWinDescent=250)
     builder.setupPost()
-    if features and not names:
-        addOpenTypeFeaturesFromString(builder.font, FEATURES)
+    rules = rules if rules is not None or names else FEATURES
+    if rules:
+        addOpenTypeFeaturesFromString(builder.font, rules)
     builder.save(path)
     return path
 

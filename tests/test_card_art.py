@@ -363,7 +363,9 @@ def test_a_picture_covers_the_back_from_its_middle(tmp_path):
     assert made.pixels[:, 3:-3, 1].max() <= 3
     red = light(made.pixels)[..., 0].mean(axis=0)
     assert red.sum() == pytest.approx(CARD.width_px / 2, abs=0.6)
-    assert made.notes == ()
+    assert "66% of the back is cut off at the left and right" in made.notes[0] and len(made.notes) == 1
+    whole = save(tmp_path / "whole.png", flat(CardGeometry(55, 85, 3, 200), 9))
+    assert back(back=str(whole)).notes == ()
 
 
 def test_a_small_picture_as_a_back_is_noted(tmp_path):

@@ -117,7 +117,7 @@ def test_of_a_collection_the_face_with_all_characters_is_used(tmp_path):
 
 @needs_raqm
 def test_kerning_by_gpos_is_applied(boxes, tmp_path):
-    plain = make_font(tmp_path / "plain.ttf", features=False)
+    plain = make_font(tmp_path / "plain.ttf", rules="")
     size = 100.0
     kerned, loose = text_mask("AV", boxes, size), text_mask("AV", plain, size)
     assert loose.width_px - kerned.width_px == pytest.approx(-KERN / 1000 * size, abs=1)
@@ -259,6 +259,18 @@ def test_a_font_that_was_replaced_is_read_again(tmp_path):
     assert missing_characters("H", font) == ["H"]
     make_font(font)
     assert missing_characters("H", font) == []
+
+
+@needs_raqm
+def test_han_characters_have_their_korean_form_beside_hangul_on_any_line(tmp_path):
+    font = make_font(
+        tmp_path / "a.ttf", extra={0x66DC: "A"}, names=["space", "A", "V", "f", "min"],
+        rules="languagesystem DFLT dflt; languagesystem hani dflt; languagesystem hani KOR;"
+              "feature locl { script hani; language KOR; sub A by f; } locl;",
+    )  # fmt: skip
+    korean, plain = text_mask("민\n曜", font, 100), text_mask("V\n曜", font, 100)
+    assert korean.lines[1].width == pytest.approx(30, abs=1)  # the f it is replaced by
+    assert plain.lines[1].width == pytest.approx(60, abs=1)
 
 
 # --- a real font --------------------------------------------------------------------------------------------------

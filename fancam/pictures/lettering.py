@@ -239,6 +239,8 @@ class _Type:
     size_px: float
     outline_px: float
     shaped: bool
+    language: str | None
+    """What the whole text is shaped for, as BCP 47 has it."""
     fineness: int
 
     @property
@@ -293,9 +295,9 @@ def _fine_type(
     Raises:
         UsageError: The text is too large to be drawn at all.
     """
-    coarse = _Type(file, face, size_px, outline_px, shaped, 1)
+    coarse = _Type(file, face, size_px, outline_px, shaped, _language("".join(lines), shaped), 1)
     font = coarse.font
-    widths = [font.getlength(line, language=_language(line, shaped)) for line in lines]
+    widths = [font.getlength(line, language=coarse.language) for line in lines]
     pixels = (max(widths) + 2 * outline_px + size_px) * size_px * (len(lines) + 1) * 2
     if pixels > _MOST_PIXELS:
         size = f"{max(widths):.0f} px in {len(lines)} lines"
@@ -308,7 +310,7 @@ def _drawn(text: str, kind: _Type) -> _Line | None:
     """Draw one line; None where it has no ink."""
     if not text.strip():
         return None
-    font, language, margin = kind.font, _language(text, kind.shaped), kind.outline + 2
+    font, language, margin = kind.font, kind.language, kind.outline + 2
     x0, y0, x1, y1 = font.getbbox(text, anchor="ls", language=language)
     origin = margin - math.floor(x0), margin - math.floor(y0)
     size = math.ceil(x1) + margin + origin[0], math.ceil(y1) + margin + origin[1]

@@ -22,6 +22,8 @@ _GROUND: Colour = (247, 245, 242)
 _OUTLINE_MM = 0.2
 """Around text on a picture, at least."""
 _LEAST_PPI = 150.0
+_MOST_LOST = 0.1
+"""Share of a picture that is cut off without a word."""
 
 
 def make_back(
@@ -93,6 +95,10 @@ def _ground(geometry: CardGeometry, art: ArtSettings) -> tuple[Picture, tuple[st
         notes = tuple(f"{name}: {warning}" for warning in frame.warnings)
         if ppi < _LEAST_PPI:
             notes += (f"{name}: the back has {ppi:.0f} pixels per printed inch: it will look soft",)
+        lost = 1 - part.area / (frame.width * frame.height)
+        if lost > _MOST_LOST:
+            sides = "the left and right" if part.width < frame.width else "the top and bottom"
+            notes += (f"{name}: {lost:.0%} of the back is cut off at {sides}; crop it to the card to choose what",)
         return resample(frame.pixels, part, geometry.width_px, geometry.height_px), notes
     if art.back is None:
         colour = PAPER
