@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from fancam.errors import FontError, InputNotFoundError, UsageError
 from fancam.pictures import PictureMetadata, adobe_rgb_profile, read_picture, resample, write_picture
-from fancam.printing import Provenance, cut_preview, finish_front, make_back, parse_colour, provenance_lines
+from fancam.printing import cut_preview, finish_front, make_back, parse_colour
 from fancam.printing.art.palette import palette
 from fancam.printing.art.shapes import RoundedBox, pixels_per_mm, safe_zone
-from fancam.records import Box, CardGeometry, Crop
+from fancam.records import Box, CardGeometry
 from fancam.settings import PLACES, ArtSettings
 from tests.made_fonts import make_font
 
@@ -433,16 +433,6 @@ def test_small_type_is_noted_and_too_small_a_card_refused():
     assert "6 pt or more" in small.notes[0]
     with pytest.raises(UsageError, match="does not fit on a card of 15x15 mm"):
         back(CardGeometry(15, 15, 2, 150), back="provenance")
-
-
-def test_provenance_names_what_was_invented():
-    crop = Crop(Box(0, 0, 9, 9), Box(1, 1, 8, 8), 162.4, "bust")
-    known = Provenance("a.mp4", "0.1.0", 5, 41.152, crop, "realesrgan-x4plus", None, 1.85, True, restorer="gfpgan")
-    lines = provenance_lines(known, CARD)
-    assert lines[:3] == ("Source: a.mp4", "Moment: 0:41.152", "Camera: 162 ppi")
-    assert "Face: gfpgan" in lines and "Contains detail that a network invented." in lines
-    photo = provenance_lines(replace(known, time_s=None, invented=False, restorer=None), CARD)
-    assert "No invented detail." in photo and not any(line.startswith(("Moment", "Face")) for line in photo)
 
 
 def test_palette_finds_the_colours_of_a_picture_from_light_to_dark():

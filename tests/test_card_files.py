@@ -175,10 +175,16 @@ def test_the_back_says_what_was_invented_and_from_where():
     origin = Origin.of(
         {"fancam:invented": "True", "fancam:upscaler": "net", "fancam:scale": "2.0", "fancam:time_s": "61.5"}
     )
-    lines = provenance_lines("card.png", "concert.mp4", origin, 150.2, 300)
-    assert lines[0] == "from concert.mp4 at 61.500 s"
-    assert "source 150 ppi, printed at 300 dpi" in lines
-    assert "contains invented detail" in lines
-    assert provenance_lines("card.png", None, Origin({}), 100, 300) == [
-        "from card.png", "source 100 ppi, printed at 300 dpi",
-    ]  # fmt: skip
+    lines = provenance_lines("concert.mp4", origin, 150.2, CardGeometry(55, 85, 3, 300))
+    assert lines[:4] == ["Source: concert.mp4", "Moment: 1:01.500", "Camera: 150 ppi", "Print: 300 dpi, 55 × 85 mm"]
+    assert "Contains detail that a network invented." in lines
+    plain = provenance_lines("card.png", Origin({}), 100, CardGeometry(55, 85, 3, 300))
+    assert not any("invented" in line or "Enlarged" in line or "Moment" in line for line in plain)
+
+
+def test_a_face_prior_that_was_used_is_named_and_none_is_not():
+    card = CardGeometry(55, 85, 3, 300)
+    assert "Face: gfpgan" in provenance_lines("a", Origin.of({"fancam:restorer": "gfpgan"}), 100, card)
+    assert not any(
+        line.startswith("Face") for line in provenance_lines("a", Origin.of({"fancam:restorer": "none"}), 100, card)
+    )

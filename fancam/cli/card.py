@@ -93,6 +93,9 @@ def card(
         bool, typer.Option("--proof", help="Also a picture of each card as the profile will print it.")
     ] = False,
     mockup: Annotated[bool, typer.Option("--mockup", help="Also a picture of each card in a sleeve, to post.")] = False,
+    guides: Annotated[
+        bool, typer.Option("--guides", help="Also each card with its cut, safe zone and faces drawn.")
+    ] = False,
     cut: Annotated[
         bool, typer.Option("--cut", help="Also each card as it is cut, and the cut path as SVG and DXF.")
     ] = False,
@@ -121,7 +124,7 @@ def card(
             "press": {"printer": printer, "profile": profile, "intent": intent, "black_point": black_point},
         }  # fmt: skip
         settings = load_settings(preset, config, overrides)
-        wanted = pipeline.CardExtras(proof=proof, mockup=mockup, cut=cut)
+        wanted = pipeline.CardExtras(proof=proof, mockup=mockup, guides=guides, cut=cut)
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = pipeline.card(
                 inputs, out, settings, options.open_store(models_dir), crop=_box(crop), extras=wanted,

@@ -34,6 +34,8 @@ class CardExtras:
     """How the press will show each card."""
     mockup: bool = False
     """Each card in a sleeve, to post."""
+    guides: bool = False
+    """Each card with its cut, safe zone and faces drawn."""
     cut: bool = False
     """Each card as it is cut, and its cut path."""
 
@@ -143,13 +145,19 @@ class CardRun:
         stem = design.source.stem
         row = self._side(design, design.front, stem)
         row["back"] = None if design.back is None else self._side(design, design.back, f"{stem}{BACK_SUFFIX}")
-        row["proof"] = row["mockup"] = row["cut"] = None
+        row["proof"] = row["mockup"] = row["guides"] = row["cut"] = None
         screen, geometry, radius_mm = design.front.screen, design.geometry, design.size.corner_radius_mm
         if self.extras.proof:
             row["proof"] = self._extra("proofs", f"{stem}.png", self.designer.proof(design.front), geometry.dpi)
         if self.extras.mockup:
             picture = printing.mockup(screen, geometry, corner_radius_mm=radius_mm, width_px=_MOCKUP_WIDTH_PX)
             row["mockup"] = self._extra("mockups", f"{stem}.png", picture, 96)
+        if self.extras.guides:
+            picture = printing.safe_zone_overlay(
+                screen, geometry, safe_mm=self.designer.safe_mm, corner_radius_mm=radius_mm, faces=design.faces,
+                text_boxes=design.text_boxes,
+            )  # fmt: skip
+            row["guides"] = self._extra("guides", f"{stem}.png", picture, geometry.dpi)
         if self.extras.cut:
             row["cut"] = self._cut(design)
         return row

@@ -61,6 +61,8 @@ class Design:
     origin: Origin
     faces: tuple[Box, ...]
     """In pixels of the card."""
+    text_boxes: tuple[Box, ...]
+    """In pixels of the card."""
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
 
@@ -122,17 +124,18 @@ class Designer:
             )
         effective_ppi = composition.effective_ppi / origin.scale
         with watch("back"):
-            lines = provenance_lines(
-                source.path.name, _text(facts.xmp.get("dc:source")), origin, effective_ppi, geometry.dpi
+            made_of = _text(facts.xmp.get("dc:source")) or source.path.name
+            lines = provenance_lines(made_of, origin, effective_ppi, geometry)
+            back = printing.make_back(
+                geometry, self.art, provenance_lines=lines, safe_mm=self.safe_mm, front=finished.pixels
             )
-            back = printing.make_back(geometry, self.art, provenance_lines=lines, safe_mm=self.safe_mm)
         with watch("press"):
             front = self._side(finished.pixels)
             back_side = None if back is None else self._side(back.pixels)
         on_card = [_on_card(face, composition, geometry) for face in subjects]
         design = Design(
             source, still.width, still.height, size, geometry, front, back_side, composition, effective_ppi, origin,
-            tuple(face for face in on_card if face is not None), (),
+            tuple(face for face in on_card if face is not None), finished.text_boxes, (),
             (*still.warnings, *composition.notes, *finished.notes, *(back.notes if back else ())),
         )  # fmt: skip
         card = self._facts(design, finished, self._pressed(front))

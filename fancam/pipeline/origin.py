@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fancam import __version__
+from fancam.printing import format_time
 from fancam.records import Box, CardGeometry
 
 _PREFIX = "fancam:"
@@ -84,24 +86,26 @@ class Origin:
         return Box(x, y, width_px - x, height_px - y)
 
 
-def provenance_lines(name: str, source: str | None, origin: Origin, effective_ppi: float, dpi: float) -> list[str]:
-    """Return where a card comes from, in words for its back.
+def provenance_lines(source: str, origin: Origin, effective_ppi: float, geometry: CardGeometry) -> list[str]:
+    """Return where a card comes from, for its back: ``Label: value``, and sentences after them.
 
     Args:
-        name: Of the picture's file.
-        source: What the picture itself was made of, as it says; None where it does not.
-        origin: Its provenance.
+        source: Name of the video or photo it was made of.
+        origin: What its picture says of how it was made.
         effective_ppi: Pixels of the camera per printed inch.
-        dpi: Of the print.
+        geometry: Of the card.
     """
-    lines = [f"from {source or name}"]
+    lines = [f"Source: {source}"]
     time_s = origin.number("time_s")
     if time_s is not None:
-        lines[0] += f" at {time_s:.3f} s"
-    lines.append(f"source {effective_ppi:.0f} ppi, printed at {dpi:.0f} dpi")
-    upscaler = origin.fields.get("upscaler")
+        lines.append(f"Moment: {format_time(time_s)}")
+    lines.append(f"Camera: {effective_ppi:.0f} ppi")
+    lines.append(f"Print: {geometry.dpi:.0f} dpi, {geometry.width_mm:g} × {geometry.height_mm:g} mm")
+    upscaler, restorer = origin.fields.get("upscaler"), origin.fields.get("restorer", "none")
     if isinstance(upscaler, str):
-        lines.append(f"enlarged {origin.scale:.2f}x by {upscaler}")
+        lines.append(f"Enlarged: {origin.scale:.2f}× by {upscaler}")
+    if restorer != "none":
+        lines.append(f"Face: {restorer}")
     if origin.invented is not None:
-        lines.append("contains invented detail" if origin.invented else "no invented detail")
-    return lines
+        lines.append("Contains detail that a network invented." if origin.invented else "No invented detail.")
+    return [*lines, f"Made with fancam {__version__}"]

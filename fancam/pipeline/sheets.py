@@ -137,7 +137,7 @@ class SheetRun:
             )  # fmt: skip
         document["pdf"] = {"path": str(file.path), "sha256": file.sha256, "pages": file.pages,
                            "size_bytes": file.size_bytes}  # fmt: skip
-        document["warnings"] += file.notes
+        document["warnings"] += _grouped(file.notes)
         if self.extras.cut:
             document["cut"] = self._cut(plan)
         if self.extras.preview:
@@ -270,3 +270,13 @@ def pdf_path(path: Path) -> Path:
 
 def _number(number: int, of: int) -> str:
     return f"-{number}" if of > 1 else ""
+
+
+def _grouped(notes: Sequence[str]) -> list[str]:
+    """Return notes of the form ``item: text`` with each text once, however many items it is about."""
+    items: dict[str, list[str]] = {}
+    for note in notes:
+        item, _, text = note.rpartition(": ")
+        items.setdefault(text, []).append(item)
+    more = {text: f" and {len(names) - 1} more" if len(names) > 1 else "" for text, names in items.items()}
+    return [f"{names[0]}{more[text]}: {text}" if names[0] else text for text, names in items.items()]

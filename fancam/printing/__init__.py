@@ -9,8 +9,7 @@ from fancam.printing.art import (
     make_back,
     mockup,
     parse_colour,
-    provenance_lines,
-    safe_zone_overlay,
+        safe_zone_overlay,
 )
 from fancam.printing.card import CardFile, Provenance, card_metadata, face_boxes_mm, write_card
 from fancam.printing.composing import (
@@ -80,7 +79,6 @@ __all__ = [
     "preview_printed",
     "printer",
     "printers",
-    "provenance_lines",
     "render_composition",
     "render_page",
     "require_passed",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fancam.printing.art.back import make_back
 from fancam.printing.art.colours import parse_colour
-from fancam.printing.art.facts import provenance_lines
 from fancam.printing.art.finished import Finished
 from fancam.printing.art.front import finish_front
 from fancam.printing.art.mockup import cut_preview, mockup
@@ -17,6 +16,5 @@ __all__ = [
     "make_back",
     "mockup",
     "parse_colour",
-    "provenance_lines",
     "safe_zone_overlay",
 ]

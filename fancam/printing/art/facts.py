@@ -14,8 +14,6 @@ from fancam.pictures import TextMask, drawable, line_width, missing_characters, 
 from fancam.printing.art.colours import INK, Colour, paint
 from fancam.printing.art.shapes import RoundedBox, pixels_per_mm, safe_zone
 from fancam.printing.art.text import ink
-from fancam.printing.card import Provenance
-from fancam.printing.contact import format_time
 from fancam.records import Box, CardGeometry, Picture
 
 LEAST_TYPE_MM = 2.12
@@ -35,23 +33,6 @@ _LABEL_GAP = 1.3
 
 # What the built-in font lacks, in what it has.
 _SPELLED = str.maketrans({"×": "x", "–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "·": "-"})
-
-
-def provenance_lines(provenance: Provenance, geometry: CardGeometry) -> tuple[str, ...]:
-    """Return the facts for the back of a card: ``Label: value``, and sentences after them."""
-    lines = [f"Source: {provenance.source}"]
-    if provenance.time_s is not None:
-        lines.append(f"Moment: {format_time(provenance.time_s)}")
-    lines += [
-        f"Camera: {provenance.crop.effective_ppi:.0f} ppi",
-        f"Print: {geometry.dpi:.0f} dpi, {geometry.width_mm:g} × {geometry.height_mm:g} mm",
-        f"Enlarged: {provenance.scale:.2f}× by {provenance.upscaler}",
-    ]
-    if provenance.restorer is not None:
-        lines.append(f"Face: {provenance.restorer}")
-    lines.append("Contains detail that a network invented." if provenance.invented else "No invented detail.")
-    lines.append(f"Made with fancam {provenance.fancam_version}")
-    return tuple(lines)
 
 
 @dataclass(slots=True)
