@@ -104,7 +104,8 @@ def separated(wanted: np.ndarray) -> np.ndarray:
     first = _solved(press_lab, wanted, np.full((len(wanted), 3), 0.4), none)
     grey = first.min(1)
     black = np.clip((grey - 0.25) / 0.75, 0, 1) ** 1.6 * 0.95
-    black = np.where(wanted[:, 0] < 30, np.maximum(black, np.clip((30 - wanted[:, 0]) / 24, 0, 0.97) * (grey > 0.5)), black)
+    deep = np.clip((30 - wanted[:, 0]) / 24, 0, 0.97) * (grey > 0.5)
+    black = np.maximum(black, deep)
     inks = _solved(press_lab, wanted, first * (1 - 0.5 * black[:, None]), black)
     room = (INK_LIMIT - black) / np.maximum(inks.sum(1), 1e-9)
     return np.concatenate([inks * np.minimum(room, 1)[:, None], black[:, None]], 1)

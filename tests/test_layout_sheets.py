@@ -398,10 +398,16 @@ def test_four_marks_are_corners_that_mirror_each_other():
     assert min(area.x_mm for area in page.registration) == 12
 
 
-def test_fewer_rows_are_taken_where_they_hold_more_cards_beside_the_marks():
-    # 3 x 3 on A4 would lose three corners.
+def test_other_way_of_the_paper_is_taken_where_it_holds_more_beside_the_marks():
+    # 3 x 3 on upright A4 would lose three corners.
     assert plan_sheet([card(bleed=3)], SheetSettings(registration="off")).per_page == 9
     assert plan_sheet([card(bleed=3)], SheetSettings(registration="3")).per_page == 8
+
+
+def test_fewer_columns_are_taken_where_they_hold_more_cards_beside_the_marks():
+    # 5 x 3 on lying Letter loses four corners and keeps 11; 4 x 3 is clear of them all.
+    plan = plan_sheet([card(46, 62, 2)], SheetSettings(paper="letter", registration="4"))
+    assert (plan.columns, plan.rows, plan.per_page) == (4, 3, 12)
 
 
 def test_corners_stay_empty_where_the_grid_around_them_holds_more():

@@ -13,6 +13,7 @@ from PIL import Image
 from benchmarks._positions import BLEED_COLOUR, TRIM_COLOUR, Rendering, measured_card
 from fancam.pictures import read_picture
 from fancam.printing import render_page
+from fancam.printing.layout.room import note_area, ruler_area
 from fancam.printing.pdf.placing import Matrix, box, number, offset_matrix, picture_matrix
 from fancam.printing.pdf.shapes import RULER_DEPTH_MM
 from fancam.records import Orientation
@@ -184,6 +185,20 @@ def test_nothing_of_a_ruler_lies_outside_of_its_depth(tmp_path, vertical, length
     start, across = (ruler.y_mm, ruler.x_mm) if vertical else (ruler.x_mm, ruler.y_mm)
     assert long == pytest.approx((start, start + length_mm), abs=0.25)
     assert deep == pytest.approx((across, across + RULER_DEPTH_MM), abs=0.2)
+
+
+def test_rulers_and_notes_stay_within_what_the_layout_keeps_free_for_them(tmp_path):
+    """Two rooms know about their sizes; they must not drift apart."""
+    assert ruler_area(Ruler(10, 20, 50)).height_mm == RULER_DEPTH_MM
+    for text in ("100 mm: print at 100 %, not 'fit to page'", "page 10 of 25, cards of 55 x 85 mm + 3 mm bleed, A4"):
+        note = Note(10, 40, text, 2.1)
+        pixels = rendering(page_of([], notes=(note,)), tmp_path, 300).pixels
+        rows, columns = np.nonzero(pixels.min(axis=2) < 128)
+        kept = note_area(note)
+        assert kept.x_mm - 0.1 <= columns.min() * 25.4 / 300
+        assert (columns.max() + 1) * 25.4 / 300 <= kept.right_mm + 0.1
+        assert kept.y_mm - 0.1 <= rows.min() * 25.4 / 300
+        assert (rows.max() + 1) * 25.4 / 300 <= kept.bottom_mm + 0.1
 
 
 def test_the_figures_of_a_ruler_touch_neither_ticks_nor_each_other(tmp_path):

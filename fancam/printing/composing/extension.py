@@ -34,6 +34,13 @@ ALONE_KEPT = 0.88
 """Per line, of the direction that is not that of the neighbourhood: both edges of an arm run the same way, those of a
 round thing that the edge cuts run apart, and it would swell."""
 
+SETTLING_PX = 1.0
+"""Standard deviation by which a line is smoothed along the edge at every step where nothing crosses it: grain would
+be drawn out into stripes."""
+
+GRAIN_SHARE = 4.0
+"""Of the squared strength of the grain, in what a structure's squared steepness must exceed."""
+
 FLOOR = 4.0
 """Levels per pixel squared that a structure must have to be told from noise."""
 
@@ -42,7 +49,8 @@ def extended(pixels: Plane, rows: slice, columns: slice) -> Plane:
     """Return the array with everything outside the known rows and columns extended from what is inside.
 
     Args:
-        pixels: (height, width, channels) float32; the first three are RGB in levels, further ones move along with them.
+        pixels: (height, width, 4) float32: RGB in levels, and the strength of fine detail
+            in levels, which moves along with them.
         rows: Of the known part.
         columns: Of the known part.
     """
@@ -72,7 +80,9 @@ def _marched(known: Plane, lines: int) -> Plane:
     """Return the lines beyond the first one of ``known``, nearest first: (lines, length, channels)."""
     near = known[: 3 * DIRECTION_LINES]
     near = np.pad(near, ((0, max(DIRECTION_LINES + 1 - len(near), 0)), (0, 0), (0, 0)), "edge")
-    slope, change = _direction(near[..., :3])
+    slope, change, strength = _direction(near[..., :3])
+    grain = near[1 : 1 + DIRECTION_LINES, :, 3].mean(axis=0)
+    kept = strength / (strength + FLOOR + GRAIN_SHARE * grain**2)
     together = _blurred(slope, TOGETHER)
     alone = slope - together
     places = np.arange(near.shape[1], dtype=np.float32)
@@ -84,7 +94,9 @@ def _marched(known: Plane, lines: int) -> Plane:
         source = np.clip(places - together - alone, 0, len(places) - 1)
         line, together, change = _at(line, source), _at(together, source), _at(change, source)
         alone = _at(alone, source) * np.float32(ALONE_KEPT)
+        kept = _at(kept, source)
         line[:, :3] += change * np.float32(0.5 ** ((step + 0.5) / half))
+        line += (1 - kept)[:, None] * (_blurred(line, SETTLING_PX) - line)
         result[step] = line
     return np.clip(result, 0, 255)
 
@@ -103,8 +115,11 @@ def _at(values: Plane, places: Plane) -> Plane:
     return np.asarray(values[low] * (1 - share) + values[high] * share, np.float32)
 
 
-def _direction(near: Plane) -> tuple[Plane, Plane]:
-    """Return how far structure moves sideways per line outward, (length,), and how values change, (length, 3)."""
+def _direction(near: Plane) -> tuple[Plane, Plane, Plane]:
+    """Return how far structure moves sideways per line outward, how values change, and how strong it is.
+
+    The first and the last have the shape (length,), the second (length, 3).
+    """
     smooth = cv2.GaussianBlur(near, (0, 0), 0.7, borderType=cv2.BORDER_REPLICATE)
     across, inward = (
         np.asarray(cv2.Scharr(smooth, cv2.CV_32F, x, 1 - x, scale=1 / 32, borderType=cv2.BORDER_REPLICATE), np.float32)
@@ -127,4 +142,4 @@ def _direction(near: Plane) -> tuple[Plane, Plane]:
     lines = np.arange(len(near), dtype=np.float32) - (len(near) - 1) / 2
     change = -_blurred(np.tensordot(lines / (lines**2).sum(), near, axes=1).astype(np.float32), 3.0)
     calm = 0.5 * FLOOR / (FLOOR + xx + np.abs(slope) * yy)  # what a structure does as it crosses is no change of light
-    return slope, np.clip(change * calm[:, None], -FASTEST, FASTEST).astype(np.float32)
+    return slope, np.clip(change * calm[:, None], -FASTEST, FASTEST).astype(np.float32), spread

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 Plane = npt.NDArray[np.float32]
 Index = npt.NDArray[np.int32]
+Descriptors = npt.NDArray[np.float16]
+"""(height, width, 15)."""
 
 RADIUS = 3
 """Of a patch: 7 pixels wide."""
@@ -102,19 +104,19 @@ class Sources:
         mean = cv2.GaussianBlur(fit, (0, 0), RADIUS) / np.maximum(cv2.GaussianBlur(weight, (0, 0), RADIUS), 1e-6)
         return np.asarray(np.where(weight > 0, mean, 1), np.float32)
 
-    def scatter(self, descriptors: Plane, tries: int) -> None:
+    def scatter(self, descriptors: Descriptors, tries: int) -> None:
         """Look anywhere within reach, at random, this often."""
         for _ in range(tries):
             y = self.home_y + self.rng.integers(-self.reach, self.reach + 1, len(self.y), np.int32)
             x = self.home_x + self.rng.integers(-self.reach, self.reach + 1, len(self.y), np.int32)
             self._try(descriptors, y, x)
 
-    def refresh(self, descriptors: Plane) -> None:
+    def refresh(self, descriptors: Descriptors) -> None:
         """Compare again what is there now with the sources it has."""
-        self.own = descriptors[self.y, self.x]
+        self.own = descriptors[self.y, self.x].astype(np.float32)
         self.cost = self._distance(descriptors, self.from_y, self.from_x, self.all)
 
-    def improve(self, descriptors: Plane, jumps: tuple[int, ...], radii: tuple[int, ...]) -> None:
+    def improve(self, descriptors: Descriptors, jumps: tuple[int, ...], radii: tuple[int, ...]) -> None:
         """Ask the neighbours at these distances, then look around at random within these radii."""
         for jump in jumps:
             for dy, dx in ((0, jump), (0, -jump), (jump, 0), (-jump, 0)):
@@ -128,7 +130,7 @@ class Sources:
             x = self.from_x + self.rng.integers(-radius, radius + 1, len(self.y), np.int32)
             self._try(descriptors, y, x)
 
-    def _try(self, descriptors: Plane, y: Index, x: Index, which: Index | None = None) -> None:
+    def _try(self, descriptors: Descriptors, y: Index, x: Index, which: Index | None = None) -> None:
         """Take these sources (for the unknown pixels with these numbers, else for all) where they are better."""
         which = self.all if which is None else which
         y, x = self._allowed(y, x, which)
@@ -137,7 +139,7 @@ class Sources:
         taken = which[better]
         self.from_y[taken], self.from_x[taken], self.cost[taken] = y[better], x[better], cost[better]
 
-    def _distance(self, descriptors: Plane, y: Index, x: Index, which: Index) -> Plane:
+    def _distance(self, descriptors: Descriptors, y: Index, x: Index, which: Index) -> Plane:
         width = descriptors.shape[1]
         flat = descriptors.reshape(-1, descriptors.shape[2])
         difference = self.own[which] - flat[y * width + x]
@@ -175,7 +177,7 @@ class Sources:
         return result
 
 
-def described(level: Level) -> Plane:
+def described(level: Level) -> Descriptors:
     """Return the low frequencies of the surroundings of every pixel, and its texture: (height, width, 15)."""
     pixels = level.pixels
     opponent = pixels @ OPPONENT.T
@@ -185,15 +187,15 @@ def described(level: Level) -> Plane:
         (np.cos(np.pi * k * positions / size) * (np.sqrt(2 / size) if k else np.sqrt(1 / size))).astype(np.float32)
         for k in range(4)
     ]
-    result = np.empty((*level.texture.shape, len(COSINES) + 2 * len(COLOUR_COSINES) + 1), np.float32)
+    # Half floats: a quarter of a level at the brightest, and half of the memory.
+    result = np.empty((*level.texture.shape, len(COSINES) + 2 * len(COLOUR_COSINES) + 1), np.float16)
     number = 0
     for channel, cosines in ((0, COSINES), (1, COLOUR_COSINES), (2, COLOUR_COSINES)):
         plane = np.ascontiguousarray(opponent[..., channel])
         for v, u in cosines:
-            result[..., number] = cv2.sepFilter2D(
-                plane, cv2.CV_32F, waves[u], waves[v], borderType=cv2.BORDER_REFLECT_101
-            )
+            border = cv2.BORDER_REFLECT_101
+            wave = cv2.sepFilter2D(plane, cv2.CV_32F, waves[u], waves[v], borderType=border)
+            result[..., number] = wave / size
             number += 1
-    result[..., :number] /= size
     result[..., number] = TEXTURE_WEIGHT * level.texture
     return result
