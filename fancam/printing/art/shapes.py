@@ -75,7 +75,7 @@ class RoundedBox:
         if self.radius_x <= 0 or self.radius_y <= 0:
             return np.zeros_like(x)
         over = np.maximum(self.box.x0 + self.radius_x - x, x - (self.box.x1 - self.radius_x))
-        share = np.clip(over / self.radius_x, 0, 1)
+        share = np.clip(over, 0, self.radius_x) / self.radius_x
         return self.radius_y * (1 - np.sqrt(1 - share**2))
 
 
