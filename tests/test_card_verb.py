@@ -99,6 +99,16 @@ def test_bleed_is_made_up_only_where_the_frame_ends_and_that_is_said(tmp_path):
     assert next(check for check in card["checks"] if check["name"] == "real_bleed")["status"] == "warn"
 
 
+def test_a_border_in_the_bleed_is_no_made_up_bleed(tmp_path):
+    words = ["--fit", "contain", "--border", "3mm", "--border-colour", "#102030"]
+    _, document = made(tmp_path / "out", save(tmp_path / "square.png", astronaut()), *SMALL, *words)
+    card = document["cards"][0]
+    assert card["bleed_share"] == 1
+    assert not [check for check in card["checks"] if check["name"] == "real_bleed" and check["status"] != "ok"]
+    pixels = pixels_of(tmp_path / "out" / card["path"])
+    assert pixels[0, 0].tolist() == pixels[-1, 180].tolist() == [16, 32, 48]
+
+
 def test_a_landscape_picture_makes_a_landscape_card(tmp_path):
     _, document = made(tmp_path / "out", save(tmp_path / "wide.png", astronaut()[0:244, 0:364]), *SMALL)
     card = document["cards"][0]

@@ -66,6 +66,11 @@ class Design:
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
 
+    @property
+    def bleed_share(self) -> float:
+        """Share of the bleed that is the picture's own or a border; what is left was made up."""
+        return 1.0 if self.composition.bordered else self.composition.bleed_share
+
 
 class Designer:
     """Makes cards.
@@ -217,7 +222,7 @@ class Designer:
             width_mm=geometry.width_mm,
             height_mm=geometry.height_mm,
             bleed_mm=geometry.bleed_mm,
-            bleed_share=design.composition.bleed_share,
+            bleed_share=design.bleed_share,
             effective_ppi=design.effective_ppi,
             faces=design.faces,
             text_boxes=finished.text_boxes,
