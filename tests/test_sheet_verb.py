@@ -192,6 +192,11 @@ def broken_png(folder: Path) -> Path:
     return path
 
 
+def test_check_reads_every_picture_to_its_end(tmp_path, capsys):
+    assert sheet(tmp_path / "sheet.pdf", broken_png(tmp_path), "--check") == 1
+    assert "broken.png" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -26,7 +26,8 @@ def calibration(out: Path, settings: Settings) -> RunResult:
     paper = printing.paper_size(chosen.paper)
     plan = printing.plan_calibration(paper, chosen)
     file = printing.write_pdf(plan, path, title=f"Calibration, {paper.title}", software=f"fancam {__version__}")
-    again = f"fancam sheet --readings LX,LY,RX,RY --paper {chosen.paper} --duplex {chosen.duplex} -o PRINTER.pdf"
+    lying = "" if chosen.orientation == "auto" else f" --orientation {chosen.orientation}"
+    again = f"fancam sheet --readings LX,LY,RX,RY --paper {chosen.paper}{lying} --duplex {chosen.duplex} -o PRINTER.pdf"
     steps = [f"print both sides of {path} at 100 %, hold it against a lamp, read it as it says, then:", again]
     document = _document(settings, pdf={"path": str(path), "sha256": file.sha256}, next=steps)
     return RunResult(document, ExitCode.OK)
@@ -51,8 +52,10 @@ def printer_offset(out: Path, settings: Settings, left: tuple[float, float], rig
     # Making the settings says what is out of range.
     dataclasses.replace(settings.sheet, back_x_mm=x_mm, back_y_mm=y_mm, back_angle_deg=angle_deg)
     values = {"back_x_mm": x_mm, "back_y_mm": y_mm, "back_angle_deg": angle_deg}
+    lying = "landscape" if settings.sheet.orientation == "landscape" else "portrait"
     lines = [
-        "# How this printer lays the back of a sheet; use it with --config.",
+        f"# How this printer lays the back of a {lying} sheet; use it with --config.",
+        "# Sheets that lie otherwise need a calibration of their own: they go through the printer the other way.",
         "[sheet]",
         f'duplex = "{settings.sheet.duplex}"',
         *(f"{name} = {value}" for name, value in values.items()),

@@ -117,10 +117,18 @@ class SheetRun:
         except PreflightError as error:
             document["failures"] = [failure_values(error, "preflight")]
             return RunResult(document, ExitCode.PREFLIGHT_FAILED, [error])
-        if not check_only:
+        if check_only:
+            self._look_inside(files)
+        else:
             self._write(plan, cards, document)
         document["timings_s"] = {stage: round(seconds, 3) for stage, seconds in self.watch.seconds.items()}
         return RunResult(document, ExitCode.OK)
+
+    def _look_inside(self, files: Sequence[CardFiles]) -> None:
+        """Read every picture to its end, as writing does: a damaged one is an error before the day of printing."""
+        with self.watch("look"):
+            for path in dict.fromkeys(path for one in files for path in (one.front, one.back) if path is not None):
+                pictures.embeddable(path)
 
     def _plan(self, cards: Sequence[SheetCard]) -> SheetPlan:
         layout = self.settings.sheet.layout
