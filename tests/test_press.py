@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 
 import cv2
 import numpy as np
@@ -236,6 +237,7 @@ def test_bands_make_no_difference(profiles, monkeypatch):
     whole = to_press(pixels, P3, profiles["cmyk"], intent="perceptual", black_point=True)
     mask = out_of_gamut(pixels, P3, profiles["cmyk"])[0]
     monkeypatch.setattr(press, "_BAND_PX", 100)
+    monkeypatch.setattr(sys.modules["fancam.pictures.gamut"], "_BAND_PX", 100)
     assert np.array_equal(to_press(pixels, P3, profiles["cmyk"], intent="perceptual", black_point=True), whole)
     assert np.array_equal(out_of_gamut(pixels, P3, profiles["cmyk"])[0], mask)
 
