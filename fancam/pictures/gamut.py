@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fancam.pictures.decode import to_8_bit
 from fancam.pictures.difference import delta_e00
 from fancam.pictures.press import Lab, PressProfile, lab_of_press, lab_of_source, quick_to_press
-from fancam.records import Samples
+from fancam.records import Picture, Samples
 
 OUT_OF_GAMUT_DELTA_E = 3.0
 """Colours that a press can print come back within this: their tables and 8 bits were measured to cost up to 2.8, and a
@@ -53,14 +54,24 @@ def out_of_gamut(
     scale = _black_scale(source_profile, press) if black_point else None
     step = max(_BAND_PX // max(width, 1), 1)
     for y in range(0, height, step):
-        band = pixels[y : y + step]
-        ink = quick_to_press(band, source_profile, press, black_point=black_point)
-        wanted, printed = lab_of_source(band, source_profile), lab_of_press(ink, press)
+        band = to_8_bit(pixels[y : y + step])
+        colours, places = _distinct(band)
+        ink = quick_to_press(colours, source_profile, press, black_point=black_point)
+        wanted, printed = lab_of_source(colours, source_profile), lab_of_press(ink, press)
         if scale is not None:
             wanted = _scaled(wanted, *scale)
-        apart = np.linalg.norm(wanted - printed, axis=2) > least_delta_e / _MOST_RATIO
-        mask[y : y + step][apart] = delta_e00(wanted[apart], printed[apart]) > least_delta_e
+        lost = np.linalg.norm(wanted - printed, axis=2) > least_delta_e / _MOST_RATIO
+        lost[lost] = delta_e00(wanted[lost], printed[lost]) > least_delta_e
+        mask[y : y + step] = lost[0][places].reshape(band.shape[:2])
     return mask, float(np.count_nonzero(mask) / max(mask.size, 1))
+
+
+def _distinct(band: Picture) -> tuple[Picture, npt.NDArray[np.intp]]:
+    """Return the colours of a picture, each once in a row, and which of them each pixel has."""
+    packed = band.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    found, places = np.unique(packed, return_inverse=True)
+    colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=-1).astype(np.uint8)
+    return colours[None], places
 
 
 def _black_scale(source_profile: bytes | None, press: PressProfile) -> tuple[float, float]:

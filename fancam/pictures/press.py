@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 from collections.abc import Iterator
@@ -251,6 +252,7 @@ def _bands(height: int, width: int) -> Iterator[slice]:
     return (slice(y, min(y + step, height)) for y in range(0, height, step))
 
 
+@functools.lru_cache(maxsize=16)  # all cards of a run go to one press, and a table takes a third of a second
 def _transform(
     source: bytes,
     target: bytes,
