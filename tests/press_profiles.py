@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 import itertools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 D50 = np.array([0.9642, 1.0, 0.8249])
 N = 1.9
@@ -28,14 +29,14 @@ INK_LIMIT = 3.0
 Forward = Callable[[np.ndarray], np.ndarray]
 
 
-def xyz_of(lab) -> np.ndarray:
+def xyz_of(lab: npt.ArrayLike) -> np.ndarray:
     lab = np.asarray(lab, float)
     y = (lab[..., 0] + 16) / 116
     f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], -1)
     return D50 * np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
 
 
-def lab_of(xyz) -> np.ndarray:
+def lab_of(xyz: npt.ArrayLike) -> np.ndarray:
     ratio = np.asarray(xyz) / D50
     f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
@@ -137,7 +138,7 @@ def _described(text: str) -> dict[bytes, bytes]:
     }
 
 
-def _xyz_element(xyz) -> bytes:
+def _xyz_element(xyz: Sequence[float] | np.ndarray) -> bytes:
     return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(float(v) * 65536) for v in xyz))
 
 

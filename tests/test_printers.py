@@ -22,6 +22,7 @@ def test_every_preset_makes_sense_and_names_its_source(name):
     assert found.colour in ("rgb", "cmyk")
     assert found.layout in ("sheet", "single")
     assert (found.most_ink_percent is None) == (found.colour == "rgb")
+    assert 0 < found.cut_error_mm <= found.safe_mm
     assert found.safe_mm >= found.bleed_mm or found.bleed_mm <= 3
     assert set(found.formats) <= {"PNG", "JPEG", "TIFF", "WEBP"}
     assert len(found.source) > 20

@@ -91,7 +91,9 @@ class Designer:
         self.watch = watch
         self.crop = crop
         self.art = settings.art
-        self.printer = printing.printer(settings.press.printer)
+        printer = printing.printer(settings.press.printer)
+        self.safe_mm = printer.safe_mm if self.art.safe_mm is None else self.art.safe_mm
+        self.printer = dataclasses.replace(printer, safe_mm=self.safe_mm)
         self.press = (
             None if settings.press.profile is None else pictures.read_press_profile(Path(settings.press.profile))
         )
@@ -103,7 +105,6 @@ class Designer:
         self._detector = faces.create_detector(
             settings.faces, store, device="cpu", long_edges_px=faces.PHOTO_LONG_EDGES_PX
         )
-        self.safe_mm = self.printer.safe_mm if self.art.safe_mm is None else self.art.safe_mm
 
     def __call__(self, source: Source) -> Design:
         """Return the card of a picture.

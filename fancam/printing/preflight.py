@@ -189,7 +189,7 @@ def _real_bleed(facts: CardFacts) -> Check | None:
 
 
 def _safe_zone(facts: CardFacts, printer: Printer) -> Check:
-    limit = f">= {printer.safe_mm:g} mm from the cut"
+    limit = f">= {printer.safe_mm:g} mm from the cut, at least {min(printer.cut_error_mm, printer.safe_mm):g}"
     if facts.faces is None:
         message = "nobody looked for faces: see for yourself that none is near the cut"
         return _found(facts, "safe_zone", "warn", "not looked for", limit, message)
@@ -198,10 +198,12 @@ def _safe_zone(facts: CardFacts, printer: Printer) -> Check:
     main = max(facts.faces, key=lambda box: box.area)
     distance = _distance_mm(facts, main)
     if distance < printer.safe_mm - _SLACK_MM:
+        is_cut = distance < min(printer.cut_error_mm, printer.safe_mm)
+        status: Status = "fail" if is_cut else "warn"
+        message = "the cut may take some of the face" if is_cut else "nearer to the cut than most shops advise"
         return _found(
-            facts, "safe_zone", "fail", f"face {_from_cut(distance)}", limit,
-            "the cut may take some of the face: show more around it",
-        )  # fmt: skip
+            facts, "safe_zone", status, f"face {_from_cut(distance)}", limit, f"{message}: show more around it"
+        )
     others = [d for box in facts.faces if (d := _distance_mm(facts, box)) < printer.safe_mm - _SLACK_MM]
     if others:
         value = f"face {distance:.1f} mm from the cut, {len(others)} more {_from_cut(min(others))}"

@@ -25,6 +25,8 @@ class Printer:
     """Least bleed on every side."""
     safe_mm: float
     """Distance from the cut within which no face and no text should be."""
+    cut_error_mm: float
+    """How far a cut may be off."""
     margin_mm: float
     """What it leaves white at the edges of the paper."""
     min_ppi: float
