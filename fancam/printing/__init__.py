@@ -9,7 +9,7 @@ from fancam.printing.art import (
     make_back,
     mockup,
     parse_colour,
-        safe_zone_overlay,
+    safe_zone_overlay,
 )
 from fancam.printing.card import CardFile, Provenance, card_metadata, face_boxes_mm, write_card
 from fancam.printing.composing import (
