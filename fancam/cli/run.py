@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from fancam import pipeline, printing
-from fancam.cli import options, report
+from fancam import pipeline
+from fancam.cli import options, print_options, report
 from fancam.cli.edge import edge, print_json
-from fancam.errors import UsageError
 from fancam.settings import DETECTORS, FRAMINGS, Overrides, Settings, load_presets, load_settings
 
 _DEFAULTS = Settings()
@@ -93,7 +92,7 @@ def run(
             "enhance": {"upscaler": upscaler, "detail": detail, "device": device, "precision": precision},
             "restore": {"restore": restore, "strength": strength},
             "guard": {"guard": guard},
-            "card": {"size": size, "bleed_mm": _millimetres(bleed, "--bleed"), "dpi": dpi,
+            "card": {"size": size, "bleed_mm": print_options.millimetres(bleed, "--bleed"), "dpi": dpi,
                      "long_edge_px": options.pixels(long_edge, "--long-edge"), "format": card_format},
         }  # fmt: skip
         settings = load_settings(preset, config, overrides)
@@ -134,12 +133,3 @@ def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
         frames = f", about {row['frames_expected']} frames" if row.get("frames_expected") else ""
         print(f"{row['path']}: {row['kind']} {row['width']}x{row['height']}{frames}; {most}")
     print(f"each card {plan['card']['width_px']}x{plan['card']['height_px']} px at {plan['card']['dpi']:g} dpi")
-
-
-def _millimetres(text: str | None, option: str) -> float | None:
-    if text is None:
-        return None
-    millimetres = printing.parse_length(text).millimetres
-    if millimetres is None:
-        raise UsageError(f"{option} is {text!r}", remedy="give it in mm, cm or in")
-    return millimetres
