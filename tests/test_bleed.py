@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage.data import astronaut
 
 from fancam.printing import bleed_seam_step, synthesise_bleed
 from fancam.records import Box
@@ -150,6 +151,17 @@ def test_the_seam_is_like_the_picture_beside_it():
     for pixels in (scene(), noise(8), edge_line(25)):
         made = synthesise_bleed(np.where(outside()[..., None], np.uint8(0), pixels), REAL)
         assert 0.4 < bleed_seam_step(made, REAL) < 1.6
+
+
+@pytest.mark.parametrize(("x", "y", "most"), [(100, 100, 7.4), (60, 330, 5.7)])
+def test_light_does_not_jump_at_the_seam_of_a_photo(x, y, most):
+    photo = np.ascontiguousarray(astronaut()[y : y + HEIGHT, x : x + WIDTH])
+    light = synthesise_bleed(photo, REAL).mean(axis=2)
+    far, inside = BLEED - 1, slice(BLEED, -BLEED)
+    pairs = [(light[far, inside], light[BLEED, inside]), (light[-BLEED, inside], light[-BLEED - 1, inside]),
+             (light[inside, far], light[inside, BLEED]), (light[inside, -BLEED], light[inside, -BLEED - 1])]  # fmt: skip
+    jumps = [np.abs(np.convolve(a - b, np.ones(9) / 9, "valid")).mean() for a, b in pairs]
+    assert max(jumps) < most
 
 
 def test_corners_have_no_streaks():
