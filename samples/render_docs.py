@@ -42,11 +42,11 @@ def fancam(*words: object) -> None:
 
 
 def paper(cards: Path) -> None:
-    """Write docs/sheet.png and docs/mockup.jpg: the cards on a page, and one in its sleeve."""
+    """Write docs/sheet.jpg and docs/mockup.jpg: the cards on a page, and one in its sleeve."""
     printed, pdf = cards.parent / "printed", cards.parent / "sheet.pdf"
     fancam("card", cards, "-o", printed, "--mockup")
     fancam("sheet", printed, "-o", pdf, "--preview")
-    smaller(pdf.with_name("sheet.printed-1.png"), DOCS / "sheet.png", height_px=SHEET_HEIGHT_PX)
+    smaller(pdf.with_name("sheet.printed-1.png"), DOCS / "sheet.jpg", height_px=SHEET_HEIGHT_PX)
     smaller(sorted((printed / "mockups").iterdir())[0], DOCS / "mockup.jpg", width_px=MOCKUP_WIDTH_PX)
 
 

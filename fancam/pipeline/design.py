@@ -166,9 +166,14 @@ class Designer:
     def _composition(
         self, still: StillPicture, origin: Origin, geometry: CardGeometry, subjects: Sequence[Box]
     ) -> printing.Composition:
-        crop = self.crop or origin.trim_box(still.width, still.height, geometry)
+        fit, crop = self.art.fit, self.crop
+        stated = origin.geometry(still.width, still.height)
+        if crop is None and stated is not None and _same_card(stated, geometry):
+            fit = "exact"
+        elif crop is None:
+            crop = origin.trim_box(still.width, still.height, geometry)
         return printing.compose(
-            still.width, still.height, geometry, fit=self.art.fit, crop=crop, subjects=subjects,
+            still.width, still.height, geometry, fit=fit, crop=crop, subjects=subjects,
             safe_mm=self.safe_mm, border_mm=self.art.border_mm,
         )  # fmt: skip
 
@@ -232,6 +237,11 @@ class Designer:
             out_of_gamut_share=press.out_of_gamut_share,
             invented=design.origin.invented,
         )
+
+
+def _same_card(one: CardGeometry, other: CardGeometry) -> bool:
+    """Whether two cards have the same size and bleed, whatever their resolution."""
+    return dataclasses.replace(one, dpi=other.dpi) == other
 
 
 def _subjects(faces: Sequence[Box]) -> list[Box]:

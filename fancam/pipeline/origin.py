@@ -81,8 +81,9 @@ class Origin:
         stated = self.geometry(width_px, height_px)
         if stated is None or (stated.width_mm, stated.height_mm) != (wanted.width_mm, wanted.height_mm):
             return None
-        x = stated.bleed_mm / stated.outer_width_mm * width_px
-        y = stated.bleed_mm / stated.outer_height_mm * height_px
+        # One scale for both directions: whole pixels make the file's two differ by a trifle.
+        px_per_mm = min(width_px / stated.outer_width_mm, height_px / stated.outer_height_mm)
+        x, y = (width_px - stated.width_mm * px_per_mm) / 2, (height_px - stated.height_mm * px_per_mm) / 2
         return Box(x, y, width_px - x, height_px - y)
 
 
