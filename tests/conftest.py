@@ -44,9 +44,10 @@ def _gpu_tests_do_not_pass_by_skipping(request):
     pytest.skip("needs a CUDA device")
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    """Tests neither read nor fill the user's model cache; the cache is shared by the tests of one process."""
-    base = tmp_path_factory.getbasetemp() / "cache"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(base))
-    monkeypatch.delenv("FANCAM_MODELS", raising=False)
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Tests, and what they share, neither read nor fill the user's model cache; those of one process share one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.delenv("FANCAM_MODELS", raising=False)
+        yield

@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -546,6 +546,7 @@ def test_a_long_choice_pushes_only_its_own_line():
     assert lines == [f"upscale  {long}  given", "guard    on  default"]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.builds(Decision, st.text(), st.text(), st.text()), max_size=4))
 def test_no_name_can_add_lines_or_steer_the_terminal(decisions):
     lines = explain_lines(decisions)

@@ -12,7 +12,7 @@ from tests.test_cleaning_noise import noisy, scene
 @pytest.fixture(scope="module")
 def sharp(shared):
     photo = read_picture(shared("data/photo/people/obama/obama2.jpg")).pixels[160:1184]
-    return cv2.resize(photo, (313, 512), interpolation=cv2.INTER_AREA)
+    return cv2.resize(photo, (313, 512), interpolation=cv2.INTER_AREA)[96:352]
 
 
 @pytest.mark.parametrize("quality", [20, 40, 60])

@@ -19,8 +19,9 @@ from PIL import Image
 from fancam import pictures
 from fancam.cli import invoke
 
-FAST = ["--upscaler", "realesr-animevideov3"]
-PLAIN = ["--upscaler", "lanczos"]
+UNCLEANED = ["--denoise", "off", "--deblock", "off"]
+FAST = ["--upscaler", "realesr-animevideov3", *UNCLEANED]
+PLAIN = ["--upscaler", "lanczos", *UNCLEANED, "--guard", "off"]
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +131,9 @@ def test_a_glob_that_the_shell_left_alone_is_expanded(tmp_path, portrait):
 
 def test_the_same_input_gives_the_same_bytes(tmp_path, portrait):
     path = save(tmp_path / "me.jpg", portrait)
-    enhanced(tmp_path / "one", path, *FAST)
-    enhanced(tmp_path / "two", path, *FAST)
+    for name in ("one", "two"):
+        code, _ = enhanced(tmp_path / name, path, "--upscaler", "realesr-animevideov3")
+        assert code == 0
     assert results(tmp_path / "one") == results(tmp_path / "two")
 
 
@@ -237,9 +239,9 @@ def test_the_only_picture_being_bad_is_its_own_error(tmp_path, capsys):
 
 
 def test_a_result_beyond_the_limit_is_refused_before_it_is_made(tmp_path, capsys):
-    path = save(tmp_path / "wide.png", np.zeros((8, 20000, 3), np.uint8))
+    path = save(tmp_path / "wide.png", np.zeros((4, 20000, 3), np.uint8))
     assert invoke(["enhance", str(path), "--long-edge", "100000", "--out", str(tmp_path / "a"), "-q", *PLAIN]) == 0
-    path = save(tmp_path / "large.png", np.zeros((4000, 4000, 3), np.uint8))
+    path = save(tmp_path / "large.png", np.zeros((2100, 2100, 3), np.uint8))
     assert invoke(["enhance", str(path), "--scale", "16", "--out", str(tmp_path / "b"), *PLAIN]) == 1
     assert "1074 megapixels" in capsys.readouterr().err
 

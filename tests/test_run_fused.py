@@ -13,7 +13,7 @@ from fancam.pictures import resample
 from fancam.records import Box
 from tests.clips import write_clip
 
-PLAIN = ["--upscaler", "lanczos", "--top", "1", "-q"]
+PLAIN = ["--upscaler", "lanczos", "--guard", "off", "--deblock", "off", "--dpi", "120", "--top", "1", "-q"]
 
 
 def drifting(count: int, sigma: float) -> list[np.ndarray]:
@@ -29,6 +29,12 @@ def drifting(count: int, sigma: float) -> list[np.ndarray]:
         noisy = moved[0:320, 60:380] + rng.normal(0, sigma, (320, 320, 3))
         frames.append(np.clip(noisy, 0, 255).astype(np.uint8))
     return frames
+
+
+@pytest.fixture(scope="module")
+def single(noisy_clip, tmp_path_factory) -> dict:
+    """The manifest of a run that fuses nothing."""
+    return run(tmp_path_factory.mktemp("single") / "out", noisy_clip, "--fuse", "off")
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +61,20 @@ def test_frames_around_a_noisy_moment_are_fused_and_the_manifest_says_how_many(n
     assert picture.width > pick["card"]["width_px"]
 
 
-def test_fusing_off_or_one_frame_takes_the_frame_alone_and_says_so(noisy_clip, tmp_path):
-    (pick,) = run(tmp_path / "out", noisy_clip, "--fuse", "off")["picks"]
+def test_fusing_off_takes_the_frame_alone_and_says_so(single):
+    (pick,) = single["picks"]
     assert pick["enhance"]["fused_frames"] == 1
     assert pick["enhance"]["expected_gain_db"] is None
     assert pick["chain"][0] == {"step": "fuse", "choice": "one frame", "reason": "asked for"}
 
 
-def test_the_same_clip_gives_the_same_card_fused_or_not(noisy_clip, tmp_path):
-    for words in (["--fuse", "5"], ["--fuse", "off"]):
-        first, second = (run(tmp_path / f"{words[1]}{n}", noisy_clip, *words) for n in range(2))
-        assert first["picks"][0]["card"]["sha256"] == second["picks"][0]["card"]["sha256"]
+def test_the_same_clip_gives_the_same_card_fused_or_not(noisy_clip, single, tmp_path):
+    first, second = (run(tmp_path / f"five{n}", noisy_clip, "--fuse", "5") for n in range(2))
+    again = run(tmp_path / "again", noisy_clip, "--fuse", "off")
+    fused, once_more, alone, repeated = (one["picks"][0]["card"]["sha256"] for one in (first, second, again, single))
+    assert fused == once_more
+    assert alone == repeated
+    assert fused != alone
 
 
 def test_the_fused_card_is_nearer_to_what_was_there_than_the_single_frame(noisy_clip, tmp_path):

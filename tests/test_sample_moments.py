@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from fancam import faces, picking, video
-from fancam.models import ModelStore
+from fancam import picking, video
+from fancam.cli import invoke
 from fancam.records import ScoredFace
-from fancam.settings import FaceSettings, PickSettings, ScanSettings
+from fancam.settings import PickSettings
 
 
 @pytest.fixture(scope="module")
@@ -17,31 +20,50 @@ def script(samples):
     return json.loads((samples / "stage.json").read_text())
 
 
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """The main job on the sample clip: its folder, and the scored faces the moments were chosen from."""
+
+    out: Path
+    scored: list[ScoredFace]
+
+
 @pytest.fixture(scope="module")
-def scored(samples, script) -> list[ScoredFace]:
-    """The sample clip, scanned, looked at and scored as the main job does it."""
-    store, clip = ModelStore(), samples / "stage.mp4"
-    small = faces.create_detector(FaceSettings(), store, long_edges_px=(480,))
-    large = faces.create_detector(FaceSettings(), store, long_edges_px=(960,))
-    settings = PickSettings(top=len(script["sharp_moments"]))
-    with video.scan(clip) as scan:
-        shortlist = picking.Shortlist(
-            ScanSettings(), settings.top, lambda grey: small.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0],
-            scan.info.duration_s,
-        )  # fmt: skip
-        for frame in scan:
-            shortlist.add(frame)
-    candidates = {c.pts: c for c in shortlist.finish()}
-    moments, scores = [], []
-    for frame in video.decode_frames(clip, sorted(candidates)):
-        found = large.detect([frame.pixels])[0]
-        moments.append((candidates[frame.pts], found))
-        scores.append([picking.score_face(frame.pixels, face, settings) for face in found])
-    return [
-        ScoredFace(moment[0], face, score)
-        for moment, found, found_scores in zip(moments, faces.track_faces(moments), scores, strict=True)
-        for face, score in zip(found, found_scores, strict=True)
-    ]
+def job(samples, script, tmp_path_factory) -> Job:
+    """Network, fusing and cleaning are left out: what is picked does not depend on them."""
+    out = tmp_path_factory.mktemp("job") / "out"
+    seen: list[list[ScoredFace]] = []
+    select = picking.select
+
+    def watched(scored, settings):
+        seen.append(scored)
+        return select(scored, settings)
+
+    bare = ["--upscaler", "lanczos", "--fuse", "off", "--denoise", "off", "--deblock", "off", "--guard", "off"]
+    top = str(len(script["sharp_moments"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(picking, "select", watched)
+        assert invoke(["run", str(samples / "stage.mp4"), "--out", str(out), "--top", top, "-q", *bare]) == 0
+    (scored,) = seen
+    return Job(out, scored)
+
+
+@pytest.fixture(scope="module")
+def scored(job) -> list[ScoredFace]:
+    return job.scored
+
+
+def test_the_main_job_makes_a_card_of_every_sharp_moment(job, script):
+    document = json.loads((job.out / "manifest.json").read_text())
+    moments = [(m["start_s"] - 0.02, m["end_s"] + 0.02) for m in script["sharp_moments"]]
+    found = [[n for n, (start, end) in enumerate(moments) if start <= p["time_s"] <= end] for p in document["picks"]]
+    assert sorted(found) == [[n] for n in range(len(moments))], [p["time_s"] for p in document["picks"]]
+    row = document["inputs"][0]
+    assert row["frames_scanned"] >= 250
+    assert row["rotation_deg"] == 0
+    for pick in document["picks"]:
+        with Image.open(job.out / pick["card"]["path"]) as card:
+            assert card.size == (720, 1075)
 
 
 def test_every_sharp_moment_of_the_sample_clip_is_picked_once(scored, script):
