@@ -133,6 +133,18 @@ def test_a_press_profile_makes_a_cmyk_pdf_with_its_output_intent(tmp_path):
         assert image.ColorSpace[1].N == 4
 
 
+def test_the_ink_of_a_converted_card_is_known_to_the_sheet(tmp_path, capsys):
+    profile = tmp_path / "press.icc"
+    profile.write_bytes(cmyk_press())
+    words = ["--printer", "cmyk-shop", "--profile", str(profile), "--force"]
+    made = ["card", str(card(tmp_path / "a.png")), "--out", str(tmp_path / "made"), "--dpi", "150", "-q", *words]
+    assert invoke(made) == 0
+    _, document = report(capsys, tmp_path / "press.pdf", tmp_path / "made", *words)
+    (ink,) = [check for check in document["checks"] if check["name"] == "total_ink"]
+    assert ink["status"] == "ok"
+    assert 100 < float(ink["value"].split()[0]) <= 300
+
+
 def test_the_same_sheet_has_the_same_bytes(tmp_path):
     one = card(tmp_path / "a.png")
     for name in ("first", "second"):

@@ -277,6 +277,7 @@ def _about(design: Design) -> pictures.PictureMetadata:
         "trim_height_mm": geometry.height_mm,
         "bleed_mm": geometry.bleed_mm,
         "dpi": round(geometry.dpi, 4),
+        "ink_percent": None if design.ink_percent is None else round(design.ink_percent, 1),
         "face_boxes_mm": printing.face_boxes_mm(design.faces, geometry),
     }
     return pictures.PictureMetadata(

@@ -63,6 +63,8 @@ class Design:
     """In pixels of the card."""
     text_boxes: tuple[Box, ...]
     """In pixels of the card."""
+    ink_percent: float | None
+    """Most total ink of the front; None where it is not in CMYK."""
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
 
@@ -139,12 +141,13 @@ class Designer:
             front = self._side(finished.pixels)
             back_side = None if back is None else self._side(back.pixels)
         on_card = [_on_card(face, composition, geometry) for face in subjects]
+        pressed = self._pressed(front)
         design = Design(
             source, still.width, still.height, size, geometry, front, back_side, composition, effective_ppi, origin,
-            tuple(face for face in on_card if face is not None), finished.text_boxes, (),
+            tuple(face for face in on_card if face is not None), finished.text_boxes, pressed.ink_percent, (),
             (*still.warnings, *composition.notes, *finished.notes, *(back.notes if back else ())),
         )  # fmt: skip
-        card = self._facts(design, finished, self._pressed(front))
+        card = self._facts(design, finished, pressed)
         return dataclasses.replace(design, checks=printing.check_card(card, self.printer))
 
     # --- what is shown -----------------------------------------------------------------------------------------

@@ -241,6 +241,7 @@ class SheetRun:
             bleed_share=origin.number("bleed_share") or (1.0 if "bleed_share" not in origin.fields else 0.0),
             effective_ppi=origin.number("effective_ppi") or dpi / origin.scale,
             faces=origin.face_boxes(*file.upright_size),
+            ink_percent=origin.number("ink_percent") if file.space == "cmyk" else None,
             invented=origin.invented,
         )
 
