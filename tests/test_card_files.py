@@ -151,6 +151,15 @@ def test_other_proportions_are_an_error_that_names_the_file(tmp_path):
         only(png(tmp_path / "square.png", 500, 500))
 
 
+def test_a_back_of_other_proportions_is_never_stretched(tmp_path):
+    front = png(tmp_path / "x.png", 720, 1075, dpi=(300, 300))
+    back = png(tmp_path / "x-back.png", 1075, 720)
+    with pytest.raises(UsageError, match=r"x-back\.png.*61x91 mm"):
+        only(front)
+    png(back, 361, 537)
+    assert only(front).back == back
+
+
 # --- provenance ---------------------------------------------------------------------------------------------------
 
 

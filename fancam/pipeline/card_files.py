@@ -17,6 +17,8 @@ from fancam.workspace import distinct_stems
 
 BACK_SUFFIX = "-back"
 """What the name of a back ends in, before the ending: NAME.png and NAME-back.png belong together."""
+_SAME_ASPECT = 0.01
+"""What rounding to pixels, and nothing that the eye sees, may change in the proportions of a back."""
 _SAME_LENGTH_MM = 0.2
 """What rounding to pixels may change in a length; half a pixel at 72 dpi is less."""
 
@@ -140,11 +142,30 @@ def _sheet_card(files: CardFiles, name: str, settings: CardSettings, size: str |
         geometry = stated
     else:
         geometry = _guessed(files.front, facts, named, settings.bleed_mm)
+    if files.back is not None:
+        _check_back(files.back, geometry)
     like = next((known for known in (named, *printing.card_sizes().values()) if _same_size(geometry, known)), None)
     return SheetCard(
         name, files.front, geometry.width_mm, geometry.height_mm, geometry.bleed_mm, back=files.back,
         corner_radius_mm=0.0 if like is None else like.corner_radius_mm, copies=files.copies,
     )  # fmt: skip
+
+
+def _check_back(path: Path, geometry: CardGeometry) -> None:
+    """Refuse a back that would have to be stretched to lie behind its front.
+
+    Raises:
+        UsageError: It has other proportions than the front with its bleed.
+        InputError: It cannot be read.
+    """
+    width_px, height_px = pictures.picture_facts(path).upright_size
+    aspect = geometry.outer_width_mm / geometry.outer_height_mm
+    if abs(width_px / height_px / aspect - 1) > _SAME_ASPECT:
+        raise UsageError(
+            f"a back of {width_px}x{height_px} px does not fit a front of {geometry.outer_width_mm:g}x"
+            f"{geometry.outer_height_mm:g} mm with its bleed",
+            item=path, remedy="make it with fancam card, of the same size and bleed",
+        )  # fmt: skip
 
 
 def _guessed(path: Path, facts: pictures.PictureFacts, size: printing.CardSize, bleed_mm: float) -> CardGeometry:
