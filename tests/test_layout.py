@@ -90,6 +90,15 @@ def test_nothing_below_the_command_line_prints_exits_or_reads_the_environment(pa
             ), f"line {node.lineno}"  # fmt: skip
 
 
+def test_no_public_name_of_the_pipeline_is_hidden_by_a_module():
+    from fancam import pipeline
+
+    names = {path.stem for path in (PACKAGE / "pipeline").glob("*.py")}
+    assert not names & set(pipeline.__all__)
+    for name in pipeline.__all__:
+        assert callable(getattr(pipeline, name)), name
+
+
 def test_the_layout_test_sees_a_wrong_import(tmp_path):
     wrong = tmp_path / "wrong.py"
     wrong.write_text("from fancam.video import scan\nimport av\n")

@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fancam.pipeline.calibration import calibration, printer_offset
+    from fancam.pipeline.calibrating import calibration, printer_offset
     from fancam.pipeline.cards import CardExtras, card
     from fancam.pipeline.jobs import enhance, run
     from fancam.pipeline.result import RunResult
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fancam.pipeline.sources import Source, find_pictures, find_sources, plan, plan_enhance
 
 _PLACES = {
-    "calibration": ("calibration", "printer_offset"),
+    "calibrating": ("calibration", "printer_offset"),
     "cards": ("CardExtras", "card"),
     "jobs": ("enhance", "run"),
     "result": ("RunResult",),
@@ -48,7 +48,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load what a public name needs (PEP 562)."""
+    """Load what a public name needs (PEP 562).
+
+    No module of this room may be called like one of them: a module that is loaded becomes an attribute of its room.
+    """
     for module, names in _PLACES.items():
         if name in names:
             return getattr(importlib.import_module(f"fancam.pipeline.{module}"), name)

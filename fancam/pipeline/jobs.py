@@ -7,9 +7,9 @@ from pathlib import Path
 
 from fancam.models import ModelStore
 from fancam.pipeline.context import Context
-from fancam.pipeline.enhance import EnhanceRun
+from fancam.pipeline.enhancing import EnhanceRun
+from fancam.pipeline.main_job import Run
 from fancam.pipeline.result import RunResult
-from fancam.pipeline.run import Run
 from fancam.records import Progress, no_progress
 from fancam.settings import Settings
 from fancam.workspace import Workspace
