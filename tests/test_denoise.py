@@ -3,6 +3,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from skimage.data import astronaut
 
 from benchmarks._pairs import psnr
 from fancam.enhance.cleaning import denoise, is_noisy, measure_noise
@@ -134,3 +135,15 @@ def test_margin_is_all_that_a_plane_depends_on(sizes):
     assert core.shape == (96, 96)
     shifted = filtered(plane[8:, 8:][: 2 * margin + 80, : 2 * margin + 80], variance[:-16, :-16], spectrum, passes)
     assert np.allclose(core[8:88, 8:88], shifted, atol=1e-3)
+
+
+def test_a_flat_wall_without_any_noise_stays_a_wall():
+    # Nothing at all in some band of the spectrum, and no signal in many blocks: nothing over nothing.
+    picture = np.full((280, 420, 3), 90, np.uint8)
+    for number, side in enumerate((130, 104, 116)):
+        head = cv2.resize(astronaut()[:480, :480], (side, side), interpolation=cv2.INTER_AREA)
+        picture[270 - side : 270, 5 + 138 * number : 5 + 138 * number + side] = head
+    model = measure_noise(picture)
+    cleaned = denoise(picture, model)
+    assert np.abs(cleaned.astype(int) - picture).max() < 40
+    assert (cleaned[:100, :400:7] == 90).mean() > 0.99

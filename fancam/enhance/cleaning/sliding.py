@@ -126,6 +126,7 @@ def _two_passes(plane: Floats, variance: Floats, spectrum: Floats, last_step: in
         signal *= signal
         np.multiply(power, spectrum[k], out=whole)
         whole += signal
+        whole += _TINY  # a band without noise and without signal
         signal /= whole
         coefficients[k] *= signal
         signal *= signal
