@@ -234,8 +234,8 @@ def test_a_crop_at_the_edge_has_bleed_as_far_as_the_picture_goes():
 @settings(deadline=None, max_examples=60)
 @given(st.floats(-0.0095, 0.0095), st.floats(0, 2450), st.floats(0, 2140))
 def test_a_crop_that_is_a_little_short_grows_on_its_short_side_and_stays_in_the_picture(off, x, y):
-    crop = Box(x, y, x + 550 * math.exp(off), y + 850)
-    found = compose(3000, 3000, CARD, crop=crop.clipped(3000, 3000))
+    crop = Box(x, y, x + 550 * math.exp(off), y + 850).clipped(3000, 3000)
+    found = compose(3000, 3000, CARD, crop=crop)
     assert found.trim.width / found.trim.height == pytest.approx(55 / 85)
     assert found.trim.width >= crop.width - 1e-6 and found.trim.height >= crop.height - 1e-6
     assert Box(-1e-6, -1e-6, 3000 + 1e-6, 3000 + 1e-6).contains(found.trim)
