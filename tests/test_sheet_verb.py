@@ -188,6 +188,16 @@ def test_a_broken_limit_is_exit_6_with_the_report_and_no_pdf(tmp_path, capsys):
     assert report(capsys, tmp_path / "sheet.pdf", blurred, "--force")[0] == 0
 
 
+def test_a_check_of_many_cards_counts_and_names_what_is_wrong(tmp_path, capsys):
+    good = [card(tmp_path / f"{n}.png", shift=9 * n, size=(90, 134)) for n in range(7)]
+    soft = card(tmp_path / "soft.png", fields={**KPOP, "effective_ppi": 30.0})
+    assert invoke(["sheet", *map(str, [*good, soft]), "-o", str(tmp_path / "s.pdf"), "--check"]) == 6
+    out = capsys.readouterr().out
+    assert "soft: fail effective_ppi: source 30 ppi" in out
+    (row,) = [line for line in out.splitlines() if "effective_ppi" in line and "│" in line]
+    assert [cell.strip() for cell in row.split("│")][-4:-1] == ["7", "", "1"]
+
+
 def test_check_writes_nothing(tmp_path, capsys):
     code, document = report(capsys, tmp_path / "sheet.pdf", card(tmp_path / "a.png"), "--check")
     assert code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -28,6 +29,10 @@ STAGE_TITLES = {
     "cards": "making cards",
     "preview": "drawing previews",
 }
+
+MOST_CHECKS = 60
+"""More than these are counted in the table, not listed."""
+_STATUS_STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @contextmanager
@@ -116,24 +121,42 @@ def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
 
 
 def print_checks(console: Console, checks: Sequence[Mapping[str, str]], *, as_table: bool) -> None:
-    """Print what preflight found: all of it as a table, or only a line for each thing that is not as it should be."""
-    styles = {"ok": "green", "warn": "yellow", "fail": "red"}
-    if as_table:
-        table = Table(header_style="bold")
-        for heading in ("item", "check", "found", "asked for", ""):
-            table.add_column(heading)
-        for check in checks:
-            cells = (escape(check[key]) for key in ("item", "name", "value", "limit"))
-            table.add_row(*cells, f"[{styles[check['status']]}]{check['status']}[/]")
-        console.print(table)
+    """Print what preflight found: a line for each thing that is not as it should be, after a table where one is asked.
+
+    A table of many checks counts them: nobody reads two thousand rows.
+    """
+    if as_table and checks:
+        console.print(_checks_table(checks) if len(checks) <= MOST_CHECKS else _counts_table(checks))
     lines: dict[str, list[str]] = {}
     for check in checks:
         if check["status"] != "ok":
-            said = f"[{styles[check['status']]}]{check['status']}[/] {check['name']}: {escape(check['value'])}"
+            said = f"{_status(check['status'])} {check['name']}: {escape(check['value'])}"
             lines.setdefault(f"{said}; {escape(check['message'])}", []).append(check["item"])
     for line, items in lines.items():
         more = f" and {len(items) - 1} more" if len(items) > 1 else ""
         console.print(f"{escape(items[0])}{more}: {line}", highlight=False, soft_wrap=True)
+
+
+def _checks_table(checks: Sequence[Mapping[str, str]]) -> Table:
+    table = Table("item", "check", "found", "asked for", "", header_style="bold")
+    for check in checks:
+        cells = (escape(check[key]) for key in ("item", "name", "value", "limit"))
+        table.add_row(*cells, _status(check["status"]))
+    return table
+
+
+def _counts_table(checks: Sequence[Mapping[str, str]]) -> Table:
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for check in checks:
+        counts.setdefault((check["name"], check["limit"]), Counter())[check["status"]] += 1
+    table = Table("check", "asked for", *map(_status, _STATUS_STYLES), header_style="bold")
+    for (name, limit), found in counts.items():
+        table.add_row(name, escape(limit), *(str(found[status] or "") for status in _STATUS_STYLES))
+    return table
+
+
+def _status(status: str) -> str:
+    return f"[{_STATUS_STYLES[status]}]{status}[/]"
 
 
 def print_chains(chains: Mapping[str, Sequence[Mapping[str, str]] | None]) -> None:
