@@ -145,6 +145,16 @@ def test_the_ink_of_a_converted_card_is_known_to_the_sheet(tmp_path, capsys):
     assert 100 < float(ink["value"].split()[0]) <= 300
 
 
+def test_a_sheet_says_what_is_on_it_and_whether_any_of_it_was_invented(tmp_path):
+    cards = [card(tmp_path / "plain.png"), card(tmp_path / "made.png", shift=50, fields={**KPOP, "invented": True})]
+    assert sheet(tmp_path / "sheet.pdf", *cards) == 0
+    with pikepdf.open(tmp_path / "sheet.pdf") as pdf:
+        xmp = pdf.Root.Metadata.read_bytes().decode()
+    assert "<fancam:invented>True</fancam:invented>" in xmp
+    assert "<rdf:li>plain</rdf:li><rdf:li>made</rdf:li>" in xmp
+    assert "<fancam:least_effective_ppi>150.0</fancam:least_effective_ppi>" in xmp
+
+
 def test_the_same_sheet_has_the_same_bytes(tmp_path):
     one = card(tmp_path / "a.png")
     for name in ("first", "second"):

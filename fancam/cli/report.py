@@ -27,6 +27,7 @@ STAGE_TITLES = {
     "enhance": "making cards",
     "pictures": "enhancing",
     "cards": "making cards",
+    "pdf": "writing the PDF",
     "preview": "drawing previews",
 }
 

@@ -110,7 +110,8 @@ class SheetRun:
         with self.watch("plan"):
             cards = sheet_cards(files, self.settings.card, size)
             plan = self._plan(cards)
-            checks = printing.check_sheet(plan, [self._facts(card) for card in cards], self.printer)
+            facts = [self._facts(card) for card in cards]
+            checks = printing.check_sheet(plan, facts, self.printer)
         document = self._document(files, cards, plan, checks)
         try:
             printing.require_passed(checks, force=force and not check_only)
@@ -120,7 +121,7 @@ class SheetRun:
         if check_only:
             self._look_inside(files)
         else:
-            self._write(plan, cards, document)
+            self._write(plan, facts, document)
         document["timings_s"] = {stage: round(seconds, 3) for stage, seconds in self.watch.seconds.items()}
         return RunResult(document, ExitCode.OK)
 
@@ -137,11 +138,19 @@ class SheetRun:
 
     # --- writing -----------------------------------------------------------------------------------------------
 
-    def _write(self, plan: SheetPlan, cards: Sequence[SheetCard], document: Json) -> None:
+    def _write(self, plan: SheetPlan, cards: Sequence[printing.CardFacts], document: Json) -> None:
+        about: dict[str, Any] = {
+            "version": __version__,
+            "cards": [card.name for card in cards],
+            "least_effective_ppi": min(round(card.effective_ppi or 0, 1) for card in cards),
+            "invented": any(card.invented for card in cards),
+            "printer": self.printer.name,
+        }
         with self.watch("write"), self._pressed(plan) as pressed:
             file = printing.write_pdf(
                 pressed, self.out, title=f"{self.out.stem}: {len(cards)} cards", software=f"fancam {__version__}",
-                output_profile=None if self.press is None else self.press.data,
+                output_profile=None if self.press is None else self.press.data, fields=about,
+                progress=self.progress,
             )  # fmt: skip
         document["pdf"] = {"path": str(file.path), "sha256": file.sha256, "pages": file.pages,
                            "size_bytes": file.size_bytes}  # fmt: skip
