@@ -208,12 +208,14 @@ def test_turned_clips_with_long_pixels_have_regions_in_the_upright_picture(tmp_p
 def test_damaged_frames_are_left_out_and_not_replaced(tmp_path):
     whole = write_clip(tmp_path / "whole.mp4", moving_noise(90), gop=12, options={"bf": "2"})
     path = flip_bits(whole, tmp_path / "a.mp4", count=12, first_share=0.2)
+    # One thread: with more, libavcodec may hand out a frame before the slice of it that is broken has been found so,
+    # and which frames it flags differs from one reading to the next.
     with opened(path) as container:
-        shown = [(f.pts, why) for f, why in FrameReader(container, chosen_stream(container, path, None), 2)]
+        shown = [(f.pts, why) for f, why in FrameReader(container, chosen_stream(container, path, None), 1)]
     sound = [pts for pts, why in shown if why is None]
-    plain = {f.pts: f.pixels for f in decode_frames(path, sound)}
+    plain = {f.pts: f.pixels for f in decode_frames(path, sound, threads=1)}
     short = 0
-    for window in decode_windows(path, dict.fromkeys(sound, BOXES), 9):
+    for window in decode_windows(path, dict.fromkeys(sound, BOXES), 9, threads=1):
         place = [pts for pts, _ in shown].index(window.frame.pts)
         near = shown[max(place - 4, 0) : place] + shown[place + 1 : place + 5]
         expected = [pts for pts, why in near if why is None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Finder:
         with self.context.watch("scan"):
             info, report, candidates = self._scan(source.path)
         with self.context.watch("faces"):
-            scored = self._look(source.path, candidates)
+            scored = self._look(source.path, candidates, decoder_threads(report.frames_rejected))
         chosen = picking.select(scored, self.settings.pick)
         picks = []
         for one in chosen:
@@ -68,10 +68,16 @@ class Finder:
         return manifest.video_row(info, report, len(candidates), picking.reject_reasons(scored, chosen)), picks
 
     def _scan(self, path: Path) -> tuple[VideoInfo, ScanReport, list[Candidate]]:
+        """Scan a video; one that is damaged a second time, with one thread."""
+        found = self._scanned(path, None)
+        threads = decoder_threads(found[1].frames_rejected)
+        return found if threads is None else self._scanned(path, threads)
+
+    def _scanned(self, path: Path, threads: int | None) -> tuple[VideoInfo, ScanReport, list[Candidate]]:
         def probe(grey: npt.NDArray[np.uint8]) -> list[Face]:
             return self.context.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
 
-        with video.scan(path, stream=self.context.stream) as scan:
+        with video.scan(path, stream=self.context.stream, threads=threads) as scan:
             info = scan.info
             shortlist = picking.Shortlist(self.settings.scan, self.settings.pick.top, probe, info.duration_s)
             total = manifest.frames_expected(info)
@@ -82,11 +88,11 @@ class Finder:
         self.context.progress("scan", scan.report.frames_scanned, scan.report.frames_scanned)
         return info, scan.report, shortlist.finish()
 
-    def _look(self, path: Path, candidates: Sequence[Candidate]) -> list[ScoredFace]:
+    def _look(self, path: Path, candidates: Sequence[Candidate], threads: int | None) -> list[ScoredFace]:
         """Decode the candidates exactly, find the faces and score them; no pixels are kept."""
         by_pts = {candidate.pts: candidate for candidate in candidates}
         moments, scores = [], []
-        frames = video.decode_frames(path, sorted(by_pts), stream=self.context.stream)
+        frames = video.decode_frames(path, sorted(by_pts), stream=self.context.stream, threads=threads)
         while group := list(itertools.islice(frames, self.context.frames_at_once)):
             found_in_each = self.context.frame_detector.detect([frame.pixels for frame in group])
             for frame, found in zip(group, found_in_each, strict=True):
@@ -122,6 +128,15 @@ class Finder:
                 Pick(f"{source.stem}-face{number:02d}", None, None, face, score, crop, reason, weak + crop.warnings)
             )
         return manifest.photo_row(frame, len(found), left_out), picks
+
+
+def decoder_threads(frames_rejected: Mapping[str, int]) -> int | None:
+    """Return how many threads may decode a video: one where it is damaged, None for as many as there are.
+
+    With several, libavcodec may hand out a frame before the slice of it that is broken has been found so: damaged
+    frames are taken for sound ones, and not the same ones every time.
+    """
+    return 1 if any(frames_rejected.values()) else None
 
 
 def _moment_id(stem: str, pts: int, twin: int | None) -> str:

@@ -11,7 +11,7 @@ from fancam import __version__, manifest, printing
 from fancam.errors import FancamError, InputError, NothingFoundError
 from fancam.files import sha256_of_file
 from fancam.pipeline.context import Context
-from fancam.pipeline.find import Finder
+from fancam.pipeline.find import Finder, decoder_threads
 from fancam.pipeline.make import CardMaker
 from fancam.pipeline.presets import preset_of
 from fancam.pipeline.result import RunResult, exit_code, failure_values
@@ -81,7 +81,8 @@ class Run:
                 self.workspace.record(key, "picks", done["picks"])
         row = done["picks"]["input"]
         picks = [manifest.pick_from_values(values, self.geometry) for values in done["picks"]["picks"]]
-        cards, errors = CardMaker(self._context(row), self.geometry)(source, picks, key, done)
+        threads = decoder_threads(row["frames_rejected"])
+        cards, errors = CardMaker(self._context(row), self.geometry, threads)(source, picks, key, done)
         return row, [manifest.pick_row(pick, index, cards.get(pick.id)) for pick in picks], errors
 
     def _chosen(self, source: Source) -> Json:

@@ -29,13 +29,15 @@ class CardMaker:
     Args:
         context: Settings, models, output folder.
         geometry: Of the cards.
+        threads: That decode the video; None takes as many as there are.
     """
 
-    def __init__(self, context: Context, geometry: CardGeometry) -> None:
+    def __init__(self, context: Context, geometry: CardGeometry, threads: int | None = None) -> None:
         self.context = context
         self.settings = context.settings
         self.workspace = context.workspace
         self.geometry = geometry
+        self._threads = threads
 
     def __call__(
         self, source: Source, picks: Sequence[Pick], key: str, done: Json
@@ -165,7 +167,9 @@ class CardMaker:
             by_pts.setdefault(pick.pts, []).append(pick)
         info = video.probe(source.path, self.context.stream)
         regions = {pts: [_looks_box(pick, info.width, info.height) for pick in by_pts[pts]] for pts in sorted(by_pts)}
-        windows = video.decode_windows(source.path, regions, self.settings.fuse.frames, stream=self.context.stream)
+        windows = video.decode_windows(
+            source.path, regions, self.settings.fuse.frames, stream=self.context.stream, threads=self._threads
+        )
         for window in windows:
             pts = window.frame.pts
             assert pts is not None
