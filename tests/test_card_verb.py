@@ -184,6 +184,7 @@ def test_a_back_with_provenance_lies_beside_its_front(tmp_path, portrait):
     assert back.name == "me-back.png"
     assert pixels_of(back).shape == (537, 360, 3)
     assert pixels_of(back).std() > 3
+    assert {"text_safe": "ok"}.items() <= {c["name"]: c["status"] for c in document["cards"][0]["checks"]}.items()
 
 
 def test_extras_are_a_mockup_a_cut_card_and_its_path(tmp_path, portrait):

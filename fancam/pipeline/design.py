@@ -147,7 +147,8 @@ class Designer:
             tuple(face for face in on_card if face is not None), finished.text_boxes, pressed.ink_percent, (),
             (*still.warnings, *composition.notes, *finished.notes, *(back.notes if back else ())),
         )  # fmt: skip
-        card = self._facts(design, finished, pressed)
+        texts = (*finished.text_boxes, *(back.text_boxes if back else ()))
+        card = self._facts(design, texts, pressed)
         return dataclasses.replace(design, checks=printing.check_card(card, self.printer))
 
     # --- what is shown -----------------------------------------------------------------------------------------
@@ -208,7 +209,7 @@ class Designer:
             raise UsageError("a proof needs the profile of the press", remedy="give --profile FILE.icc")
         return pictures.soft_proof(side.ink, self.press)
 
-    def _facts(self, design: Design, finished: printing.Finished, press: Pressed) -> printing.CardFacts:
+    def _facts(self, design: Design, text_boxes: tuple[Box, ...], press: Pressed) -> printing.CardFacts:
         """Return what preflight looks at: the card as its file will be."""
         geometry, profile = design.geometry, self.press
         file = pictures.PictureFacts(
@@ -234,7 +235,7 @@ class Designer:
             bleed_share=design.bleed_share,
             effective_ppi=design.effective_ppi,
             faces=design.faces,
-            text_boxes=finished.text_boxes,
+            text_boxes=text_boxes,
             text_size_mm=self.art.text_size_mm if self.art.text else None,
             ink_percent=press.ink_percent,
             out_of_gamut_share=press.out_of_gamut_share,
