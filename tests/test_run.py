@@ -408,7 +408,7 @@ def wait_for_card(out: Path, process: subprocess.Popen, seconds: float = 120) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_run_stopped_in_the_middle_goes_on_to_the_same_bytes(samples, tmp_path, how, code):
-    arguments = [str(samples / "stage.mp4"), "--top", "3", "--upscaler", "realesr-animevideov3"]
+    arguments = [str(samples / "stage.mp4"), "--top", "6", "--upscaler", "realesr-animevideov3"]
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert run(*arguments, "-o", whole, "-q") == 0
     process = start_run([*arguments, "-o", str(out)])
