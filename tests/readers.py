@@ -16,6 +16,11 @@ _TOOLS = {
 _PACKAGES = {"qpdf": "qpdf", "pdfinfo": "poppler-utils", "pdfimages": "poppler-utils"}
 
 
+def readers_are_here() -> bool:
+    """Whether any of the tools is installed."""
+    return any(shutil.which(tool) for tool in _TOOLS)
+
+
 def accepted_by_readers(path: Path) -> dict[str, str]:
     """Have qpdf and poppler read a PDF and fail on any complaint; call it on every PDF that a test makes.
 

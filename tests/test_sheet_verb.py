@@ -16,9 +16,16 @@ from svgelements import SVG
 from fancam import pictures
 from fancam.cli import invoke
 from tests.press_profiles import cmyk_press
-from tests.readers import accepted_by_readers
+from tests.readers import accepted_by_readers, readers_are_here
 
 KPOP = {"trim_width_mm": 55.0, "trim_height_mm": 85.0, "bleed_mm": 3.0, "dpi": 150.0, "effective_ppi": 150.0}
+
+
+@pytest.fixture(autouse=True)
+def _other_programs_accept_every_pdf(tmp_path):
+    yield
+    for path in sorted(tmp_path.rglob("*.pdf")) if readers_are_here() else ():
+        accepted_by_readers(path)
 
 
 def card(path: Path, *, shift: int = 0, fields: dict | None = None, size=(360, 537)) -> Path:
