@@ -226,6 +226,14 @@ def test_check_writes_nothing_and_prints_the_report_as_json(tmp_path, portrait, 
     assert {"effective_ppi", "resolution", "bleed", "safe_zone"} <= {c["name"] for c in document["cards"][0]["checks"]}
 
 
+def test_a_check_that_is_forced_is_still_a_check(tmp_path, portrait):
+    code, document = made(
+        tmp_path / "out", save(tmp_path / "tiny.png", portrait[::4, ::4]), *SMALL, "--check", "--force"
+    )
+    assert code == 6
+    assert document == {}
+
+
 def test_one_bad_card_does_not_harm_the_other(tmp_path, portrait):
     good, bad = save(tmp_path / "good.png", portrait), tmp_path / "bad.png"
     bad.write_bytes(good.read_bytes()[:3000])

@@ -140,6 +140,20 @@ def test_a_press_profile_makes_a_cmyk_pdf_with_its_output_intent(tmp_path):
         assert image.ColorSpace[1].N == 4
 
 
+def test_what_is_transparent_is_bare_paper_in_the_colours_of_a_press(tmp_path):
+    profile = tmp_path / "press.icc"
+    profile.write_bytes(cmyk_press())
+    clear = np.zeros((537, 360, 4), np.uint8)
+    pictures.write_picture(tmp_path / "clear.png", clear, dpi=150, metadata=pictures.PictureMetadata(fields=KPOP))
+    words = ["--printer", "cmyk-shop", "--profile", profile, "--force"]
+    assert sheet(tmp_path / "press.pdf", tmp_path / "clear.png", *words) == 0
+    with pikepdf.open(tmp_path / "press.pdf") as pdf:
+        (image,) = pdf.pages[0].get_images().values()
+        ink = np.asarray(pikepdf.PdfImage(image).as_pil_image())
+    assert ink.shape[2] == 4
+    assert not ink.any()
+
+
 def test_the_ink_of_a_converted_card_is_known_to_the_sheet(tmp_path, capsys):
     profile = tmp_path / "press.icc"
     profile.write_bytes(cmyk_press())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fancam import pictures, printing
 from fancam.errors import InputNotFoundError, NotMediaError, UsageError
+from fancam.geometry import MM_PER_INCH
 from fancam.pipeline.origin import Origin
 from fancam.pipeline.sources import find_pictures
 from fancam.records import CardGeometry, SheetCard
@@ -175,11 +176,11 @@ def _guessed(path: Path, facts: pictures.PictureFacts, size: printing.CardSize, 
     if (width_px > height_px) != (across > down):
         across, down = down, across
     if facts.dpi is not None:
-        x_mm = (width_px / facts.dpi[0] * 25.4 - across) / 2
-        y_mm = (height_px / facts.dpi[1] * 25.4 - down) / 2
+        x_mm = (width_px / facts.dpi[0] * MM_PER_INCH - across) / 2
+        y_mm = (height_px / facts.dpi[1] * MM_PER_INCH - down) / 2
         if abs(x_mm - y_mm) <= _SAME_LENGTH_MM and x_mm > -_SAME_LENGTH_MM:
             return CardGeometry(across, down, max(round((x_mm + y_mm) / 2, 1), 0.0), facts.dpi[0])
-    geometry = CardGeometry(across, down, bleed_mm, width_px / (across + 2 * bleed_mm) * 25.4)
+    geometry = CardGeometry(across, down, bleed_mm, width_px / (across + 2 * bleed_mm) * MM_PER_INCH)
     try:
         composition = printing.compose(width_px, height_px, geometry, fit="exact")
     except UsageError as error:

@@ -127,16 +127,14 @@ class CardRun:
         sha256 = sha256_of_file(source.path)
         design = self.designer(source)
         row = _row(design, sha256)
-        if self.check_only or printing.verdict(design.checks) == "fail":
-            try:
-                printing.require_passed(design.checks, force=self.force)
-            except PreflightError as error:
-                errors[source] = _named(error, source.path)
-                return row
-            if self.check_only:
-                return row
-        with self.watch("write"):
-            row["card"] |= self._written(design)
+        try:
+            printing.require_passed(design.checks, force=self.force and not self.check_only)
+        except PreflightError as error:
+            errors[source] = _named(error, source.path)
+            return row
+        if not self.check_only:
+            with self.watch("write"):
+                row["card"] |= self._written(design)
         return row
 
     # --- writing -----------------------------------------------------------------------------------------------

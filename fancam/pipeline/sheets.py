@@ -190,8 +190,10 @@ class SheetRun:
             return path
         still = pictures.read_still(path)
         settings = self.settings.press
+        # What is transparent is paper: laid on white, which is done in sRGB.
+        source = (still.colour, still.profile) if still.alpha is None else (pictures.srgb_view(still), None)
         pixels = pictures.to_press(
-            still.colour, still.profile, self.press, intent=settings.intent, black_point=settings.black_point == "on"
+            *source, self.press, intent=settings.intent, black_point=settings.black_point == "on"
         )
         copy = folder / f"{number:05d}.tif"
         pictures.write_press(copy, pixels, self.press, dpi=300, metadata=pictures.PictureMetadata())
@@ -238,21 +240,22 @@ class SheetRun:
                 file, space=self.press.space, profile_space=self.press.space, is_srgb=False,
                 profile_description=self.press.description,
             )  # fmt: skip
-        dpi = min(px / mm * 25.4 for px, mm in zip(
-            file.upright_size, (card.width_mm + 2 * card.bleed_mm, card.height_mm + 2 * card.bleed_mm), strict=True
-        ))  # fmt: skip
-        return printing.CardFacts(
+        bleed_share = origin.number("bleed_share")
+        facts = printing.CardFacts(
             name=card.name,
             facts=file,
             width_mm=card.width_mm,
             height_mm=card.height_mm,
             bleed_mm=card.bleed_mm,
-            bleed_share=origin.number("bleed_share") or (1.0 if "bleed_share" not in origin.fields else 0.0),
-            effective_ppi=origin.number("effective_ppi") or dpi / origin.scale,
+            bleed_share=1.0 if bleed_share is None else bleed_share,
+            effective_ppi=origin.number("effective_ppi"),
             faces=origin.face_boxes(*file.upright_size),
             ink_percent=origin.number("ink_percent") if file.space == "cmyk" else None,
             invented=origin.invented,
         )
+        if facts.effective_ppi is not None:
+            return facts
+        return dataclasses.replace(facts, effective_ppi=facts.dpi_at_size / origin.scale)
 
     def _document(
         self, files: Sequence[CardFiles], cards: Sequence[SheetCard], plan: SheetPlan, checks: Sequence[Check]
