@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from fancam import video
 from fancam.geometry import Box
-from fancam.records import Look, Picture
+from fancam.media import Look, Picture
 
 CRISP, SOFT = 0.27, 0.8
 """Standard deviation of the camera's blur in pixels of the small frame, before its pixels average areas: a good lens

@@ -13,14 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._fancams import Case
-from fancam.enhance import CropRequest, Engine, Network
-from fancam.enhance.cleaning import denoise, is_noisy, measure_noise
+from fancam.enhance import CropRequest, Engine
+from fancam.enhance.cleaning.denoise import denoise, is_noisy
+from fancam.enhance.cleaning.noise import measure_noise
 from fancam.enhance.colour import match_low_band
-from fancam.enhance.detail import auto_share
-from fancam.enhance.fusion import Fused, fuse
+from fancam.enhance.engine import auto_share
+from fancam.enhance.fusion.fuse import Fused, fuse
 from fancam.enhance.preparation import finer_by
+from fancam.geometry import Box
+from fancam.media import Picture
+from fancam.nn.upscalers import Network
 from fancam.pictures import resample
-from fancam.records import Box, Enhanced, Picture
+from fancam.results import Enhanced
 from fancam.settings import EnhanceSettings, FuseSettings
 
 T = TypeVar("T")

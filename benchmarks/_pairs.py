@@ -22,8 +22,8 @@ import numpy.typing as npt
 import skimage.data
 
 from benchmarks.sharpness import compressed
+from fancam.media import Picture
 from fancam.pictures import read_picture
-from fancam.records import Picture
 
 TRUTH_PX = 256
 """Side of a truth."""

@@ -10,9 +10,10 @@ import av
 import numpy as np
 import skimage.data
 
-from fancam import faces, models
+from fancam import faces, nn
+from fancam.media import Picture
 from fancam.pictures import read_picture
-from fancam.records import Face, Picture
+from fancam.results import Face
 from fancam.settings import FaceSettings
 
 PHOTOS: dict[str, tuple[str, ...]] = {
@@ -63,7 +64,7 @@ class Portrait:
 
 def portraits(media: Path) -> Iterator[Portrait]:
     """Yield every face of a known person under ``media/data``."""
-    store = models.ModelStore()
+    store = nn.ModelStore()
     in_photos = faces.create_detector(FaceSettings(), store, long_edges_px=faces.PHOTO_LONG_EDGES_PX)
     in_frames = faces.create_detector(FaceSettings(), store)
     for name, people in PHOTOS.items():

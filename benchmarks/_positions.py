@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fancam.records import Picture
-from fancam.records.sheets import Area
+from fancam.media import Picture
+from fancam.paper.elements import Area
 
 TRIM_COLOUR, BLEED_COLOUR = (250, 240, 40), (20, 40, 200)
 MARK_PX, PIXELS_PER_MM = 40, 10

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from fancam.enhance.prior.alignment import TEMPLATE
-from fancam.records import Picture
+from fancam.media import Picture
 
 Prior = Callable[[Picture], Picture]
 """(512, 512, 3) uint8 RGB in face space to the same."""

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.sharpness import compressed
-from fancam.records import Picture
+from fancam.media import Picture
 
 Plane = npt.NDArray[np.float32]
 

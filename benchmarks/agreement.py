@@ -18,9 +18,12 @@ import numpy as np
 
 from benchmarks.golden import decibel, largest
 from benchmarks.throughput import picture
-from fancam.enhance import CropRequest, Engine, choose_compute, load_upscaler
-from fancam.models import ModelStore
-from fancam.records import Box, Enhanced
+from fancam.enhance import CropRequest, Engine
+from fancam.geometry import Box
+from fancam.nn import ModelStore
+from fancam.nn.device import choose_compute
+from fancam.nn.upscalers import load_upscaler
+from fancam.results import Enhanced
 from fancam.settings import EnhanceSettings
 
 TILE_PX = 64

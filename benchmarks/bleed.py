@@ -29,9 +29,11 @@ import numpy.typing as npt
 import skimage.data
 
 from benchmarks._pairs import psnr
+from fancam.crop import bleed_seam_step, synthesise_bleed
+from fancam.geometry import Box
+from fancam.media import Picture
 from fancam.pictures import read_picture, resample
-from fancam.printing import bleed_seam_step, synthesise_bleed
-from fancam.records import Box, CardGeometry, Picture
+from fancam.results import CardGeometry
 
 Plane = npt.NDArray[np.float32]
 

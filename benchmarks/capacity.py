@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fancam.errors import UsageError
-from fancam.printing import card_size, paper_size, plan_sheet
-from fancam.records import SheetCard
+from fancam.paper import SheetCard, card_size, paper_size
 from fancam.settings import SheetSettings
+from fancam.sheets import plan_sheet
 
 PAPERS = ("a4", "letter", "photo-4x6", "photo-5x7", "a3plus")
 CARDS = ("55x85mm", "54x86mm", "63x88mm")

@@ -17,11 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from fancam.cards import cut_preview, finish_front, make_back, mockup, safe_zone_overlay
+from fancam.cards.colours import to_light
+from fancam.cards.shapes import pixels_per_mm, safe_zone
+from fancam.geometry import Box
+from fancam.media import Samples
 from fancam.pictures import text_mask
-from fancam.printing import cut_preview, finish_front, make_back, mockup, safe_zone_overlay
-from fancam.printing.art.colours import to_light
-from fancam.printing.art.shapes import pixels_per_mm, safe_zone
-from fancam.records import Box, CardGeometry, Samples
+from fancam.results import CardGeometry
 from fancam.settings import PLACES, ArtSettings
 
 SIZES = ((55.0, 85.0), (54.0, 86.0), (63.0, 88.0), (85.0, 55.0), (35.0, 45.0))

@@ -15,13 +15,15 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from fancam.crop import frame_face
 from fancam.enhance import CropRequest, Engine
 from fancam.enhance.crops import cut_region
 from fancam.enhance.tiling import plan_tiles
-from fancam.faces import compose
-from fancam.models import ModelStore
+from fancam.geometry import Box
+from fancam.media import Picture
+from fancam.nn import ModelStore
 from fancam.pictures import resample
-from fancam.records import Box, CardGeometry, Face, Picture
+from fancam.results import CardGeometry, Face
 from fancam.settings import FRAMINGS, CropSettings, EnhanceSettings
 
 WIDTH, HEIGHT = 1920, 1080
@@ -82,7 +84,7 @@ def main(arguments: list[str]) -> None:
     print(f"whole frame: {how}; {engine.compute.precision}, {engine.compute.device}")
     print(f"{'framing':8}{'crop px':>12}{'crop first':>12}{'whole frame':>13}{'ratio':>8}{'÷ usual recipe (fp32)':>23}")
     for framing in FRAMINGS:
-        crop = compose(face, WIDTH, HEIGHT, CARD, CropSettings(framing=framing, min_ppi=0))
+        crop = frame_face(face, WIDTH, HEIGHT, CARD, CropSettings(framing=framing, min_ppi=0))
         request = CropRequest(frame, crop.box, CARD.width_px, CARD.height_px)
         began = clock()
         engine.enhance([request])

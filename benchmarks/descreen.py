@@ -22,9 +22,10 @@ import skimage.data
 
 from benchmarks._pairs import psnr as psnr_of
 from benchmarks._screens import INKS, Printing, Scan, coded_levels, linear, printed_and_scanned
-from fancam.enhance.descreen import Screen, descreen, find_screens
+from fancam.enhance.descreen.notch import descreen
+from fancam.enhance.descreen.spectrum import Screen, find_screens
+from fancam.media import Picture, Samples
 from fancam.pictures import read_picture
-from fancam.records import Picture, Samples
 
 PHOTOS = Path(__file__).parents[2] / "shared/data/photo"
 

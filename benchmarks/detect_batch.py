@@ -25,8 +25,8 @@ from fancam.faces.centerface_torch import CenterFaceTorch
 from fancam.faces.detection import FaceNetwork
 from fancam.faces.detections import Detections
 from fancam.faces.retinaface import RetinaFace
-from fancam.models import ModelStore
-from fancam.records import Picture
+from fancam.media import Picture
+from fancam.nn import ModelStore
 
 CASES = {"crops 512x512": (512, 512), "crops 224x224": (224, 224), "frames 960x540": (540, 960)}
 MIN_CONFIDENCE = 0.5

@@ -17,9 +17,9 @@ import torch
 from spandrel.architectures.GFPGAN import GFPGAN
 
 from benchmarks.golden import decibel
-from fancam.enhance import choose_compute, resolve_device
 from fancam.enhance.prior.facenets import RECIPES, FaceNetwork, share_convolutions
 from fancam.enhance.prior.restorers import Restorer
+from fancam.nn.device import choose_compute, resolve_device
 
 Run = Callable[[], np.ndarray]
 

@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from benchmarks._fancams import CRFS, CRISP, REPORT, SIGMAS, SOFT, Case, Degradation, cases, enlarged, similarity
 from benchmarks._pairs import psnr
-from fancam.enhance.fusion import Fused, fuse
-from fancam.records import Look, Picture
+from fancam.enhance.fusion.fuse import Fused, fuse
+from fancam.media import Look, Picture
 from fancam.settings import FuseSettings
 
 ALWAYS = FuseSettings(min_gain_db=0)

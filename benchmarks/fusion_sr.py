@@ -24,9 +24,10 @@ from benchmarks._fancams import REPORT, TUNE, Case, Degradation, cases
 from benchmarks._fused_prints import Engines, Prints, around_face
 from benchmarks._pairs import psnr
 from fancam import faces
-from fancam.enhance import load_upscaler
-from fancam.models import ModelStore
-from fancam.records import Embedder, Picture
+from fancam.media import Picture
+from fancam.nn import ModelStore
+from fancam.nn.upscalers import load_upscaler
+from fancam.results import Embedder
 from fancam.settings import EnhanceSettings, FaceSettings
 
 CELLS = tuple(Degradation(3, sigma, crf) for sigma, crf in ((8, 18), (2, 23), (2, 28), (2, 33)))

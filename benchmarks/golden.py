@@ -13,15 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from fancam.enhance import Engine, Network, choose_compute, cpu_has_fast_bf16, load_upscaler
+from fancam.enhance import Engine
 from fancam.enhance.batches import Batches, Count, Job
 from fancam.enhance.layout import Layout
 from fancam.enhance.pace import Pace
 from fancam.enhance.runner import Runner
 from fancam.enhance.tiling import TilePlan, plan_tiles
-from fancam.models import ModelStore
+from fancam.media import Picture, no_progress
+from fancam.nn import ModelStore
+from fancam.nn.device import choose_compute, cpu_has_fast_bf16
+from fancam.nn.upscalers import Network, load_upscaler
 from fancam.pictures import read_picture
-from fancam.records import Picture, no_progress
 from fancam.settings import EnhanceSettings
 
 

@@ -24,10 +24,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.enhance import Engine
-from fancam.enhance.grain import Grain, add_grain, measure_grain, remove_grain
-from fancam.models import ModelStore
+from fancam.enhance.grain.adding import add_grain
+from fancam.enhance.grain.measure import measure_grain
+from fancam.enhance.grain.model import Grain, remove_grain
+from fancam.geometry import Box
+from fancam.media import Picture, Samples
+from fancam.nn import ModelStore
 from fancam.pictures import read_picture, resample
-from fancam.records import Box, Picture, Samples
 from fancam.settings import EnhanceSettings
 
 SCALE = 2

@@ -18,13 +18,14 @@ import numpy.typing as npt
 
 from benchmarks._people import EAST_ASIAN, WOMEN, Portrait, portraits
 from benchmarks._priors import Prior, blend, eyes_moved, sharpener, stranger
-from fancam import faces, models
-from fancam.enhance import Engine, load_upscaler
-from fancam.enhance.guard import FaceTrial, Guard, landmark_drift
-from fancam.enhance.guard.drift import NOT_FOUND
+from fancam import faces, nn
+from fancam.enhance import Engine
+from fancam.enhance.guard import NOT_FOUND, FaceTrial, Guard, landmark_drift
 from fancam.enhance.prior.alignment import TEMPLATE, align, cut_face
 from fancam.faces.embedding import DlibEmbedder
-from fancam.records import Embedder, Picture
+from fancam.media import Picture
+from fancam.nn.upscalers import load_upscaler
+from fancam.results import Embedder
 from fancam.settings import EnhanceSettings, FaceSettings, GuardSettings
 
 Vectors = npt.NDArray[np.float32]
@@ -42,16 +43,16 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--x4plus", type=int, default=1, help="how many of them realesrgan-x4plus enlarges as well")
     parser.add_argument("--centre", action="store_true", help="print the mean of the raw vectors and stop")
     options = parser.parse_args(arguments)
-    embedder = faces.create_embedder(models.ModelStore())
+    embedder = faces.create_embedder(nn.ModelStore())
     if embedder is None:
-        raise SystemExit(faces.missing_embedder(models.ModelStore()))
+        raise SystemExit(faces.missing_embedder(nn.ModelStore()))
     people = list(portraits(options.media))
     vectors = embedder.embed([p.pixels for p in people], [p.face.landmark_array for p in people])
     if options.centre:
         _print_centre(people, embedder)
         return
     _print_pairs(people, vectors)
-    detector = faces.create_detector(FaceSettings(), models.ModelStore())
+    detector = faces.create_detector(FaceSettings(), nn.ModelStore())
     landmarker = faces.create_landmarker(detector)
     chosen = _one_each(people, options.faces)
     trials = _enlarged(chosen, "realesr-animevideov3")
@@ -127,7 +128,7 @@ def _square(pixels: Picture, landmarks: npt.NDArray[np.floating]) -> Picture:
 def _enlarged(people: Sequence[Portrait], upscaler: str) -> list[tuple[Picture, Picture]]:
     """Return the camera's and the enlarged face of each, in face space."""
     settings = EnhanceSettings(device="cpu", upscaler=upscaler)
-    network = load_upscaler(settings, models.ModelStore())
+    network = load_upscaler(settings, nn.ModelStore())
     assert network is not None
     small = [_small(portrait) for portrait in people]
     large = Engine.with_network(settings, network).upscale([pixels for pixels, _ in small])

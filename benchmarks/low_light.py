@@ -25,11 +25,13 @@ from skimage.restoration import denoise_tv_chambolle
 from benchmarks import _fancams
 from benchmarks._pairs import REPORT, TUNE, Truth, psnr, truths
 from benchmarks.sharpness import compressed
-from fancam.enhance.cleaning import blockiness, deblock, denoise, is_noisy, measure_noise
-from fancam.enhance.cleaning.deblock import SEAMS_FROM
-from fancam.enhance.cleaning.ycbcr import planes_of
-from fancam.enhance.fusion import fuse
-from fancam.records import NoiseModel, Picture
+from fancam.enhance.cleaning.blocks import planes_of
+from fancam.enhance.cleaning.deblock import SEAMS_FROM, deblock, measure_blockiness
+from fancam.enhance.cleaning.denoise import denoise, is_noisy
+from fancam.enhance.cleaning.noise import measure_noise
+from fancam.enhance.fusion.fuse import fuse
+from fancam.media import Picture
+from fancam.results import NoiseModel
 from fancam.settings import FuseSettings
 
 SIGMAS = (8, 15, 25)
@@ -185,7 +187,7 @@ def blocks(found: list[Truth]) -> None:
 
     Crops whose own file left a grid in them are no truth here: what is to be taken out would be missed.
     """
-    sharp = [truth for truth in found if blockiness(truth.pixels) < SEAMS_FROM]
+    sharp = [truth for truth in found if measure_blockiness(truth.pixels) < SEAMS_FROM]
     print(f"\nJPEG blocks, {len(sharp)} crops without a grid of their own: PSNR, gain by deblock (least)")
     for quality in (20, 30, 40, 50, 60, 80, 95):
         before = [psnr(t.pixels, compressed(t.pixels, quality)) for t in sharp]

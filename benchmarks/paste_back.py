@@ -17,17 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from facexlib.utils.face_restoration_helper import FaceRestoreHelper
 
-from fancam.enhance.prior import (
-    FloatPicture,
-    Matrix,
-    add_grain,
-    blend_mask,
-    face_ellipse,
-    paste_face,
-    paste_square,
-)
-from fancam.enhance.prior.alignment import FACE_SIZE_PX, TEMPLATE
-from fancam.enhance.prior.warp import composed, inverted, mapped
+from fancam.enhance.prior.alignment import FACE_SIZE_PX, TEMPLATE, FloatPicture, Matrix, composed, inverted, mapped
+from fancam.enhance.prior.blending import blend_mask, face_ellipse
+from fancam.enhance.prior.grain import add_grain
+from fancam.enhance.prior.paste import paste_face, paste_square
 
 Print = npt.NDArray[np.uint8]
 Paste = Callable[[Print, Matrix], object]

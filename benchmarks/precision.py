@@ -15,11 +15,12 @@ import numpy as np
 import torch
 
 from benchmarks.golden import decibel
-from fancam.enhance import Compute, Network, choose_compute, load_upscaler, resolve_device
 from fancam.enhance.layout import Layout
 from fancam.enhance.runner import Runner
 from fancam.enhance.tiling import plan_tiles
-from fancam.models import ModelStore
+from fancam.nn import ModelStore
+from fancam.nn.device import Compute, choose_compute, resolve_device
+from fancam.nn.upscalers import Network, load_upscaler
 from fancam.settings import EnhanceSettings
 
 Run = Callable[[], np.ndarray]

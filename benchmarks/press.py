@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
+from fancam.geometry import Box
+from fancam.media import Picture
 from fancam.pictures import (
     PressProfile,
     delta_e00,
@@ -28,7 +30,6 @@ from fancam.pictures import (
     total_ink,
 )
 from fancam.pictures.press import lab_of_press
-from fancam.records import Box, Picture
 from tests import press_profiles
 
 INTENTS = ("perceptual", "relative", "saturation", "absolute")

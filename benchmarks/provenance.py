@@ -25,10 +25,10 @@ import numpy.typing as npt
 
 from benchmarks._fancams import REPORT, TUNE, Case, Degradation, cases
 from benchmarks._fused_prints import Engines, Prints, around_face, whole
-from fancam.enhance import load_upscaler
 from fancam.enhance.evidence import DETAIL_SIGMA_PX, FEW_FRAMES, MANY_FRAMES, MOSTLY, evidence_of
-from fancam.models import ModelStore
-from fancam.records import Picture
+from fancam.media import Picture
+from fancam.nn import ModelStore
+from fancam.nn.upscalers import load_upscaler
 from fancam.settings import EnhanceSettings
 
 CELLS = tuple(Degradation(3, sigma, crf) for sigma, crf in ((8, 18), (2, 23), (2, 28)))

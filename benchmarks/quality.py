@@ -25,9 +25,11 @@ from benchmarks._pairs import DEGRADATIONS, REPORT, TUNE, Pair, Truth, pairs, ps
 from fancam import faces
 from fancam.enhance import CropRequest, Engine
 from fancam.enhance.colour import match_low_band, mean_delta_e
-from fancam.enhance.detail import auto_share, source_noise
-from fancam.models import ModelStore
-from fancam.records import Box, Embedder, Picture, Samples
+from fancam.enhance.engine import auto_share, source_noise
+from fancam.geometry import Box
+from fancam.media import Picture, Samples
+from fancam.nn import ModelStore
+from fancam.results import Embedder
 from fancam.settings import EnhanceSettings, FaceSettings
 
 NETWORKS = ("realesr-animevideov3", "realesrgan-x4plus")

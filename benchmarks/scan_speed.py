@@ -20,12 +20,12 @@ import numpy.typing as npt
 
 from benchmarks._clips import repeat, write_grainy
 from fancam.faces import create_detector
-from fancam.models import ModelStore
+from fancam.nn import ModelStore
 from fancam.picking import Shortlist
-from fancam.records import Face
+from fancam.results import Face
 from fancam.settings import FaceSettings, ScanSettings
 from fancam.video import scan
-from fancam.video._open import thread_count
+from fancam.video.container import thread_count
 
 Grey = npt.NDArray[np.uint8]
 ROUNDS = 3

@@ -19,9 +19,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam import faces, models, picking
+from fancam import faces, nn, picking
+from fancam.geometry import Box
+from fancam.media import Picture
 from fancam.picking.sharpness import QUICK_SIDE_PX, face_patch, luma_of, quick_sharpness
-from fancam.records import Box, Face, Picture
+from fancam.results import Face
 from fancam.settings import FaceSettings
 
 Image = npt.NDArray[np.float32]
@@ -70,7 +72,7 @@ NUISANCES = {
 
 def subjects(names: tuple[str, ...], media: Path) -> list[Subject]:
     """Return the faces of these pictures that are at least 60 px high."""
-    detector = faces.create_detector(FaceSettings(), models.ModelStore(), long_edges_px=faces.PHOTO_LONG_EDGES_PX)
+    detector = faces.create_detector(FaceSettings(), nn.ModelStore(), long_edges_px=faces.PHOTO_LONG_EDGES_PX)
     found = []
     for name in names:
         for number, picture in enumerate(_pictures(name, media)):

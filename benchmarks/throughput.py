@@ -16,11 +16,14 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fancam.enhance import CropRequest, Engine, Network, choose_compute, load_upscaler
+from fancam.enhance import CropRequest, Engine
 from fancam.enhance.layout import Order
 from fancam.enhance.runner import Pending
-from fancam.models import ModelStore
-from fancam.records import Box, Picture, Samples
+from fancam.geometry import Box
+from fancam.media import Picture, Samples
+from fancam.nn import ModelStore
+from fancam.nn.device import choose_compute
+from fancam.nn.upscalers import Network, load_upscaler
 from fancam.settings import EnhanceSettings
 
 CARDS = 64

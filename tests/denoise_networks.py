@@ -11,7 +11,7 @@ from spandrel.architectures.NAFNet import NAFNet
 from spandrel.architectures.SCUNet import SCUNet
 
 from fancam.enhance.cleaning.denoisenets import DenoiseNetwork, Recipe
-from fancam.enhance.device import Compute
+from fancam.nn.device import Compute
 
 FP32 = Compute(torch.device("cpu"), torch.float32, "fp32")
 BF16 = Compute(torch.device("cpu"), torch.bfloat16, "bf16")

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import torch
 
-from fancam.enhance import CropRequest, Engine, Network
-from fancam.records import Box
+from fancam.enhance import CropRequest, Engine
+from fancam.geometry import Box
+from fancam.nn.upscalers import Network
 from fancam.settings import EnhanceSettings
 
 

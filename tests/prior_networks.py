@@ -10,9 +10,9 @@ from spandrel.architectures.GFPGAN import GFPGAN
 from spandrel.architectures.RestoreFormer import RestoreFormer
 from torch.nn import functional
 
-from fancam.enhance.device import Compute
 from fancam.enhance.prior.facenets import FaceNetwork, Recipe
 from fancam.enhance.prior.restorers import Restorer
+from fancam.nn.device import Compute
 
 FP32 = Compute(torch.device("cpu"), torch.float32, "fp32")
 BF16 = Compute(torch.device("cpu"), torch.bfloat16, "bf16")

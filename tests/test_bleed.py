@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.data import astronaut
 
-from fancam.printing import bleed_seam_step, synthesise_bleed
-from fancam.records import Box
+from fancam.crop import bleed_seam_step, synthesise_bleed
+from fancam.geometry import Box
 
 HEIGHT, WIDTH, BLEED = 150, 120, 18
 REAL = Box(BLEED, BLEED, WIDTH - BLEED, HEIGHT - BLEED)

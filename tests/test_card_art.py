@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fancam.cards import cut_preview, finish_front, make_back, parse_colour
+from fancam.cards.colours import palette
+from fancam.cards.shapes import RoundedBox, pixels_per_mm, safe_zone
 from fancam.errors import FontError, InputNotFoundError, UsageError
+from fancam.geometry import Box
 from fancam.pictures import PictureMetadata, adobe_rgb_profile, read_picture, resample, write_picture
-from fancam.printing import cut_preview, finish_front, make_back, parse_colour
-from fancam.printing.art.palette import palette
-from fancam.printing.art.shapes import RoundedBox, pixels_per_mm, safe_zone
-from fancam.records import Box, CardGeometry
+from fancam.results import CardGeometry
 from fancam.settings import PLACES, ArtSettings
 from tests.made_fonts import make_font
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 from fancam import pictures
 from fancam.errors import InputNotFoundError, NotMediaError, UsageError
-from fancam.pipeline.card_files import find_cards, sheet_cards
-from fancam.pipeline.origin import Origin, provenance_lines
-from fancam.records import CardGeometry
+from fancam.jobs.card_files import find_cards, sheet_cards
+from fancam.jobs.origin import Origin, provenance_lines
+from fancam.results import CardGeometry
 from fancam.settings import CardSettings
 
 KPOP = {"trim_width_mm": 55.0, "trim_height_mm": 85.0, "bleed_mm": 3.0, "dpi": 300.0}

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from benchmarks.sharpness import compressed
-from fancam.enhance.cleaning import is_noisy, measure_noise
+from fancam.enhance.cleaning.denoise import is_noisy
+from fancam.enhance.cleaning.noise import measure_noise
 from fancam.pictures import read_picture
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fancam.cli import invoke
-from fancam.models import ModelStore
+from fancam.nn import ModelStore
 
 
 def fancam(*arguments: object) -> int:

@@ -18,12 +18,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fancam.comparing import Comparison, Stage, explain_lines, facts_of, write_page, write_strip
-from fancam.comparing.comparison import shrunk
 from fancam.errors import InputUnreadableError, OutputError, UsageError
 from fancam.files import replace_file, replace_file_piecewise
+from fancam.geometry import Box
 from fancam.pictures import read_metadata, resample
-from fancam.records import Box, Decision, Enhanced, Face, FaceOutcome
+from fancam.report import Comparison, Stage, explain_lines, facts_of, write_page, write_strip
+from fancam.report.comparison import shrunk
+from fancam.results import Decision, Enhanced, Face, FaceOutcome
 
 NASTY = '</title><script>alert("1")</script>\'&amp; <b>직캠</b>.jpg'
 PAPER = 250

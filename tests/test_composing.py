@@ -7,9 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from fancam.crop import compose, render_composition
 from fancam.errors import UsageError
-from fancam.printing import compose, render_composition
-from fancam.records import Box, CardGeometry
+from fancam.geometry import Box
+from fancam.results import CardGeometry
 
 CARD = CardGeometry(55, 85, 3, 300)
 SMALL = CardGeometry(55, 85, 3, 60)

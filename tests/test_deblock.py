@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks._pairs import psnr
 from benchmarks.sharpness import compressed
-from fancam.enhance.cleaning import blockiness, deblock
+from fancam.enhance.cleaning.deblock import deblock, measure_blockiness
 from fancam.pictures import read_picture
 from tests.test_cleaning_noise import noisy, scene
 
@@ -29,7 +29,7 @@ def test_light_compression_is_not_made_worse(sharp, quality):
 
 def test_seams_are_gone(sharp):
     coded = compressed(sharp, 25)
-    assert blockiness(deblock(coded)) < 0.6 * blockiness(coded)
+    assert measure_blockiness(deblock(coded)) < 0.6 * measure_blockiness(coded)
 
 
 def test_grid_is_found_where_a_picture_was_cropped(sharp):

@@ -6,10 +6,10 @@ import pytest
 from skimage.data import astronaut
 
 from benchmarks._pairs import psnr
-from fancam.enhance.cleaning import denoise, is_noisy, measure_noise
-from fancam.enhance.cleaning.sliding import Passes, filtered, halved_spectrum
+from fancam.enhance.cleaning.denoise import Passes, denoise, filtered, halved_spectrum, is_noisy
+from fancam.enhance.cleaning.noise import measure_noise
 from fancam.pictures import read_picture
-from fancam.records import NoiseModel
+from fancam.results import NoiseModel
 from tests.test_cleaning_noise import noisy, scene
 
 module = sys.modules["fancam.enhance.cleaning.denoise"]

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks._screens import Printing, linear, printed_and_scanned
-from fancam.enhance.descreen import Screen, descreen, find_screens, notch
+from fancam.enhance.descreen import notch
+from fancam.enhance.descreen.notch import descreen
+from fancam.enhance.descreen.spectrum import Screen, find_screens
 from fancam.video import sample_frames
 
 SIDE = 304

@@ -65,7 +65,7 @@ def test_every_picture_in_the_readme_is_there():
 
 
 def test_every_model_in_the_readme_is_in_the_registry():
-    from fancam.models import ModelStore
+    from fancam.nn import ModelStore
 
     entries = {entry.name: entry for entry in ModelStore().entries()}
     for name, _, licence, _ in re.findall(r"^\| ([\w-]+) \| (.+?) \| (\S+) \| (.+?) \|$", README, re.M):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fancam.enhance import colour
 from fancam.enhance.colour import lab_of_srgb, match_low_band, mean_delta_e
+from fancam.geometry import Box
 from fancam.pictures import delta_e00, read_picture, resample
-from fancam.records import Box
 
 # Table 1 of Sharma, Wu & Dalal, Color Research & Application 30(1), 2005: two colours and their ΔE00.
 SHARMA = [

@@ -9,12 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fancam.enhance import CropRequest, Engine, Network
+from fancam.enhance import CropRequest, Engine
 from fancam.enhance import crops as crops_module
 from fancam.enhance.crops import CONTEXT_PX, cut_region
-from fancam.enhance.detail import auto_share
-from fancam.models import ModelStore
-from fancam.records import Box
+from fancam.enhance.engine import auto_share
+from fancam.geometry import Box
+from fancam.nn import ModelStore
+from fancam.nn.upscalers import Network
 from fancam.settings import EnhanceSettings
 
 SETTINGS = EnhanceSettings(device="cpu", precision="fp32")

@@ -9,9 +9,9 @@ from skimage.data import astronaut
 
 from fancam.enhance import CropRequest, Engine
 from fancam.enhance.colour import match_low_band
-from fancam.enhance.detail import auto_share, source_noise
-from fancam.models import ModelStore
-from fancam.records import Box
+from fancam.enhance.engine import auto_share, source_noise
+from fancam.geometry import Box
+from fancam.nn import ModelStore
 from fancam.settings import EnhanceSettings
 
 

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from fancam.enhance import CropRequest, Engine, Network, choose_compute, resolve_device
-from fancam.enhance import device as device_module
-from fancam.enhance.detail import auto_share
+from fancam.enhance import CropRequest, Engine
+from fancam.enhance.engine import auto_share
 from fancam.errors import DeviceError, ModelDamagedError, UsageError
-from fancam.models import ModelStore
-from fancam.records import Box
+from fancam.geometry import Box
+from fancam.nn import ModelStore
+from fancam.nn import device as device_module
+from fancam.nn.device import choose_compute, resolve_device
+from fancam.nn.upscalers import Network
 from fancam.settings import EnhanceSettings
 from tests import toy_network
 

@@ -10,9 +10,11 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from fancam.enhance import Engine, Network, cpu_has_fast_bf16, load_upscaler
+from fancam.enhance import Engine
 from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
-from fancam.models import ModelStore, load_ncnn
+from fancam.nn import ModelStore, load_ncnn
+from fancam.nn.device import cpu_has_fast_bf16
+from fancam.nn.upscalers import Network, load_upscaler
 from fancam.settings import EnhanceSettings
 
 FP32 = EnhanceSettings(device="cpu", precision="fp32")

@@ -11,12 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.canvas import Canvas
-from fancam.enhance.layout import Layout
-from fancam.enhance.rows import lanczos_taps, simplified
-from fancam.enhance.tiling import TilePlan, plan_axis, plan_tiles
+from fancam.enhance.layout import Canvas, Layout
+from fancam.enhance.tiling import TilePlan, lanczos_taps, plan_axis, plan_tiles, simplified
+from fancam.geometry import Box
 from fancam.pictures import resample
-from fancam.records import Box
 
 CPU = torch.device("cpu")
 

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from fancam.enhance import CropRequest, Engine, Network, cpu_has_fast_bf16
+from fancam.enhance import CropRequest, Engine
 from fancam.enhance import pace as pace_module
 from fancam.errors import CropError, DeviceError, FancamError, ModelDamagedError
-from fancam.records import Box, Enhanced
+from fancam.geometry import Box
+from fancam.nn.device import cpu_has_fast_bf16
+from fancam.nn.upscalers import Network
+from fancam.results import Enhanced
 from fancam.settings import EnhanceSettings
 from tests.toy_network import Toy
 

@@ -322,12 +322,12 @@ def test_two_processes_give_the_bytes_of_one(tmp_path, portrait):
 
 
 def workers_on(folder: Path, out: Path, devices=("cpu", "cpu")):
-    from fancam.models import ModelStore
-    from fancam.pipeline.context import Context
-    from fancam.pipeline.sources import find_pictures
-    from fancam.pipeline.workers import Workers
+    from fancam.jobs.context import Context
+    from fancam.jobs.sources import find_pictures
+    from fancam.jobs.workers import Workers
+    from fancam.jobs.workspace import Workspace
+    from fancam.nn import ModelStore
     from fancam.settings import load_settings
-    from fancam.workspace import Workspace
 
     settings = load_settings(overrides={"enhance": {"upscaler": "realesr-animevideov3"}})
     context = Context(settings, ModelStore(), Workspace(out))
@@ -357,7 +357,7 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path, portrait):
 def test_a_picture_that_kills_every_process_fails_alone(tmp_path, portrait, monkeypatch):
     """The processes are played by threads' worth of messages: what matters is what the parent makes of them."""
     from fancam.errors import DeviceError
-    from fancam.pipeline import workers as module
+    from fancam.jobs import workers as module
 
     for number in range(5):
         save(tmp_path / "in" / f"{number}.png", portrait)

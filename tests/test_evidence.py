@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from fancam.enhance import evidence as room
 from fancam.enhance.evidence import evidence_of, facts, frames_at_print, invented_share
+from fancam.geometry import Box
 from fancam.pictures import resample
-from fancam.records import Box, Evidence
+from fancam.results import Evidence
 
 
 def _texture(shape, strength, seed=0, blur=0.0):

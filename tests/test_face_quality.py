@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from fancam.geometry import Box
 from fancam.picking import score_face
-from fancam.records import Box, Face
+from fancam.results import Face
 from fancam.settings import PickSettings
 
 FACE = Face(Box(181.5, 58.2, 269.9, 177.8), ((203, 102), (247, 104), (223, 125), (203, 142), (241, 144)), 0.9)

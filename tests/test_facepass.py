@@ -13,9 +13,10 @@ from fancam.cli import invoke
 from fancam.enhance.crops import CropRequest
 from fancam.enhance.facepass import FacePass, Sheet
 from fancam.enhance.guard import Guard
-from fancam.models import ModelStore
+from fancam.geometry import Box
+from fancam.nn import ModelStore
 from fancam.pictures import resample
-from fancam.records import Box, Face
+from fancam.results import Face
 from fancam.settings import FaceSettings, GuardSettings, RestoreSettings
 from tests.prior_networks import StandInRestorer, saved, small_gfpgan
 

@@ -13,8 +13,8 @@ from fancam.faces.centerface import CenterFace
 from fancam.faces.centerface_torch import CenterFaceTorch, OnnxModule
 from fancam.faces.detection import ScaleSearch
 from fancam.faces.torch_device import batch_pixels, exact, in_parts_that_fit
-from fancam.models import ModelStore
-from fancam.models.onnxfile import OnnxNetwork, OnnxNode, load_onnx
+from fancam.nn import ModelStore
+from fancam.nn.onnx import OnnxNetwork, OnnxNode, load_onnx
 from fancam.settings import FaceSettings
 from tests.test_faces_detection import read
 

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fancam.faces import FRAMING_CONVENTIONS, PHOTO_LONG_EDGES_PX, compose, create_detector
-from fancam.faces.composition import MAX_EYE_LINE_SHIFT, MAX_SIDEWAYS, SAFE_MM, eye_line_of, head_box
-from fancam.models import ModelStore
-from fancam.records import Box, CardGeometry, Face
+from fancam.crop import frame_face
+from fancam.crop.framing import FRAMING_CONVENTIONS, MAX_EYE_LINE_SHIFT, MAX_SIDEWAYS, SAFE_MM, eye_line_of, head_box
+from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
+from fancam.geometry import Box
+from fancam.nn import ModelStore
+from fancam.results import CardGeometry, Face
 from fancam.settings import FRAMINGS, CropSettings, FaceSettings
 
 KPOP = CardGeometry(55, 85, 3, 300)
@@ -81,7 +83,7 @@ def scenes(draw, others: int = 4):
 @given(scenes(), cards, crop_settings)
 def test_outer_box_has_the_aspect_of_the_outer_card_and_lies_inside_the_frame(scene, card, settings):
     width, height, subject, others = scene
-    crop = compose(subject, width, height, card, settings, others)
+    crop = frame_face(subject, width, height, card, settings, others)
     assert crop.box.width / crop.box.height == pytest.approx(card.outer_width_mm / card.outer_height_mm, rel=1e-6)
     assert inside(crop.box, width, height)
     assert crop.bleed_share == 1.0
@@ -90,7 +92,7 @@ def test_outer_box_has_the_aspect_of_the_outer_card_and_lies_inside_the_frame(sc
 @given(scenes(), cards, crop_settings)
 def test_trim_is_the_outer_box_less_the_bleed_on_every_side(scene, card, settings):
     width, height, subject, others = scene
-    crop = compose(subject, width, height, card, settings, others)
+    crop = frame_face(subject, width, height, card, settings, others)
     px_per_mm = crop.box.width / card.outer_width_mm
     for gap in (
         crop.trim.x0 - crop.box.x0, crop.box.x1 - crop.trim.x1, crop.trim.y0 - crop.box.y0, crop.box.y1 - crop.trim.y1
@@ -102,7 +104,7 @@ def test_trim_is_the_outer_box_less_the_bleed_on_every_side(scene, card, setting
 @given(scenes(), cards, crop_settings)
 def test_the_middle_of_the_face_is_on_the_trimmed_card(scene, card, settings):
     width, height, subject, others = scene
-    crop = compose(subject, width, height, card, settings, others)
+    crop = frame_face(subject, width, height, card, settings, others)
     x, y = subject.box.clipped(width, height).centre
     slack = card.bleed_mm * crop.box.width / card.outer_width_mm  # a face at the very edge may lie in the bleed
     assert crop.trim.x0 - slack <= x <= crop.trim.x1 + slack
@@ -118,8 +120,10 @@ def test_a_mirrored_scene_gives_the_mirrored_crop(scene, card, settings):
     # Two moves that are equally good, one to either side, leave the choice open.
     assume(all(abs(other.box.centre[0] - subject.box.centre[0]) > 1 for other in others))
     assume(len(others) < 2 or abs(others[0].box.height - others[1].box.height) > 1)
-    crop = compose(subject, width, height, card, settings, others)
-    other_way = compose(mirrored(subject, width), width, height, card, settings, [mirrored(o, width) for o in others])
+    crop = frame_face(subject, width, height, card, settings, others)
+    other_way = frame_face(
+        mirrored(subject, width), width, height, card, settings, [mirrored(o, width) for o in others]
+    )
     expected = Box(width - crop.box.x1, crop.box.y0, width - crop.box.x0, crop.box.y1)
     assert other_way.box.as_list(3) == pytest.approx(expected.as_list(3), abs=1e-3 * max(width, height))
     assert other_way.warnings == crop.warnings
@@ -128,7 +132,7 @@ def test_a_mirrored_scene_gives_the_mirrored_crop(scene, card, settings):
 @given(scenes(), cards, crop_settings)
 def test_below_the_asked_for_ppi_there_is_always_a_warning(scene, card, settings):
     width, height, subject, others = scene
-    crop = compose(subject, width, height, card, settings, others)
+    crop = frame_face(subject, width, height, card, settings, others)
     said = any("source pixels per printed inch, fewer" in warning for warning in crop.warnings)
     assert said == (crop.effective_ppi < settings.min_ppi * (1 - 1e-9))
 
@@ -136,7 +140,7 @@ def test_below_the_asked_for_ppi_there_is_always_a_warning(scene, card, settings
 @given(scenes(), cards, crop_settings)
 def test_another_framing_than_asked_for_is_always_said(scene, card, settings):
     width, height, subject, others = scene
-    crop = compose(subject, width, height, card, settings, others)
+    crop = frame_face(subject, width, height, card, settings, others)
     said = [warning for warning in crop.warnings if warning.startswith("framed as")]
     assert bool(said) == (crop.framing != settings.framing)
 
@@ -147,7 +151,7 @@ def test_another_framing_than_asked_for_is_always_said(scene, card, settings):
 @given(st.floats(200, 3000), st.sampled_from(FRAMINGS), st.floats(-20, 20))
 def test_with_room_the_face_has_the_share_and_the_eye_line_of_the_framing(size, framing, roll_deg):
     subject = face(HUGE / 2, HUGE / 2, size, roll_deg=roll_deg)
-    crop = compose(subject, HUGE, HUGE, KPOP, CropSettings(framing=framing))
+    crop = frame_face(subject, HUGE, HUGE, KPOP, CropSettings(framing=framing))
     convention = FRAMING_CONVENTIONS[framing]
     assert crop.framing == framing
     assert crop.warnings == ()
@@ -167,7 +171,7 @@ def test_framings_keep_to_the_shares_of_printed_photocards(framing, low, high):
 @given(st.floats(200, 3000), st.sampled_from(FRAMINGS), st.floats(-15, 15))
 def test_with_room_hair_and_chin_lie_in_the_safe_zone(size, framing, roll_deg):
     subject = face(HUGE / 2, HUGE / 2, size, roll_deg=roll_deg)
-    crop = compose(subject, HUGE, HUGE, KPOP, CropSettings(framing=framing))
+    crop = frame_face(subject, HUGE, HUGE, KPOP, CropSettings(framing=framing))
     safe = SAFE_MM * crop.trim.width / KPOP.width_mm - 1e-6
     zone = Box(crop.trim.x0 + safe, crop.trim.y0 + safe, crop.trim.x1 - safe, crop.trim.y1 - safe)
     assert zone.contains(head_box(subject))
@@ -176,7 +180,7 @@ def test_with_room_hair_and_chin_lie_in_the_safe_zone(size, framing, roll_deg):
 
 @pytest.mark.parametrize("yaw", [-0.5, -0.2, 0.0, 0.2, 0.5])
 def test_a_face_that_looks_aside_has_a_little_more_room_there(yaw):
-    crop = compose(face(5000, 5000, 500, yaw=yaw), 10000, 10000, KPOP, CropSettings())
+    crop = frame_face(face(5000, 5000, 500, yaw=yaw), 10000, 10000, KPOP, CropSettings())
     lead = (crop.trim.centre[0] - 5000) / crop.trim.width
     assert lead == pytest.approx(0.1 * yaw, abs=1e-3)
     assert abs(lead) <= 0.05 + 1e-9
@@ -186,22 +190,22 @@ def test_a_face_that_looks_aside_has_a_little_more_room_there(yaw):
 
 
 def test_near_the_edge_of_the_frame_the_crop_is_moved_before_it_is_tightened():
-    crop = compose(face(300, 700, 300), 4000, 3000, KPOP, CropSettings())
+    crop = frame_face(face(300, 700, 300), 4000, 3000, KPOP, CropSettings())
     assert crop.box.x0 == pytest.approx(0, abs=1)
     assert 300 / crop.trim.height == pytest.approx(FRAMING_CONVENTIONS["bust"].share, rel=0.15)
     assert crop.warnings == ()
 
 
 def test_a_head_at_the_top_of_the_frame_is_tightened_so_that_the_bleed_takes_less_of_it():
-    roomy = compose(face(1000, 1500, 300), 2000, 3000, KPOP, CropSettings())
-    tight = compose(face(1000, 200, 300), 2000, 3000, KPOP, CropSettings())
+    roomy = frame_face(face(1000, 1500, 300), 2000, 3000, KPOP, CropSettings())
+    tight = frame_face(face(1000, 200, 300), 2000, 3000, KPOP, CropSettings())
     assert tight.trim.height < roomy.trim.height
     assert tight.framing == "bust"
 
 
 def test_on_a_narrow_card_the_framing_is_loosened_until_the_face_is_in_the_safe_zone():
     narrow, subject = CardGeometry(38, 85, 3, 300), face(5000, 5000, 1000)
-    crop = compose(subject, 10000, 10000, narrow, CropSettings(framing="face"))
+    crop = frame_face(subject, 10000, 10000, narrow, CropSettings(framing="face"))
     safe = SAFE_MM * crop.trim.width / narrow.width_mm
     assert crop.framing == "face"
     assert 1000 / crop.trim.height < FRAMING_CONVENTIONS["face"].share
@@ -210,13 +214,13 @@ def test_on_a_narrow_card_the_framing_is_loosened_until_the_face_is_in_the_safe_
 
 
 def test_a_face_whose_forehead_the_cut_takes_is_said():
-    crop = compose(face(1000, 150, 300), 2000, 3000, KPOP, CropSettings())
+    crop = frame_face(face(1000, 150, 300), 2000, 3000, KPOP, CropSettings())
     assert any("the cut takes" in warning and "%" in warning for warning in crop.warnings)
 
 
 def test_a_close_up_gets_a_tighter_framing_and_is_not_cut():
     subject = face(540, 760, 766)
-    crop = compose(subject, 1080, 1440, KPOP, CropSettings(framing="bust"))
+    crop = frame_face(subject, 1080, 1440, KPOP, CropSettings(framing="bust"))
     assert crop.framing == "face"
     assert crop.box.height == pytest.approx(1440)
     assert crop.trim.contains(subject.box)
@@ -224,7 +228,7 @@ def test_a_close_up_gets_a_tighter_framing_and_is_not_cut():
 
 
 def test_a_small_face_is_framed_wider_to_reach_the_ppi():
-    crop = compose(face(960, 500, 60), 1920, 1080, KPOP, CropSettings(framing="bust", min_ppi=90))
+    crop = frame_face(face(960, 500, 60), 1920, 1080, KPOP, CropSettings(framing="bust", min_ppi=90))
     assert crop.framing == "half"
     assert crop.effective_ppi >= 90 * (1 - 1e-9)
     assert crop.warnings == (
@@ -234,7 +238,7 @@ def test_a_small_face_is_framed_wider_to_reach_the_ppi():
 
 
 def test_a_face_too_small_for_the_ppi_even_so_is_widened_no_further_than_half_and_said_with_numbers():
-    crop = compose(face(960, 500, 40), 1920, 1080, KPOP, CropSettings(framing="bust", min_ppi=150))
+    crop = frame_face(face(960, 500, 40), 1920, 1080, KPOP, CropSettings(framing="bust", min_ppi=150))
     assert crop.framing == "half"
     assert 40 / crop.trim.height == pytest.approx(0.16, rel=0.02)
     assert (
@@ -243,7 +247,7 @@ def test_a_face_too_small_for_the_ppi_even_so_is_widened_no_further_than_half_an
 
 
 def test_a_ppi_of_zero_asks_for_nothing():
-    crop = compose(face(960, 500, 30), 1920, 1080, KPOP, CropSettings(min_ppi=0))
+    crop = frame_face(face(960, 500, 30), 1920, 1080, KPOP, CropSettings(min_ppi=0))
     assert crop.framing == "bust"
     assert crop.warnings == ()
 
@@ -258,11 +262,11 @@ def share_on_card(crop, other) -> float:
 @pytest.mark.parametrize("side", [-1, 1])
 def test_a_neighbour_the_edge_would_halve_is_left_out_or_taken_in_by_a_small_move(side):
     subject = face(2000, 1500, 300)
-    alone = compose(subject, 4000, 3000, KPOP, CropSettings())
+    alone = frame_face(subject, 4000, 3000, KPOP, CropSettings())
     edge = alone.trim.x1 if side > 0 else alone.trim.x0
     neighbour = face(edge, 1500, 220)
     assert 0.4 < share_on_card(alone, neighbour) < 0.6
-    crop = compose(subject, 4000, 3000, KPOP, CropSettings(), [neighbour])
+    crop = frame_face(subject, 4000, 3000, KPOP, CropSettings(), [neighbour])
     assert not 0.05 < share_on_card(crop, neighbour) < 0.95
     assert crop.warnings == ()
     safe = SAFE_MM * crop.trim.width / KPOP.width_mm
@@ -274,13 +278,15 @@ def test_a_neighbour_the_edge_would_halve_is_left_out_or_taken_in_by_a_small_mov
 def test_faces_far_away_change_nothing():
     subject = face(2000, 1500, 300)
     far = [face(500, 1500, 300), face(3600, 400, 200)]
-    assert compose(subject, 4000, 3000, KPOP, CropSettings(), far) == compose(subject, 4000, 3000, KPOP, CropSettings())
+    assert frame_face(subject, 4000, 3000, KPOP, CropSettings(), far) == frame_face(
+        subject, 4000, 3000, KPOP, CropSettings()
+    )
 
 
 def test_a_neighbour_the_frame_itself_cuts_is_not_said_to_be_cut_by_the_card():
     subject, neighbour = face(600, 1500, 300), face(80, 1500, 300)
     assert neighbour.box.x0 < 0
-    crop = compose(subject, 1200, 3000, CardGeometry(55, 85, 0, 300), CropSettings(framing="half"), [neighbour])
+    crop = frame_face(subject, 1200, 3000, CardGeometry(55, 85, 0, 300), CropSettings(framing="half"), [neighbour])
     visible = neighbour.box.clipped(1200, 3000)
     assert crop.trim.intersection(visible).area / visible.area > 0.9
     assert not any("cut by the edge" in warning for warning in crop.warnings)
@@ -290,7 +296,7 @@ def test_a_neighbour_that_must_be_cut_is_said():
     """One on either side, so close that no move inside the limits helps."""
     subject = face(2000, 1500, 300)
     crowd = [face(2000 + dx, 1500 + dy, 290) for dx in (-330, -165, 165, 330) for dy in (-420, 420, 0)]
-    crop = compose(subject, 4000, 3000, KPOP, CropSettings(), crowd)
+    crop = frame_face(subject, 4000, 3000, KPOP, CropSettings(), crowd)
     cut = [other for other in crowd if 0.1 < share_on_card(crop, other) < 0.9]
     assert cut
     expected = "another face is cut by the edge" if len(cut) == 1 else f"{len(cut)} other faces are cut by the edge"
@@ -305,7 +311,7 @@ crowds = st.lists(
 @given(crowds, st.sampled_from(FRAMINGS))
 def test_neighbours_move_the_crop_only_a_little_and_never_out_of_the_framing(crowd, framing):
     subject = face(5000, 5000, 300)
-    crop = compose(subject, 10000, 10000, KPOP, CropSettings(framing=framing), crowd)
+    crop = frame_face(subject, 10000, 10000, KPOP, CropSettings(framing=framing), crowd)
     eye_line = (subject.eye_centre[1] - crop.trim.y0) / crop.trim.height
     assert abs(eye_line - eye_line_of(300 / crop.trim.height)) < MAX_EYE_LINE_SHIFT + 0.01
     assert abs(crop.trim.centre[0] - 5000) / crop.trim.width < MAX_SIDEWAYS + 0.01
@@ -327,7 +333,7 @@ def composed(photos, path, settings):
     faces = photos.detect([picture])[0]
     height, width = picture.shape[:2]
     return [
-        (one, compose(one, width, height, KPOP, settings, [other for other in faces if other is not one]))
+        (one, frame_face(one, width, height, KPOP, settings, [other for other in faces if other is not one]))
         for one in faces
     ]
 
@@ -349,7 +355,7 @@ def test_in_a_dense_group_every_card_shows_its_own_face_uncut_away_from_the_fram
             assert crop.trim.contains(subject.box)
             assert not any("the cut takes" in warning for warning in crop.warnings)
     cut = sum(any("cut by the edge" in warning for warning in crop.warnings) for _, crop in cards)
-    naive = [compose(one, 2048, 922, KPOP, CropSettings(min_ppi=60)) for one, _ in cards]
+    naive = [frame_face(one, 2048, 922, KPOP, CropSettings(min_ppi=60)) for one, _ in cards]
     others = [[other for other, _ in cards if other is not one] for one, _ in cards]
     cut_naive = sum(
         any(0.1 < share_on_card(crop, other) < 0.9 for other in rest) for crop, rest in zip(naive, others, strict=True)

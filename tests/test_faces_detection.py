@@ -13,7 +13,7 @@ from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
 from fancam.faces.centerface import CenterFace, decode, padded_blob
 from fancam.faces.detection import ScaleSearch, scales_for, shrink, windows
 from fancam.faces.detections import Detections, batches, overlaps, plausible, suppress
-from fancam.models import ModelStore
+from fancam.nn import ModelStore
 from fancam.settings import FaceSettings
 
 # Centres of the 29 faces, read off the picture by hand; within 20 px (a face is about 70 px high).

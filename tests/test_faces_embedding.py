@@ -13,9 +13,9 @@ from fancam.errors import ModelDamagedError, ModelMissingError
 from fancam.faces import create_detector, create_embedder, create_landmarker, missing_embedder
 from fancam.faces.embedding import CHIP_LANDMARKS, CHIP_PX, EMBEDDER, DlibEmbedder, face_chip, similarity
 from fancam.geometry import Box
-from fancam.models import ModelStore
+from fancam.nn import ModelStore
 from fancam.pictures import read_picture
-from fancam.records import Face
+from fancam.results import Face
 from fancam.settings import FaceSettings
 
 needs_dlib = pytest.mark.skipif(

@@ -10,8 +10,8 @@ import torch
 from fancam.errors import DeviceError, ModelDamagedError, ModelMissingError, UsageError
 from fancam.faces import create_parser
 from fancam.faces.parsing_torch import BISENET_FACE, PARSENET_FACE, TorchFaceParser
-from fancam.models import ModelStore
-from fancam.models.registry import registry
+from fancam.nn import ModelStore
+from fancam.nn.registry import registry
 
 # CelebAMask-HQ's script g_mask.py and face-parsing.PyTorch number the same classes differently.
 CELEBA = [

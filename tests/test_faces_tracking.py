@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from fancam.faces import FaceTracker, track_faces
 from fancam.faces.tracking import assign
-from fancam.records import Box, Candidate, Face
+from fancam.geometry import Box
+from fancam.results import Candidate, Face
 
 
 def face(x: float, y: float, height: float = 100.0) -> Face:

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.fusion import GRID, fuse
 from fancam.enhance.fusion.align import coarse_shift, dense_flow, luma_of, warped
-from fancam.enhance.fusion.gain import Measured, expected_gain_db
+from fancam.enhance.fusion.fuse import GRID, Measured, expected_gain_db, fuse
 from fancam.geometry import Box
-from fancam.records import Look
+from fancam.media import Look
 from fancam.settings import FuseSettings
 
 HIGH, WIDE = 168, 120

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.grain import Grain, add_grain, adding, measure_grain, remove_grain
-from fancam.enhance.grain.spectra import column_counts, frequencies, smeared, unsmeared
-from fancam.enhance.grain.synthesis import GrainFields
+from fancam.enhance.grain import adding
+from fancam.enhance.grain.adding import GrainFields, add_grain
+from fancam.enhance.grain.measure import measure_grain
+from fancam.enhance.grain.model import Grain, column_counts, frequencies, remove_grain, smeared, unsmeared
 
 SIDE = 320
 

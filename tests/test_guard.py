@@ -8,10 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fancam.enhance.guard import LADDER, FaceTrial, Guard, Measured, network_warnings, objections
-from fancam.enhance.guard import verdict as verdict_module
-from fancam.enhance.guard.drift import NOT_FOUND
-from fancam.enhance.guard.verdict import LANDMARK_REPEATABILITY
+from fancam.enhance import guard as verdict_module
+from fancam.enhance.guard import (
+    LADDER,
+    LANDMARK_REPEATABILITY,
+    NOT_FOUND,
+    FaceTrial,
+    Guard,
+    Measured,
+    network_warnings,
+    objections,
+)
 from fancam.enhance.prior.alignment import TEMPLATE
 from fancam.settings import GuardSettings
 

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks._priors import eyes_moved, sharpener
-from fancam.enhance.guard import landmark_drift
-from fancam.enhance.guard.drift import EYE_DISTANCE_PX, NOT_FOUND
+from fancam.enhance.guard import EYE_DISTANCE_PX, NOT_FOUND, landmark_drift
 from fancam.enhance.prior.alignment import TEMPLATE
 from fancam.pictures import read_picture
 

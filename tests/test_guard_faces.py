@@ -10,7 +10,7 @@ from benchmarks._priors import blend, eyes_moved, sharpener, stranger
 from fancam.enhance.guard import FaceTrial, Guard
 from fancam.enhance.prior.alignment import align, cut_face
 from fancam.faces import create_detector, create_embedder, create_landmarker, missing_embedder
-from fancam.models import ModelStore
+from fancam.nn import ModelStore
 from fancam.pictures import read_picture
 from fancam.settings import FaceSettings, GuardSettings
 from fancam.video import decode_frames, scan

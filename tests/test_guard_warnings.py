@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fancam.enhance.cleaning import HEAVY_BLOCKINESS, blockiness
+from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS, measure_blockiness
 from fancam.enhance.guard import print_warnings
 from fancam.pictures import read_picture
 from fancam.video import decode_frames, scan
@@ -43,8 +43,8 @@ def h264_key_frame(picture: np.ndarray, crf: int, path) -> np.ndarray:
 @pytest.mark.parametrize("name", PHOTOS)
 def test_blockiness_grows_with_compression_and_heavy_jpeg_is_called_so(name):
     clean = photo(name)
-    measured = [blockiness(jpeg(clean, quality)) for quality in (95, 75, 50, 30, 10)]
-    assert blockiness(clean) < 1.15
+    measured = [measure_blockiness(jpeg(clean, quality)) for quality in (95, 75, 50, 30, 10)]
+    assert measure_blockiness(clean) < 1.15
     assert measured == sorted(measured)
     assert measured[0] < 1.3 and measured[1] < HEAVY_BLOCKINESS < measured[3]
 
@@ -52,21 +52,21 @@ def test_blockiness_grows_with_compression_and_heavy_jpeg_is_called_so(name):
 @pytest.mark.parametrize("name", PHOTOS)
 def test_key_frames_of_h264_are_heavy_at_crf_48_and_not_at_20(name, tmp_path):
     clean = photo(name)
-    good, bad = (blockiness(h264_key_frame(clean, crf, tmp_path / f"{crf}.mp4")) for crf in (20, 48))
+    good, bad = (measure_blockiness(h264_key_frame(clean, crf, tmp_path / f"{crf}.mp4")) for crf in (20, 48))
     assert good < 1.3 and bad > HEAVY_BLOCKINESS
 
 
 def test_the_grid_is_found_where_a_picture_was_cropped_or_turned():
     squeezed = jpeg(photo("astronaut"), 20)
-    whole = blockiness(squeezed)
+    whole = measure_blockiness(squeezed)
     for part in (squeezed[5:, 3:], np.rot90(squeezed)[1:-2, 7:], squeezed[:, ::-1][:, 4:]):
-        assert blockiness(np.ascontiguousarray(part)) == pytest.approx(whole, rel=0.1)
+        assert measure_blockiness(np.ascontiguousarray(part)) == pytest.approx(whole, rel=0.1)
 
 
 def test_a_grid_that_was_resampled_away_is_not_claimed():
     squeezed = jpeg(photo("astronaut"), 30)
     shrunk = cv2.resize(squeezed, None, fx=0.61, fy=0.61, interpolation=cv2.INTER_AREA)
-    assert blockiness(shrunk) < 1.3
+    assert measure_blockiness(shrunk) < 1.3
 
 
 @pytest.mark.parametrize("square_px", [2, 3, 4, 5, 6, 8, 12, 16, 24, 32])
@@ -76,7 +76,7 @@ def test_a_chess_board_is_not_taken_for_compression(square_px, levels, noise):
     y, x = np.mgrid[:256, :256]
     board = np.where((x // square_px + y // square_px) % 2, *levels)[..., None].repeat(3, axis=2)
     noisy = board + np.random.default_rng(0).normal(0, noise, board.shape) if noise else board
-    assert blockiness(np.clip(noisy, 0, 255).astype(np.uint8)) < HEAVY_BLOCKINESS
+    assert measure_blockiness(np.clip(noisy, 0, 255).astype(np.uint8)) < HEAVY_BLOCKINESS
 
 
 @pytest.mark.parametrize("direction", ["upright", "lying"])
@@ -84,43 +84,45 @@ def test_a_fence_is_not_taken_for_compression(direction):
     rng = np.random.default_rng(1)
     posts = np.repeat(rng.integers(120, 126, 32), 8)[None, :] + rng.normal(0, 1, (256, 256))
     fence = posts if direction == "upright" else posts.T
-    assert blockiness(fence[..., None].repeat(3, axis=2).astype(np.uint8)) < HEAVY_BLOCKINESS
+    assert measure_blockiness(fence[..., None].repeat(3, axis=2).astype(np.uint8)) < HEAVY_BLOCKINESS
 
 
 @pytest.mark.parametrize("level", [0, 7, 255])
 def test_an_empty_picture_is_not_compressed(level):
-    assert blockiness(np.full((200, 300, 3), level, np.uint8)) == 1.0
+    assert measure_blockiness(np.full((200, 300, 3), level, np.uint8)) == 1.0
 
 
 def test_a_black_border_changes_nothing():
     squeezed = jpeg(photo("coffee"), 20)
     framed = np.zeros((squeezed.shape[0] + 160, squeezed.shape[1], 3), np.uint8)
     framed[80:-80] = squeezed
-    assert blockiness(framed) == pytest.approx(blockiness(squeezed), rel=0.15)
+    assert measure_blockiness(framed) == pytest.approx(measure_blockiness(squeezed), rel=0.15)
 
 
 def test_too_small_a_picture_tells_nothing():
-    assert blockiness(jpeg(photo("astronaut"), 5)[:95, :200]) == 1.0
+    assert measure_blockiness(jpeg(photo("astronaut"), 5)[:95, :200]) == 1.0
 
 
 def test_sixteen_bits_measure_as_eight():
     squeezed = jpeg(photo("astronaut"), 30)
-    assert blockiness(squeezed.astype(np.uint16) * 257) == pytest.approx(blockiness(squeezed), rel=1e-4)
+    assert measure_blockiness(squeezed.astype(np.uint16) * 257) == pytest.approx(measure_blockiness(squeezed), rel=1e-4)
 
 
 def test_the_middle_of_a_large_picture_is_measured():
     large = np.tile(photo("astronaut"), (4, 4, 1))
     large[512:1536, 512:1536] = jpeg(np.ascontiguousarray(large[512:1536, 512:1536]), 15)
-    assert blockiness(large) > HEAVY_BLOCKINESS
+    assert measure_blockiness(large) > HEAVY_BLOCKINESS
 
 
 @pytest.mark.parametrize("name", ["obama.jpg", "obama3.jpg", "obama-1080p.jpg"])
 def test_real_portraits_are_clean(shared, name):
-    assert blockiness(read_picture(shared(f"data/photo/people/obama/{name}")).pixels) < HEAVY_BLOCKINESS
+    assert measure_blockiness(read_picture(shared(f"data/photo/people/obama/{name}")).pixels) < HEAVY_BLOCKINESS
 
 
 def test_a_published_jpeg_of_quality_15_is_heavy(shared):
-    assert blockiness(read_picture(shared("data/photo/goldens/inputs/jpeg-15.jpg")).pixels) > 2 * HEAVY_BLOCKINESS
+    assert (
+        measure_blockiness(read_picture(shared("data/photo/goldens/inputs/jpeg-15.jpg")).pixels) > 2 * HEAVY_BLOCKINESS
+    )
 
 
 def test_nothing_is_said_about_a_good_picture():

@@ -6,17 +6,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fancam"
-SHARED = {"geometry", "records", "settings", "errors", "files", "__init__"}
-FOUNDATION = {"models", "pictures"}
-STAGES = {"video", "picking", "faces", "enhance", "printing", "comparing"}
+SHARED = {"geometry", "results", "media", "settings", "errors", "files", "__init__"}
+FOUNDATION = {"paper", "pictures", "nn", "crop"}
+STAGES = {"video", "picking", "faces", "enhance", "cards", "sheets", "report"}
 MAY_IMPORT = {
     **dict.fromkeys(SHARED, SHARED),
-    **dict.fromkeys(FOUNDATION, SHARED),
-    "manifest": SHARED,
-    "workspace": SHARED,
+    "paper": SHARED,
+    "pictures": SHARED,
+    "nn": SHARED,
+    "crop": SHARED | {"paper", "pictures"},
     **{stage: SHARED | FOUNDATION for stage in STAGES},
-    "pipeline": SHARED | FOUNDATION | STAGES | {"manifest", "workspace"},
-    "cli": SHARED | FOUNDATION | STAGES | {"pipeline", "manifest", "workspace"},
+    "sheets": SHARED | FOUNDATION | {"cards"},
+    "jobs": SHARED | FOUNDATION | STAGES,
+    "cli": SHARED | FOUNDATION | STAGES | {"jobs"},
     "__main__": {"cli"},
 }
 KNOWN_BY = {
@@ -25,15 +27,15 @@ KNOWN_BY = {
     "typer": {"cli"},
     "rich": {"cli"},
     "platformdirs": {"cli"},
-    "spandrel": {"enhance"},
+    "spandrel": {"nn", "enhance"},
     "facexlib": {"faces"},
     "_dlib_pybind11": {"faces"},
-    "safetensors": {"models"},
+    "safetensors": {"nn"},
     "fontTools": {"pictures"},
-    "fpdf": {"printing"},
-    "pikepdf": {"printing"},
-    "pypdfium2": {"printing"},
-    "torch": {"enhance", "faces", "models"},
+    "fpdf": {"sheets"},
+    "pikepdf": {"sheets"},
+    "pypdfium2": {"sheets"},
+    "torch": {"enhance", "faces", "nn"},
 }
 NEVER = {"basicsr", "gfpgan", "realesrgan", "facexlib.tracking"}
 
@@ -90,13 +92,13 @@ def test_nothing_below_the_command_line_prints_exits_or_reads_the_environment(pa
             ), f"line {node.lineno}"  # fmt: skip
 
 
-def test_no_public_name_of_the_pipeline_is_hidden_by_a_module():
-    from fancam import pipeline
+def test_no_public_name_of_the_jobs_is_hidden_by_a_module():
+    from fancam import jobs
 
-    names = {path.stem for path in (PACKAGE / "pipeline").glob("*.py")}
-    assert not names & set(pipeline.__all__)
-    for name in pipeline.__all__:
-        assert callable(getattr(pipeline, name)), name
+    names = {path.stem for path in (PACKAGE / "jobs").glob("*.py")}
+    assert not names & set(jobs.__all__)
+    for name in jobs.__all__:
+        assert callable(getattr(jobs, name)), name
 
 
 def test_the_layout_test_sees_a_wrong_import(tmp_path):

@@ -10,11 +10,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fancam.errors import UsageError
-from fancam.printing import calibration_distance_mm, offset_from_readings, paper_size, plan_calibration
-from fancam.printing.layout.marks import line_area
-from fancam.printing.layout.room import note_area, ruler_area
-from fancam.records import Area, BackOffset, Line, Page
+from fancam.paper import Area, BackOffset, Line, Page, paper_size
 from fancam.settings import SheetSettings
+from fancam.sheets import calibration_distance_mm, offset_from_readings, plan_calibration
+from fancam.sheets.marks import line_area, note_area, ruler_area
 
 SCALES = ("LX", "RX", "LY", "RY")
 STEP_MM = 0.1

@@ -12,12 +12,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fancam.errors import UsageError
-from fancam.printing import card_size, paper_size, papers, plan_sheet, plan_single
-from fancam.printing.layout.marks import line_area
-from fancam.printing.layout.registration import clear_zones
-from fancam.printing.layout.room import note_area, ruler_area
-from fancam.records import Area, Page, SheetCard
+from fancam.paper import Area, Page, SheetCard, card_size, paper_size, papers
 from fancam.settings import SheetSettings
+from fancam.sheets import plan_sheet, plan_single
+from fancam.sheets.marks import line_area, note_area, ruler_area
+from fancam.sheets.registration import clear_zones
 
 EPSILON_MM = 1e-6
 

@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from spandrel.architectures.DnCNN import DnCNN
 from spandrel.architectures.DRUNet import DRUNet
 
-from fancam.enhance.cleaning import LearnedDenoiser, resolve_denoiser
 from fancam.enhance.cleaning.denoisenets import RECIPES, denoise_network, grid_axis, smallest_tile
-from fancam.enhance.cleaning.learned import NETWORKS
-from fancam.enhance.device import Compute
+from fancam.enhance.cleaning.learned import NETWORKS, LearnedDenoiser, resolve_denoiser
 from fancam.errors import DeviceError, ExitCode, ModelDamagedError, ModelMissingError, UsageError
-from fancam.models import ModelStore, Variant
-from fancam.models.registry import registry
-from fancam.records import NoiseModel
+from fancam.nn import ModelStore, Variant
+from fancam.nn.device import Compute
+from fancam.nn.registry import registry
+from fancam.results import NoiseModel
 from fancam.settings import CleanSettings
 from tests.denoise_networks import BF16, FP32, SMALL, saved, stand_in
 from tests.prior_networks import small_restoreformer

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from fancam import manifest
-from fancam.records import Box, CardGeometry, Crop, Face, Pick, Score
+from fancam.geometry import Box
+from fancam.jobs import manifest
+from fancam.results import CardGeometry, Crop, Face, Pick, Score
 
 GEOMETRY = CardGeometry(55, 85, 3, 300)
 

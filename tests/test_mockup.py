@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fancam.cards import mockup, safe_zone_overlay
+from fancam.cards.shapes import pixels_per_mm, safe_zone, trim_shape
+from fancam.geometry import Box
 from fancam.pictures import resample
-from fancam.printing import mockup, safe_zone_overlay
-from fancam.printing.art.shapes import pixels_per_mm, safe_zone, trim_shape
-from fancam.records import Box, CardGeometry
+from fancam.results import CardGeometry
 
 CARD = CardGeometry(55, 85, 3, 100)
 GROUND = (228, 225, 220)

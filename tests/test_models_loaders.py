@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from fancam.errors import FancamError, ModelDamagedError, UsageError
-from fancam.models import ModelStore, load_ncnn
-from fancam.models.ncnn import parse_param, read_weights
-from fancam.models.torchfile import load_torch
+from fancam.nn import ModelStore, load_ncnn
+from fancam.nn.ncnn import parse_param, read_weights
+from fancam.nn.torchfile import load_torch
 
 
 @pytest.fixture(scope="module")

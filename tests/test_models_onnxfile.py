@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from fancam.errors import ModelDamagedError
-from fancam.models import ModelStore
-from fancam.models.onnxfile import load_onnx, parse_onnx
+from fancam.nn import ModelStore
+from fancam.nn.onnx import load_onnx, parse_onnx
 
 # --- a writer, so that files of any shape can be made: protobuf's wire format with the field numbers of onnx.proto --
 

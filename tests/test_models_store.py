@@ -10,10 +10,10 @@ import urllib.request
 import pytest
 
 from fancam.errors import ExitCode, ModelDamagedError, ModelMissingError, OutputError, UsageError
-from fancam.models import ModelStore, file_sha256
-from fancam.models import store as store_module
-from fancam.models.download import _HttpsOnly, open_https
-from fancam.models.registry import FORMATS, TASKS, ModelEntry, Variant, WeightFile, registry
+from fancam.nn import ModelStore, file_sha256
+from fancam.nn import store as store_module
+from fancam.nn.registry import FORMATS, TASKS, ModelEntry, Variant, WeightFile, registry
+from fancam.nn.store import _HttpsOnly, open_https
 
 CONTENT = b"weights" * 1000
 URL = "https://example.org/toy.pth"

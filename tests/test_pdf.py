@@ -15,9 +15,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from fancam.errors import InputError, InputNotFoundError, OutputError, ProfileError, TruncatedInputError
+from fancam.paper.elements import Area, BackOffset, Line, Note, Page, Ruler, SheetPlan
 from fancam.pictures import adobe_rgb_profile, srgb_profile
-from fancam.printing import render_page, write_pdf
-from fancam.records.sheets import Area, BackOffset, Line, Note, Page, Ruler, SheetPlan
+from fancam.sheets import render_page, write_pdf
 from tests.pdf_plans import A6, images_in, page_of, photo, pixels_in, placed, plan_of, printed, saved, sha256, written
 from tests.press_profiles import cmyk_press
 from tests.readers import accepted_by_readers
@@ -340,7 +340,7 @@ def test_a_folder_that_is_not_there_is_said_so(tmp_path):
 
 
 def test_a_picture_that_changes_while_it_is_copied_is_an_error(tmp_path, monkeypatch):
-    from fancam.printing.pdf import store
+    from fancam.sheets import pdf_store as store
 
     card = saved(tmp_path / "card.png")
     looked = store.embeddable

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks._positions import BLEED_COLOUR, TRIM_COLOUR, Rendering, measured_card
+from fancam.geometry import Orientation
+from fancam.paper.elements import Area, BackOffset, Line, Note, Page, Placement, Ruler
 from fancam.pictures import read_picture
-from fancam.printing import render_page
-from fancam.printing.layout.room import note_area, ruler_area
-from fancam.printing.pdf.placing import Matrix, box, number, offset_matrix, picture_matrix
-from fancam.printing.pdf.shapes import RULER_DEPTH_MM
-from fancam.records import Orientation
-from fancam.records.sheets import Area, BackOffset, Line, Note, Page, Placement, Ruler
+from fancam.sheets import render_page
+from fancam.sheets.marks import note_area, ruler_area
+from fancam.sheets.pdf import Matrix, box, number, offset_matrix, picture_matrix
+from fancam.sheets.pdf_shapes import RULER_DEPTH_MM
 from tests.pdf_plans import A6, page_of, photo, placed, plan_of, saved, written
 
 TOLERANCE_MM = 0.05

@@ -11,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
+from fancam.media import StillPicture
 from fancam.pictures import PictureMetadata, read_metadata, read_still, write_still
 from fancam.pictures.ifd import ASCII, Field, Fields, descriptive, exif_bytes, parse_exif
 from fancam.pictures.xmp import XmpError, kept_packet, merged_packet, resized_packet
-from fancam.records import StillPicture
 
 EXTRA = PictureMetadata(software="fancam 1.2.3", source="b.jpg", description="A card", fields={"scale": 4})
 SUFFIXES = ["png", "jpg", "tif", "webp", "avif"]

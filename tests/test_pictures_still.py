@@ -23,6 +23,7 @@ from fancam.errors import (
     UnsupportedMediaError,
     UsageError,
 )
+from fancam.media import StillPicture
 from fancam.pictures import (
     PictureMetadata,
     adobe_rgb_profile,
@@ -37,7 +38,6 @@ from fancam.pictures import (
     write_still,
 )
 from fancam.pictures.colour import grey_profile_like
-from fancam.records import StillPicture
 from tests.orientations import STORED
 
 P3 = matrix_profile("Display P3", ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)), (0.3127, 0.3290), 2.2)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from fancam.errors import NotMediaError, OutputError, UsageError
+from fancam.geometry import Box
 from fancam.pictures import (
     Canvas,
     PictureMetadata,
@@ -30,7 +31,6 @@ from fancam.pictures import (
     write_picture,
     xmp_packet,
 )
-from fancam.records import Box
 
 METADATA = PictureMetadata(
     software="fancam 1.2.3",

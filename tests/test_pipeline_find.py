@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from fancam import video
-from fancam.models import ModelStore
-from fancam.pipeline.context import Context
-from fancam.pipeline.find import Finder, decoder_threads
-from fancam.pipeline.sources import find_sources
-from fancam.records import CardGeometry
+from fancam.jobs.context import Context
+from fancam.jobs.find import Finder, decoder_threads
+from fancam.jobs.sources import find_sources
+from fancam.jobs.workspace import Workspace
+from fancam.nn import ModelStore
+from fancam.results import CardGeometry
 from fancam.settings import Settings
-from fancam.workspace import Workspace
 from tests.clips import flip_bits, moving_noise, write_clip
 
 

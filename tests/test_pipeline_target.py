@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fancam.errors import UsageError
-from fancam.pipeline.target import target
-from fancam.records import Box, Face
+from fancam.geometry import Box
+from fancam.jobs.target import target
+from fancam.results import Face
 from fancam.settings import PhotoSettings
 
 KPOP = (55.0, 85.0)

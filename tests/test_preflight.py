@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fancam.cards import CardFacts, check_card, require_passed, verdict
 from fancam.errors import ExitCode, PreflightError
+from fancam.geometry import Box
+from fancam.paper import Area, Check, Line, Page, Paper, Placement, Ruler, SheetPlan, printer
 from fancam.pictures import PictureFacts, PictureMetadata, picture_facts, write_picture
-from fancam.printing import CardFacts, check_card, check_sheet, printer, require_passed, verdict
-from fancam.records import Area, Box, CardGeometry, Check, Line, Page, Paper, Placement, Ruler, SheetPlan
+from fancam.results import CardGeometry
+from fancam.sheets import check_sheet
 
 FILE = PictureFacts(
     width_px=720, height_px=1075, space="rgb", bits=8, has_alpha=False, transparent_share=None,

@@ -8,11 +8,12 @@ import pytest
 import skimage.data
 
 from fancam.enhance import preparation
-from fancam.enhance.crops import CropRequest, cut_region, resample_region
-from fancam.enhance.fusion import Fused
-from fancam.enhance.job import EnhanceJob
+from fancam.enhance.crops import CropRequest, EnhanceJob, cut_region, resample_region
+from fancam.enhance.fusion.fuse import Fused
 from fancam.enhance.preparation import Preparation, finer_by
-from fancam.records import Box, Face, Look
+from fancam.geometry import Box
+from fancam.media import Look
+from fancam.results import Face
 from fancam.settings import CleanSettings, FuseSettings
 
 SIDE = 240

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fancam import video
 from fancam.cli import invoke
-from fancam.pipeline.presets import Measured, choose
+from fancam.jobs.presets import Measured, choose
 from fancam.settings import AUTO_PRESETS, Settings, load_presets, load_settings
 from tests.clips import moving_noise, write_clip
 

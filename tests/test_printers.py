@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from fancam.errors import UsageError
-from fancam.printing import printer, printers
+from fancam.paper import printer, printers
 from fancam.settings import PressSettings
 
 

@@ -9,22 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from fancam.cards import Provenance, write_card
 from fancam.errors import UsageError
+from fancam.geometry import Box
+from fancam.paper import card_geometry, card_size, card_sizes, parse_length
 from fancam.pictures import PictureMetadata, read_metadata, read_picture, write_picture
-from fancam.printing import (
-    ContactEntry,
-    Provenance,
-    card_geometry,
-    card_size,
-    card_sizes,
-    contact_sheet,
-    format_time,
-    parse_length,
-    ppi_colour,
-    write_card,
-    write_contact_sheet,
-)
-from fancam.records import Box, CardGeometry, Crop, Enhanced, Face, Pick, Score
+from fancam.report import ContactEntry, contact_sheet, format_time, ppi_colour, write_contact_sheet
+from fancam.results import CardGeometry, Crop, Enhanced, Face, Pick, Score
 from fancam.settings import CardSettings
 
 OUTER = Box(100.25, 50.5, 460.25, 588.0)
@@ -331,7 +322,7 @@ def test_card_without_bleed_is_shown_whole(tmp_path):
 
 
 def test_large_run_is_shown_in_part_and_fits_a_jpeg(tmp_path, monkeypatch):
-    monkeypatch.setattr("fancam.printing.contact.MOST_ENTRIES", 6)
+    monkeypatch.setattr("fancam.report.contact.MOST_ENTRIES", 6)
     few, geometry = entries_for(tmp_path, [200] * 6)
     many, _ = entries_for(tmp_path, [200] * 50)
     assert contact_sheet(many, geometry).shape == contact_sheet(few, geometry).shape

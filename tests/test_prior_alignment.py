@@ -6,9 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.prior.alignment import FACE_SIZE_PX, TEMPLATE, Alignment, align, cut_face, cut_square
-from fancam.enhance.prior.warp import box_to_picture, composed, inverted, magnification, mapped, moved, warp
-from fancam.records import Box
+from fancam.enhance.prior.alignment import (
+    FACE_SIZE_PX,
+    TEMPLATE,
+    Alignment,
+    align,
+    box_to_picture,
+    composed,
+    cut_face,
+    cut_square,
+    inverted,
+    magnification,
+    mapped,
+    moved,
+    warp,
+)
+from fancam.geometry import Box
 
 
 def similarity(scale, turn_deg, x, y):
@@ -196,6 +209,6 @@ def test_the_square_of_a_print_is_that_of_the_frame_it_shows():
 def test_a_large_scan_is_averaged_in_strips_with_the_same_result(monkeypatch):
     pixels = np.random.default_rng(2).integers(0, 256, (900, 500, 3), np.uint8)
     whole = warp(pixels, similarity(1 / 6, 0, 0, 0), 83, 150)
-    monkeypatch.setattr("fancam.enhance.prior.warp._STRIP_ROWS", 7)
+    monkeypatch.setattr("fancam.enhance.prior.alignment._STRIP_ROWS", 7)
     assert np.array_equal(warp(pixels, similarity(1 / 6, 0, 0, 0), 83, 150), whole)
     assert magnification(similarity(1 / 3, 40, 5, 5)) == pytest.approx(1 / 3)

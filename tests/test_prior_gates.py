@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fancam.enhance.prior.alignment import TEMPLATE
 from fancam.enhance.prior.gates import agreement_mask, duplicates, face_area, occlusion_reason, skip_reason
 from fancam.geometry import Box
-from fancam.records import Face
+from fancam.results import Face
 from fancam.settings import RestoreSettings
 
 SETTINGS = RestoreSettings()
@@ -100,7 +100,7 @@ def test_any_landmarks_give_a_known_answer(points, print_scale):
 
 def test_no_face_of_the_group_photo_that_looks_at_the_camera_is_left_alone(shared):
     from fancam.faces import create_detector
-    from fancam.models import ModelStore
+    from fancam.nn import ModelStore
     from fancam.settings import FaceSettings
 
     picture = cv2.imread(str(shared("data/photo/group/solvay1927.jpg")))[..., ::-1]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from fancam.enhance.prior.alignment import TEMPLATE, cut_square
+from fancam.enhance.prior.blending import blend_mask, face_ellipse
 from fancam.enhance.prior.grain import add_grain, measure_grain
-from fancam.enhance.prior.masks import blend_mask, face_ellipse
 from fancam.enhance.prior.paste import paste_face
 from tests.test_prior_alignment import grid
 from tests.test_prior_paste import levels, placed

@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.prior.alignment import TEMPLATE, cut_square
-from fancam.enhance.prior.blending import LIGHT_BAND_PX, blend_face, from_linear, match_face, to_linear
-from fancam.enhance.prior.masks import blend_mask, face_ellipse
+from fancam.enhance.prior.alignment import TEMPLATE, cut_square, mapped
+from fancam.enhance.prior.blending import (
+    LIGHT_BAND_PX,
+    blend_face,
+    blend_mask,
+    face_ellipse,
+    from_linear,
+    match_face,
+    to_linear,
+)
 from fancam.enhance.prior.paste import paste_face, paste_square, seam
-from fancam.enhance.prior.warp import mapped
 from tests.test_prior_alignment import grid, shift_px, similarity
 
 MASK = blend_mask(face_ellipse(TEMPLATE))

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from fancam.enhance.device import Compute
-from fancam.enhance.prior import Restorer, resolve_restorer
 from fancam.enhance.prior.facenets import RECIPES, FaceNetwork, share_convolutions
+from fancam.enhance.prior.restorers import Restorer, resolve_restorer
 from fancam.errors import DeviceError, ExitCode, ModelDamagedError, ModelMissingError, UsageError
-from fancam.models import ModelStore, Variant
-from fancam.models.registry import registry
+from fancam.nn import ModelStore, Variant
+from fancam.nn.device import Compute
+from fancam.nn.registry import registry
 from fancam.settings import RestoreSettings
 from tests.prior_networks import BF16, FP32, StandInRestorer, saved, small_gfpgan, small_restoreformer
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.comparing import write_provenance
 from fancam.errors import OutputError, UsageError
+from fancam.geometry import Box
 from fancam.pictures import read_metadata, read_picture
-from fancam.records import Box, Evidence
+from fancam.report import write_provenance
+from fancam.results import Evidence
 
 PAPER = (250, 250, 249)
 INK_OUTLINE = (28, 28, 30)

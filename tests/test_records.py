@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fancam.records import Box, CardGeometry, Face, Orientation
+from fancam.geometry import Box, Orientation
+from fancam.results import CardGeometry, Face
 
 coordinates = st.floats(-500, 500, allow_nan=False)
 sizes = st.floats(0.01, 400, allow_nan=False)

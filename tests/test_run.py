@@ -115,7 +115,7 @@ def test_the_same_input_gives_the_same_bytes_in_another_folder(group_photo, whol
 
 def test_a_second_run_does_nothing_again(group_photo, bare_run, tmp_path, monkeypatch):
     from fancam import faces
-    from fancam.pipeline import context
+    from fancam.jobs import context
 
     out = bare_run.copied(tmp_path / "out")
     before = {p: p.stat().st_mtime_ns for p in (out / "cards").iterdir()}
@@ -380,7 +380,7 @@ def approaching(count: int) -> list[np.ndarray]:
 
 
 def test_moments_looked_at_together_are_those_looked_at_one_by_one(tmp_path, monkeypatch):
-    from fancam.pipeline.context import Context
+    from fancam.jobs.context import Context
 
     clip = write_clip(tmp_path / "near.mp4", approaching(15))
     options = ["--top", "3", "--min-gap", "0.1", "--fuse", "off", *BARE, "-q"]
@@ -503,8 +503,8 @@ def test_cards_are_compared_and_explained_on_request_and_made_once(group_photo, 
 
 
 def test_the_bar_of_the_first_card_moves_with_its_tiles(tmp_path):
-    from fancam import pipeline
-    from fancam.models import ModelStore
+    from fancam import jobs
+    from fancam.nn import ModelStore
     from fancam.settings import load_settings
 
     shares = []
@@ -521,7 +521,7 @@ def test_the_bar_of_the_first_card_moves_with_its_tiles(tmp_path):
         }
     )
     photo = row_of_faces(tmp_path / "small.png", 0.6, 0.5, 0.6)
-    pipeline.run([photo], tmp_path / "out", settings, ModelStore(), progress=progress)
+    jobs.run([photo], tmp_path / "out", settings, ModelStore(), progress=progress)
     assert shares == sorted(shares)
     assert any(0 < share < 1 / 3 for share in shares), "parts of the first of three cards"
     assert shares[-1] == 1

@@ -9,8 +9,8 @@ import skimage.data
 from PIL import Image
 
 from fancam.cli import invoke
+from fancam.geometry import Box
 from fancam.pictures import resample
-from fancam.records import Box
 from tests.clips import write_clip
 
 PLAIN = ["--upscaler", "lanczos", "--guard", "off", "--deblock", "off", "--dpi", "120", "--top", "1", "-q"]

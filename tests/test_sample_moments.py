@@ -11,7 +11,7 @@ from PIL import Image
 
 from fancam import picking, video
 from fancam.cli import invoke
-from fancam.records import ScoredFace
+from fancam.results import ScoredFace
 from fancam.settings import PickSettings
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fancam.geometry import Box
 from fancam.picking import explain, reject_reasons, select
-from fancam.records import Box, Candidate, Face, Score, ScoredFace
+from fancam.results import Candidate, Face, Score, ScoredFace
 from fancam.settings import PickSettings
 
 

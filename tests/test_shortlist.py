@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.data import astronaut
 
+from fancam.geometry import Box, Orientation
+from fancam.media import LumaFrame
 from fancam.picking import Shortlist
-from fancam.picking.cuts import CutDetector
-from fancam.picking.places import FacesAt, places_between
-from fancam.picking.reduction import MAX_LONG_EDGE_PX, Reducer
-from fancam.picking.reservoir import MAX_SLOTS, PER_SLOT, Moment, Reservoir, shortlisted
-from fancam.records import Box, Face, LumaFrame, Orientation
+from fancam.picking.reduction import MAX_LONG_EDGE_PX, CutDetector, Reducer
+from fancam.picking.shortlist import MAX_SLOTS, PER_SLOT, FacesAt, Moment, Reservoir, places_between, shortlisted
+from fancam.results import Face
 from fancam.settings import ScanSettings
 
 GREY = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)

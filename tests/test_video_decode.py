@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from fancam.video import _exact, decode_frames, probe, scan
+from fancam.video import decode as _exact
+from fancam.video import decode_frames, probe, scan
 from tests.clips import (
     PATCHES,
     Colour,

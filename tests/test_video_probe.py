@@ -17,9 +17,9 @@ from fancam.errors import (
     NoVideoStreamError,
     TruncatedInputError,
 )
-from fancam.records import Orientation
+from fancam.geometry import Orientation
 from fancam.video import looks_like_video, probe
-from fancam.video._geometry import orientation_from_matrix, square_pixel_size, upright_size, usable_aspect_ratio
+from fancam.video.container import orientation_from_matrix, square_pixel_size, upright_size, usable_aspect_ratio
 from tests.clips import Colour, cut_off, moving_noise, patches, write_audio_only, write_clip
 
 ONE = 1 << 16

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from fancam.errors import FancamError
-from fancam.video import _exact, decode_frames, looks_like_video, probe, scan
-from fancam.video._exact import ExactDecoder
-from fancam.video._luma import luma_view
+from fancam.video import decode as _exact
+from fancam.video import decode_frames, looks_like_video, probe, scan
+from fancam.video.decode import ExactDecoder
+from fancam.video.scan import luma_view
 from tests.conftest import SHARED
 
 ROOT = SHARED / "data" / "video"

@@ -11,8 +11,8 @@ import pytest
 
 from fancam.errors import FancamError, NoFramesError
 from fancam.video import decode_frames, scan
-from fancam.video._damage import DamageTracker
-from fancam.video._luma import luma_view
+from fancam.video.reader import DamageTracker
+from fancam.video.scan import luma_view
 from tests.clips import Colour, cut_off, flip_bits, make_frame, moving_noise, write_clip, yuv_planes
 
 

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fancam.errors import CropError, InputNotFoundError
-from fancam.records import Box
-from fancam.video import _exact, decode_frames, decode_windows, probe, scan
-from fancam.video._exact import ExactDecoder
-from fancam.video._open import chosen_stream, opened
-from fancam.video._reader import FrameReader
+from fancam.geometry import Box
+from fancam.video import decode as _exact
+from fancam.video import decode_frames, decode_windows, probe, scan
+from fancam.video.container import chosen_stream, opened
+from fancam.video.decode import ExactDecoder
+from fancam.video.reader import FrameReader
 from tests.clips import flip_bits, moving_noise, write_clip
 
 BOXES = (Box(4, 6, 60, 50), Box(100.5, 20.2, 140.1, 90))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fancam.errors import OutputError
-from fancam.workspace import Workspace, distinct_stems, safe_stem, sha256_of_values
+from fancam.jobs.workspace import Workspace, distinct_stems, safe_stem, sha256_of_values
 
 
 def test_a_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path):

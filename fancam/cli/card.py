@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from fancam import pipeline
+from fancam import jobs
 from fancam.cli import options, print_options, report
 from fancam.cli.edge import edge
 from fancam.geometry import Box
@@ -124,9 +124,9 @@ def card(
             "press": {"printer": printer, "profile": profile, "intent": intent, "black_point": black_point},
         }  # fmt: skip
         settings = load_settings(preset, config, overrides)
-        wanted = pipeline.CardExtras(proof=proof, mockup=mockup, guides=guides, cut=cut)
+        wanted = jobs.CardExtras(proof=proof, mockup=mockup, guides=guides, cut=cut)
         with report.progress_bars(quiet=quiet or as_json) as progress:
-            result = pipeline.card(
+            result = jobs.card(
                 inputs, out, settings, options.open_store(models_dir), crop=_box(crop), extras=wanted,
                 check_only=check, force=force, progress=progress,
             )  # fmt: skip

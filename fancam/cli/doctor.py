@@ -19,7 +19,7 @@ from fancam.cli import options
 from fancam.cli.edge import edge, print_json
 from fancam.cli.models import status_row
 from fancam.errors import ExitCode
-from fancam.models import ModelStore
+from fancam.nn import ModelStore
 
 PACKAGES = ("av", "torch", "torchvision", "numpy", "opencv-python", "facexlib", "spandrel", "pillow", "typer", "rich")
 NEEDED_MODELS = ("centerface", "realesrgan-x4plus")
@@ -73,7 +73,7 @@ def _packages() -> list[Check]:
 
 
 def _devices() -> list[Check]:
-    from fancam.enhance import describe_devices  # loads torch, which the other verbs may not need
+    from fancam.nn.device import describe_devices
 
     checks = []
     devices = describe_devices()

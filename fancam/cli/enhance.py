@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fancam import pipeline
+from fancam import jobs
 from fancam.cli import options, report
 from fancam.cli.edge import edge, print_json
 from fancam.settings import Overrides, Settings, load_presets, load_settings
@@ -88,10 +88,10 @@ def enhance(
         paths = _expanded(inputs)
         store = options.open_store(models_dir)
         if dry_run:
-            _show_plan(pipeline.plan_enhance(paths, settings), as_json=as_json)
+            _show_plan(jobs.plan_enhance(paths, settings), as_json=as_json)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
-            result = pipeline.enhance(
+            result = jobs.enhance(
                 paths, out, settings, store, progress=progress, compare=compare, provenance=provenance,
                 by_preset=by_preset,
             )  # fmt: skip

@@ -13,7 +13,7 @@ from fancam import __version__
 from fancam.cli import options, report
 from fancam.cli.edge import complain, edge, print_json
 from fancam.errors import ExitCode, ModelDamagedError
-from fancam.models import ModelStatus, ModelStore
+from fancam.nn import ModelStatus, ModelStore
 
 app = typer.Typer(help="List, verify, download and locate weight files.", no_args_is_help=True)
 

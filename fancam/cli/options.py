@@ -10,7 +10,7 @@ import platformdirs
 import typer
 
 from fancam.errors import UsageError
-from fancam.models import ModelStore
+from fancam.nn import ModelStore
 from fancam.settings import DENOISERS, PRECISIONS, RESTORERS, UPSCALERS, Settings, preset_names
 
 _DEFAULTS = Settings()

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fancam import printing
 from fancam.errors import UsageError
+from fancam.paper import parse_length, printers
 from fancam.settings import INTENTS, Settings
 
 _DEFAULTS = Settings()
@@ -22,7 +22,7 @@ BleedOpt = Annotated[
 ]
 PrinterOpt = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help=f"{', '.join(printing.printers())}. [default: {_DEFAULTS.press.printer}]"),
+    typer.Option(metavar="NAME", help=f"{', '.join(printers())}. [default: {_DEFAULTS.press.printer}]"),
 ]
 ProfileOpt = Annotated[
     str | None,
@@ -48,7 +48,7 @@ def millimetres(text: str | None, option: str) -> float | None:
     """
     if text is None:
         return None
-    length = printing.parse_length(text).millimetres
+    length = parse_length(text).millimetres
     if length is None:
         raise UsageError(f"{option} is {text!r}", remedy="give it in mm, cm or in")
     return length

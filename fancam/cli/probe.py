@@ -10,7 +10,7 @@ import typer
 from fancam import __version__, video
 from fancam.cli import options
 from fancam.cli.edge import edge, print_json
-from fancam.records import VideoInfo
+from fancam.media import VideoInfo
 
 
 def probe(

@@ -15,11 +15,11 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 
 from fancam.cli.edge import complain, print_json
-from fancam.comparing import explain_lines
-from fancam.pipeline import RunResult
-from fancam.printing import format_time, ppi_grade
-from fancam.records import Decision, no_progress
-from fancam.records import Progress as ProgressCallback
+from fancam.jobs import RunResult
+from fancam.media import Progress as ProgressCallback
+from fancam.media import no_progress
+from fancam.report import explain_lines, format_time, ppi_grade
+from fancam.results import Decision
 
 STAGE_TITLES = {
     "scan": "scanning frames",

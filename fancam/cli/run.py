@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from fancam import pipeline
+from fancam import jobs
 from fancam.cli import options, print_options, report
 from fancam.cli.edge import edge, print_json
 from fancam.settings import DETECTORS, FRAMINGS, Overrides, Settings, load_presets, load_settings
@@ -98,11 +98,11 @@ def run(
         settings = load_settings(preset, config, overrides)
         by_preset = load_presets(preset, config, overrides)
         if dry_run:
-            _show_plan(pipeline.plan(inputs, settings, stream=stream), as_json=as_json)
+            _show_plan(jobs.plan(inputs, settings, stream=stream), as_json=as_json)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             store = options.open_store(models_dir)
-            result = pipeline.run(
+            result = jobs.run(
                 inputs, out, settings, store, stream=stream, progress=progress, compare=compare,
                 provenance=provenance, by_preset=by_preset,
             )  # fmt: skip

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from fancam import pipeline, printing
+from fancam import jobs
 from fancam.cli import options, print_options, report
 from fancam.cli.edge import edge
 from fancam.errors import UsageError
+from fancam.paper import papers
 from fancam.settings import DUPLEX, GUTTERS, ORIENTATIONS, Overrides, Settings, load_settings
 
 _DEFAULTS = Settings()
@@ -30,9 +31,7 @@ def sheet(
     ),
     paper: Annotated[
         str | None,
-        typer.Option(
-            metavar="SIZE", help=f"{', '.join(printing.papers())} or WxHmm. [default: {_DEFAULTS.sheet.paper}]"
-        ),
+        typer.Option(metavar="SIZE", help=f"{', '.join(papers())} or WxHmm. [default: {_DEFAULTS.sheet.paper}]"),
     ] = None,
     orientation: Annotated[
         str | None, typer.Option(metavar="NAME", help=f"Of the paper: {', '.join(ORIENTATIONS)}. [default: the best]")
@@ -137,9 +136,9 @@ def sheet(
             return
         if not cards:
             raise UsageError("no cards were named", remedy="name card files or a folder that fancam has written")
-        extras = pipeline.SheetExtras(cut=cut, preview=preview)
+        extras = jobs.SheetExtras(cut=cut, preview=preview)
         with report.progress_bars(quiet=quiet or as_json) as progress:
-            result = pipeline.sheet(
+            result = jobs.sheet(
                 cards, out, settings, size=size, copies=each, back=back, extras=extras, check_only=check, force=force,
                 progress=progress,
             )  # fmt: skip
@@ -152,12 +151,12 @@ def _calibrate(
     if cards:
         raise UsageError("a calibration takes no cards", remedy="leave out the cards, or --calibrate and --readings")
     if readings is None:
-        result = pipeline.calibration(out, settings)
+        result = jobs.calibration(out, settings)
     else:
         left_x, left_y, right_x, right_y = print_options.numbers(
             readings, "--readings", 4, "the four numbers that the calibration page asks for, such as 0.3,-0.2,0.3,0.1"
         )
-        result = pipeline.printer_offset(out.with_suffix(".toml"), settings, (left_x, left_y), (right_x, right_y))
+        result = jobs.printer_offset(out.with_suffix(".toml"), settings, (left_x, left_y), (right_x, right_y))
     report.tell(result, _show_calibration, {}, quiet=quiet, as_json=as_json)
 
 

@@ -8,25 +8,17 @@ one is wanted and the guard allows it. What was invented is said in ``Enhanced.i
 ``Made.evidence``, what was done to each face stands in ``Enhanced.faces``, what went wrong on the way in ``notes``.
 """
 
-from fancam.enhance.cleaning import measure_noise
 from fancam.enhance.cleaning.learned import DenoiserChoice, resolve_denoiser
-from fancam.enhance.crops import CropRequest
-from fancam.enhance.descreen import find_screens
-from fancam.enhance.device import (
-    Compute,
-    DeviceInfo,
-    choose_compute,
-    cpu_has_fast_bf16,
-    describe_devices,
-    resolve_device,
-)
+from fancam.enhance.cleaning.noise import measure_noise
+from fancam.enhance.crops import CropRequest, EnhanceJob
+from fancam.enhance.descreen.spectrum import find_screens
 from fancam.enhance.engine import Engine
 from fancam.enhance.enhancer import Enhancer, Instruments, Made
 from fancam.enhance.evidence import facts as evidence_facts
-from fancam.enhance.job import EnhanceJob
 from fancam.enhance.preparation import Prepared
-from fancam.enhance.prior import RestorerChoice, resolve_restorer
-from fancam.enhance.upscalers import Network, load_upscaler
+from fancam.enhance.prior.restorers import RestorerChoice, resolve_restorer
+from fancam.nn.device import Compute, DeviceInfo, choose_compute, cpu_has_fast_bf16, describe_devices, resolve_device
+from fancam.nn.upscalers import Network, load_upscaler
 
 __all__ = [
     "Compute",

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.canvas import Canvas
-from fancam.enhance.layout import Layout
-from fancam.enhance.memory import is_out_of_memory
+from fancam.enhance.layout import Canvas, Layout
 from fancam.enhance.pace import Pace
 from fancam.enhance.runner import Pending, Runner, TileResult
 from fancam.enhance.tiling import Tile, TilePlan
 from fancam.errors import DeviceError, FancamError
-from fancam.records import Progress, Samples
+from fancam.media import Progress, Samples
+from fancam.nn.device import is_out_of_memory
 
 _BATCHES_OPEN = 4
 """Pictures that may be open, in batches, and batches for which one may wait for company of its size."""

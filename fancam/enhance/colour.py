@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fancam.geometry import Box
+from fancam.media import Samples
 from fancam.pictures import delta_e00
-from fancam.records import Box, Samples
 
 WIDE_SIGMA_PX = 2.0
 """Standard deviation, in pixels of the source, of the Gaussian that separates colour from detail: what is left after it

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fancam.enhance.memory import is_out_of_memory
+from fancam.nn.device import is_out_of_memory
 
 _EXAMPLE_PX = 64, 96
 """Sides of the batch that is compiled for. They differ, or the compiler would take all pictures to be square."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fancam.errors import CropError
+from fancam.geometry import Box
+from fancam.media import Look, Samples
 from fancam.pictures import resample
-from fancam.records import Box, Samples
+from fancam.results import Face
+from fancam.settings import CleanSettings, FuseSettings
 
 ENOUGH_PIXELS = 1.02
 """Up to this many print pixels per source pixel the print shows what the camera saw: there is nothing to invent, for
@@ -150,3 +153,28 @@ def resample_region(request: CropRequest, region: Region, filter_name: str) -> S
         part = Box(box.x0, box.y0 + top * ratio, box.x1, min(box.y0 + bottom * ratio, box.y1))
         result[top:bottom] = resample(pixels, part, request.width_px, bottom - top, filter_name)
     return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EnhanceJob:
+    """One picture or card to make."""
+
+    key: Any
+    """The caller's own, to know the job by."""
+    request: CropRequest
+    faces: tuple[Face, ...] = ()
+    """In pixels of the request's frame; the first is what the picture is about."""
+    effective_ppi: float | None = None
+    """Source pixels per printed inch; None where there is no paper."""
+    looks: tuple[Look, ...] = ()
+    """Neighbouring frames of a video, in the order of time."""
+    looks_box: Box | None = None
+    """Where the looks lie, in whole pixels of the request's frame; None where there are none."""
+    is_video: bool = False
+    """Whether the frame comes from a video: it has no halftone, and its neighbours were asked for."""
+    source_dpi: float | None = None
+    """Pixels per inch that the source says of itself: a scan has them."""
+    seed: int = 0
+    """Of the grain that is made anew: another for every picture."""
+    fuse: FuseSettings = field(default_factory=FuseSettings)
+    clean: CleanSettings = field(default_factory=CleanSettings)

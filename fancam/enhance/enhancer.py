@@ -6,31 +6,21 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fancam.enhance.chain import decisions
 from fancam.enhance.cleaning.learned import LearnedDenoiser, resolve_denoiser
 from fancam.enhance.colour import match_low_band, mean_delta_e
-from fancam.enhance.crops import CropRequest, cut_region, print_scale, resample_region
+from fancam.enhance.crops import CropRequest, EnhanceJob, cut_region, print_scale, resample_region
 from fancam.enhance.engine import Engine
 from fancam.enhance.evidence import evidence_of
+from fancam.enhance.explain import decisions
 from fancam.enhance.facepass import Done, FacePass, Sheet
-from fancam.enhance.grain import add_grain
+from fancam.enhance.grain.adding import add_grain
 from fancam.enhance.guard import Guard, print_warnings
-from fancam.enhance.job import EnhanceJob
 from fancam.enhance.preparation import Preparation, Prepared, finer_by
-from fancam.enhance.prior import Restorer, resolve_restorer
+from fancam.enhance.prior.restorers import Restorer, resolve_restorer
 from fancam.errors import FancamError
-from fancam.models import ModelStore
-from fancam.records import (
-    Decision,
-    Embedder,
-    Enhanced,
-    Evidence,
-    FaceParser,
-    Landmarker,
-    Progress,
-    Samples,
-    no_progress,
-)
+from fancam.media import Progress, Samples, no_progress
+from fancam.nn import ModelStore
+from fancam.results import Decision, Embedder, Enhanced, Evidence, FaceParser, Landmarker
 from fancam.settings import Settings
 
 

@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.records import Box, Evidence, Samples
+from fancam.geometry import Box
+from fancam.media import Samples
+from fancam.results import Evidence
 
 DETAIL_SIGMA_PX = 2.0
 """Source pixels. Detail is what a Gaussian of this width takes out, and its energy is averaged with the same: an area

@@ -10,15 +10,14 @@ import numpy.typing as npt
 
 from fancam.enhance.crops import CropRequest, print_scale
 from fancam.enhance.guard import FaceTrial, Guard, Verdict
-from fancam.enhance.prior.alignment import Alignment, align, cut_face, cut_square
-from fancam.enhance.prior.blending import blend_face
+from fancam.enhance.prior.alignment import Alignment, FloatPicture, Matrix, align, cut_face, cut_square
+from fancam.enhance.prior.blending import FloatMask, blend_face, blend_mask, face_ellipse, mask_share
 from fancam.enhance.prior.gates import agreement_mask, duplicates, occlusion_reason, skip_reason
 from fancam.enhance.prior.grain import add_grain
-from fancam.enhance.prior.masks import FloatMask, blend_mask, face_ellipse, mask_share
 from fancam.enhance.prior.paste import paste_face
 from fancam.enhance.prior.restorers import Restorer
-from fancam.enhance.prior.warp import FloatPicture, Matrix
-from fancam.records import Face, FaceOutcome, FaceParser, Picture, Samples
+from fancam.media import Picture, Samples
+from fancam.results import Face, FaceOutcome, FaceParser
 from fancam.settings import RestoreSettings
 
 _PARSED_REACH = 1.35

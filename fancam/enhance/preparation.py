@@ -13,15 +13,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.cleaning import blockiness, deblock, denoise, is_noisy, measure_noise
-from fancam.enhance.cleaning.deblock import SEAMS_FROM
+from fancam.enhance.cleaning.deblock import SEAMS_FROM, deblock, measure_blockiness
+from fancam.enhance.cleaning.denoise import denoise, is_noisy
 from fancam.enhance.cleaning.learned import LearnedDenoiser
-from fancam.enhance.crops import CropRequest
-from fancam.enhance.descreen import Screen, descreen, find_screens, lighten_paper
-from fancam.enhance.fusion import Fused, fuse
-from fancam.enhance.grain import Grain, measure_grain, remove_grain
-from fancam.enhance.job import EnhanceJob
-from fancam.records import Box, Cleaned, Face, Fusion, NoiseModel, Point, Samples
+from fancam.enhance.cleaning.noise import measure_noise
+from fancam.enhance.crops import CropRequest, EnhanceJob
+from fancam.enhance.descreen.notch import descreen
+from fancam.enhance.descreen.paper import lighten_paper
+from fancam.enhance.descreen.spectrum import Screen, find_screens
+from fancam.enhance.fusion.fuse import Fused, fuse
+from fancam.enhance.grain.measure import measure_grain
+from fancam.enhance.grain.model import Grain, remove_grain
+from fancam.geometry import Box, Point
+from fancam.media import Samples
+from fancam.results import Cleaned, Face, Fusion, NoiseModel
 
 Measured = TypeVar("Measured")
 
@@ -130,7 +135,7 @@ class Preparation:
         """
         settings, whole = job.clean, job.request.pixels
         part = pixels
-        about = Cleaned(blockiness=self._known(whole, "blockiness", blockiness))
+        about = Cleaned(blockiness=self._known(whole, "blockiness", measure_blockiness))
         if not job.is_video:
             pixels, screens = self._descreened(job, pixels)
             about = dataclasses.replace(about, screens=tuple(_screen_values(screen) for screen in screens))

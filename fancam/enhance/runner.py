@@ -11,12 +11,12 @@ import numpy.typing as npt
 import torch
 
 from fancam.enhance.compiled import CompiledNetwork, has_triton
-from fancam.enhance.device import Compute, exact_algorithms
 from fancam.enhance.layout import Order
-from fancam.enhance.memory import is_out_of_memory as is_out_of_memory  # callers find it beside what runs out of it
-from fancam.enhance.upscalers import Network
 from fancam.errors import ModelDamagedError
-from fancam.records import Samples
+from fancam.media import Samples
+from fancam.nn.device import Compute, exact_algorithms
+from fancam.nn.device import is_out_of_memory as is_out_of_memory
+from fancam.nn.upscalers import Network
 
 _Forward = Callable[[torch.Tensor], torch.Tensor]
 

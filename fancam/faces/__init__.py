@@ -1,14 +1,13 @@
-"""Faces: detection with five landmarks, tracks across the moments of a shot, and the composition of a card.
+"""Faces: detection with five landmarks, and tracks across the moments of a shot.
 
-``create_detector`` gives a ``FaceDetector``; ``track_faces`` says which faces of a shot are one person; ``compose``
-turns a face into the crop a card shows. ``create_embedder`` tells people apart and ``create_landmarker`` measures
-landmarks, both for the guard; ``create_parser`` says which pixels of an aligned face are face. Networks are loaded from
-the model store, never fetched here.
+``create_detector`` gives a ``FaceDetector``; ``track_faces`` says which faces of a shot are one person.
+``create_embedder`` tells people apart and ``create_landmarker`` measures landmarks, both for the guard;
+``create_parser`` says which pixels of an aligned face are face. Networks are loaded from the model store, never fetched
+here.
 """
 
 from __future__ import annotations
 
-from fancam.faces.composition import FRAMING_CONVENTIONS, Framing, compose
 from fancam.faces.detection import DEFAULT_DETECTOR, PHOTO_LONG_EDGES_PX, FaceDetector, WeightStore, create_detector
 from fancam.faces.embedding import create_embedder, missing_embedder
 from fancam.faces.landmarks import create_landmarker
@@ -17,13 +16,10 @@ from fancam.faces.tracking import FaceTracker, track_faces
 
 __all__ = [
     "DEFAULT_DETECTOR",
-    "FRAMING_CONVENTIONS",
     "PHOTO_LONG_EDGES_PX",
     "FaceDetector",
     "FaceTracker",
-    "Framing",
     "WeightStore",
-    "compose",
     "create_detector",
     "create_embedder",
     "create_landmarker",

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fancam.errors import ModelDamagedError
 from fancam.faces.detections import CPU_BATCH_PIXELS, Detections, FloatArray, batches
-from fancam.records import Picture
+from fancam.media import Picture
 
 CELL_PX = 4
 """Output stride R of the paper."""

@@ -23,8 +23,8 @@ from fancam.errors import ModelDamagedError
 from fancam.faces.centerface import decode_cells, padded_size
 from fancam.faces.detections import Detections, batches
 from fancam.faces.torch_device import batch_pixels, exact, in_parts_that_fit, usable_device
-from fancam.models.onnxfile import OnnxNetwork, OnnxNode, load_onnx
-from fancam.records import Picture
+from fancam.media import Picture
+from fancam.nn.onnx import OnnxNetwork, OnnxNode, load_onnx
 
 _CHANNELS = (1, 2, 2, 10)
 """Of the four outputs: heat map, size, offset, landmarks."""

@@ -12,7 +12,8 @@ import numpy as np
 from fancam.errors import unknown_choice
 from fancam.faces.centerface import CenterFace
 from fancam.faces.detections import Detections, overlaps, plausible, suppress
-from fancam.records import Face, Picture
+from fancam.media import Picture
+from fancam.results import Face
 from fancam.settings import DETECTORS, FaceSettings
 
 DEFAULT_DETECTOR = "centerface"
@@ -66,7 +67,7 @@ class FaceDetector(Protocol):
 
 
 class WeightStore(Protocol):
-    """What the detectors need of ``fancam.models.ModelStore``."""
+    """What the detectors need of ``fancam.nn.ModelStore``."""
 
     def locate(self, name: str) -> Path:
         """Return the verified weight file of a name in the registry; raises ModelMissingError."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fancam.records import Box, Face
+from fancam.geometry import Box
+from fancam.results import Face
 
 FloatArray = npt.NDArray[np.float32]
 

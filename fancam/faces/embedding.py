@@ -21,7 +21,8 @@ import numpy.typing as npt
 
 from fancam.errors import ModelDamagedError, ModelMissingError
 from fancam.faces.detection import WeightStore
-from fancam.records import Embedder, Picture
+from fancam.media import Picture
+from fancam.results import Embedder
 
 EMBEDDER = "dlib-resnet-v1"
 """Name in the model registry."""
@@ -43,7 +44,7 @@ _BATCH = 16
 
 
 class HashedStore(WeightStore, Protocol):
-    """What the embedding needs of ``fancam.models.ModelStore``."""
+    """What the embedding needs of ``fancam.nn.ModelStore``."""
 
     def sha256(self, name: str) -> str:
         """Return the hash of the weight file of a name in the registry; raises ModelMissingError."""

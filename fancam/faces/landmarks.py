@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.faces.detection import FaceDetector, shrink
-from fancam.records import Face, Landmarker, Picture
+from fancam.media import Picture
+from fancam.results import Face, Landmarker
 
 LONG_EDGES_PX = (144, 160, 176)
 """Sizes at which an aligned face is looked at. A detector's landmarks change with the grid its picture falls on; at

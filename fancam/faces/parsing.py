@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fancam.errors import ModelMissingError, unknown_choice
 from fancam.faces.detection import WeightStore
-from fancam.records import FaceParser
+from fancam.results import FaceParser
 
 PARSERS = ("parsenet", "bisenet")
 """Names in the registry."""

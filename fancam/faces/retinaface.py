@@ -20,8 +20,8 @@ import torch
 from fancam.errors import ModelDamagedError
 from fancam.faces.detections import Detections, FloatArray, batches
 from fancam.faces.torch_device import batch_pixels, exact, in_parts_that_fit, usable_device
-from fancam.models.torchfile import load_torch
-from fancam.records import Picture
+from fancam.media import Picture
+from fancam.nn.torchfile import load_torch
 
 BACKBONES = {"retinaface-resnet50": "resnet50", "retinaface-mobilenet": "mobile0.25"}
 """Name in the registry to the name of the backbone in facexlib."""

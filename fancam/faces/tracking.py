@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from fancam.records import Candidate, Face
+from fancam.results import Candidate, Face
 
 MAX_GAP_S = 3.0
 """A face not seen for longer starts a new track: short tracks are right more often than long ones when dancers in the

@@ -9,8 +9,9 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from fancam.media import Picture
 from fancam.picking.sharpness import face_sharpness, luma_of
-from fancam.records import Face, Picture, Score
+from fancam.results import Face, Score
 from fancam.settings import PickSettings
 
 WEIGHTS = MappingProxyType(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from fancam.picking.quality import turned_deg
-from fancam.records import ScoredFace
+from fancam.results import ScoredFace
 from fancam.settings import PickSettings
 
 BURST_S = 0.4

@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.records import Box, Face, Picture
+from fancam.geometry import Box
+from fancam.media import Picture
+from fancam.results import Face
 
 PATCH_PX = 128
 """Side of the patch every face is brought to; sharpness is comparable between faces only at one scale."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from fancam.picking.cuts import CutDetector
-from fancam.picking.places import FacesAt, Place, places_between
+from fancam.geometry import Box
+from fancam.media import LumaFrame
 from fancam.picking.quality import size_term
-from fancam.picking.reduction import Grey, Reduced, Reducer
-from fancam.picking.reservoir import Moment, Reservoir
+from fancam.picking.reduction import CutDetector, Grey, Reduced, Reducer
 from fancam.picking.sharpness import QUICK_SIDE_PX, quick_sharpness
-from fancam.records import Box, Candidate, Face, LumaFrame
+from fancam.results import Candidate, Face
 from fancam.settings import ScanSettings
 
 FaceProbe = Callable[[npt.NDArray[np.uint8]], list[Face]]
@@ -189,3 +189,187 @@ def _value(waiting: _Waiting, places: list[Place]) -> float:
         patch = waiting.reduced.cut(middle, QUICK_SIDE_PX)
         best = NO_FACE_SHARE * (quick_sharpness(*patch) if patch is not None else 0.0)
     return min(best * (KEY_FRAME_BONUS if waiting.key_frame else 1.0), 1.0)
+
+
+MAX_SLOTS = 4096
+FIRST_SLOT_S = 0.05
+PER_SLOT = 2
+COVERAGE_SHARE = 0.4
+"""Share of the shortlist that is spread evenly over the video, in case the scan misjudged what is sharp."""
+CROWD_S, CROWD_SIZE = 0.3, 3
+"""No more than this many of the others within so many seconds of each other: they are one moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A frame as the scan saw it."""
+
+    pts: int
+    time_s: float
+    shot: int
+    value: float
+    """0 to 1: sharpness of its best face, weighed by size."""
+
+
+class Reservoir:
+    """Keeps the best few moments of each slot of time; when the slots become too many, neighbours are merged."""
+
+    def __init__(self, duration_s: float | None) -> None:
+        known = duration_s if duration_s is not None and math.isfinite(duration_s) else 0.0
+        self._slot_s = FIRST_SLOT_S
+        while known / self._slot_s > MAX_SLOTS:
+            self._slot_s *= 2
+        self._slots: dict[int, list[Moment]] = {}
+
+    def add(self, moment: Moment) -> None:
+        """Keep a moment if it is among the best of its slot."""
+        self._put(moment)
+        while len(self._slots) > MAX_SLOTS:
+            self._slot_s *= 2
+            moments = [m for slot in self._slots.values() for m in slot]
+            self._slots = {}
+            for kept in moments:
+                self._put(kept)
+
+    def _put(self, moment: Moment) -> None:
+        slot = self._slots.setdefault(math.floor(moment.time_s / self._slot_s), [])
+        slot.append(moment)
+        slot.sort(key=lambda m: (-m.value, m.pts))
+        del slot[PER_SLOT:]
+
+    def __len__(self) -> int:
+        return sum(len(slot) for slot in self._slots.values())
+
+    def best(self, limit: int) -> list[Candidate]:
+        """Return at most ``limit`` moments, ascending in time."""
+        return shortlisted([m for slot in self._slots.values() for m in slot], limit)
+
+
+def shortlisted(moments: Iterable[Moment], limit: int) -> list[Candidate]:
+    """Choose at most ``limit`` moments: some spread evenly over the time, the others the best, not all in one place.
+
+    Each is judged by its value and by how that compares with the best of its shot, so that a shot in poor light is
+    not passed over for want of contrast.
+    """
+    ranked = sorted(_relative(list(moments)), key=lambda c: (-c.scan_score, c.pts))
+    chosen: dict[int, Candidate] = {}
+    if ranked:
+        start = min(c.time_s for c in ranked)
+        windows = max(round(limit * COVERAGE_SHARE), 1)
+        window_s = max((max(c.time_s for c in ranked) - start) / windows, 1e-9)
+        covered: set[int] = set()
+        for c in ranked:
+            window = min(int((c.time_s - start) / window_s), windows - 1)
+            if window not in covered and len(chosen) < limit:
+                covered.add(window)
+                chosen[c.pts] = c
+    for crowd in (CROWD_SIZE, len(ranked)):  # when there is room left, crowds are welcome
+        for c in ranked:
+            if len(chosen) >= limit:
+                break
+            if c.pts not in chosen and _near(c, chosen.values()) < crowd:
+                chosen[c.pts] = c
+    return sorted(chosen.values(), key=lambda c: c.pts)
+
+
+def _near(candidate: Candidate, others: Iterable[Candidate]) -> int:
+    return sum(abs(candidate.time_s - c.time_s) < CROWD_S for c in others)
+
+
+def _relative(moments: list[Moment]) -> list[Candidate]:
+    best: dict[int, float] = {}
+    for m in moments:
+        best[m.shot] = max(best.get(m.shot, 0.0), m.value)
+    return [Candidate(m.pts, m.time_s, round(_in_shot(m.value, best[m.shot]), 6), m.shot) for m in moments]
+
+
+def _in_shot(value: float, best_of_shot: float) -> float:
+    return value * (0.5 + 0.5 * value / best_of_shot) if best_of_shot > 0 else 0.0
+
+
+MAX_MOVE = 2.0
+"""In face widths: two faces farther apart than this are not taken for the same one."""
+MAX_GROWTH = 2.0
+"""Ratio of the heights of two faces that may be the same one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacesAt:
+    """The faces found at one time, in pixels of the upright full frame, largest first."""
+
+    time_s: float
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A face known on one or both sides of a stretch of time."""
+
+    start: Box
+    end: Box
+    start_s: float
+    end_s: float
+    from_s: float
+    """The place holds from here …"""
+    until_s: float
+    """… until here, both included."""
+
+    def at(self, time_s: float) -> Box | None:
+        """Return the interpolated box, None outside the time the place holds for."""
+        if not self.from_s <= time_s <= self.until_s:
+            return None
+        span = self.end_s - self.start_s
+        share = min(max((time_s - self.start_s) / span, 0.0), 1.0) if span > 0 else 0.0
+        a, b = self.start, self.end
+        return Box(
+            a.x0 + (b.x0 - a.x0) * share, a.y0 + (b.y0 - a.y0) * share,
+            a.x1 + (b.x1 - a.x1) * share, a.y1 + (b.y1 - a.y1) * share,
+        )  # fmt: skip
+
+
+def places_between(before: FacesAt | None, after: FacesAt | None) -> list[Place]:
+    """Pair the faces of two looks and return where each is in between.
+
+    A face without a partner stays where it was seen, for the half of the time that is nearer to it; where only one
+    look exists (a shot's end), its faces hold for all of the time.
+    """
+    if before is None or after is None or before.time_s == after.time_s:
+        only = before or after
+        always = (float("-inf"), float("inf"))
+        return [Place(box, box, only.time_s, only.time_s, *always) for box in only.boxes] if only else []
+    pairs = _paired(before.boxes, after.boxes)
+    places = [
+        Place(before.boxes[i], after.boxes[j], before.time_s, after.time_s, float("-inf"), float("inf"))
+        for i, j in pairs
+    ]
+    middle = (before.time_s + after.time_s) / 2
+    paired_before, paired_after = {i for i, _ in pairs}, {j for _, j in pairs}
+    places += [
+        Place(box, box, before.time_s, before.time_s, float("-inf"), middle)
+        for i, box in enumerate(before.boxes)
+        if i not in paired_before
+    ]
+    places += [
+        Place(box, box, after.time_s, after.time_s, middle, float("inf"))
+        for j, box in enumerate(after.boxes)
+        if j not in paired_after
+    ]
+    return places
+
+
+def _paired(a: tuple[Box, ...], b: tuple[Box, ...]) -> list[tuple[int, int]]:
+    """Return index pairs of faces that may be the same, the nearest first."""
+    costs = sorted((cost, i, j) for i, p in enumerate(a) for j, q in enumerate(b) if (cost := _cost(p, q)) is not None)
+    pairs: list[tuple[int, int]] = []
+    for _, i, j in costs:
+        if all(i != used_i and j != used_j for used_i, used_j in pairs):
+            pairs.append((i, j))
+    return pairs
+
+
+def _cost(a: Box, b: Box) -> float | None:
+    (ax, ay), (bx, by) = a.centre, b.centre
+    size = max(a.width, b.width, 1e-6)
+    moved = ((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5 / size
+    growth = max(a.height, b.height) / max(min(a.height, b.height), 1e-6)
+    return moved + (growth - 1) if moved <= MAX_MOVE and growth <= MAX_GROWTH else None

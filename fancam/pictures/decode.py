@@ -13,9 +13,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from fancam.errors import UnsupportedMediaError
+from fancam.media import Samples
 from fancam.pictures.deep_tiff import deep_tiff_samples
 from fancam.pictures.opening import tiff_tag
-from fancam.records import Samples
 
 _SEARCHED_FOR_CODESTREAM = 1 << 20
 """The boxes before the codestream of a JPEG 2000 file: its colour profile is the largest of them."""

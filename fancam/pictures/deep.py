@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from fancam.media import Samples
 from fancam.pictures.ifd import (
     BYTE,
     LONG,
@@ -24,7 +25,6 @@ from fancam.pictures.ifd import (
     directories,
     rational,
 )
-from fancam.records import Samples
 
 XMP_TIFF_TAG = 700
 """Tag that holds the packet in TIFF (XMP specification part 3, 2.4)."""

@@ -8,7 +8,7 @@ import unicodedata
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fancam.records import Picture
+from fancam.media import Picture
 
 Colour = tuple[int, int, int]
 """Red, green, blue in 0 to 255."""

@@ -14,6 +14,8 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from fancam.errors import InputError, InputNotFoundError, InputUnreadableError, NotMediaError
+from fancam.geometry import Orientation
+from fancam.media import Samples
 from fancam.pictures.colour import fitting_profile, grey_profile_like, srgb_profile, to_srgb
 from fancam.pictures.colour_tags import colour_tags
 from fancam.pictures.decode import Decoded, decoded
@@ -22,7 +24,6 @@ from fancam.pictures.jpeg_header import JpegHeader, jpeg_header
 from fancam.pictures.opening import MAX_PIXELS, checked_picture
 from fancam.pictures.png_stream import PngHeader, checked_png_stream, parsed_png_header, png_pixels
 from fancam.pictures.read import ORIENTATIONS, stated_profile, stored_fields
-from fancam.records import Orientation, Samples
 
 Space = Literal["grey", "rgb", "cmyk"]
 _SPACES: dict[int, Space] = {1: "grey", 3: "rgb", 4: "cmyk"}

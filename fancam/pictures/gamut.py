@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fancam.media import Picture, Samples
 from fancam.pictures.decode import to_8_bit
 from fancam.pictures.difference import delta_e00
 from fancam.pictures.press import Lab, PressProfile, lab_of_press, lab_of_source, quick_to_press
-from fancam.records import Picture, Samples
 
 OUT_OF_GAMUT_DELTA_E = 3.0
 """Colours that a press can print come back within this: their tables and 8 bits were measured to cost up to 2.8, and a

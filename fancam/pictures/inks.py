@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fancam.records import Samples
+from fancam.media import Samples
 
 Ink = npt.NDArray[np.uint8]
 """Pixels in the space of a press: (height, width, 4) CMYK with 255 for full ink, (height, width, 3) RGB, or (height,

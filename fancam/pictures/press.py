@@ -15,12 +15,12 @@ import numpy.typing as npt
 from PIL import ImageCms
 
 from fancam.errors import InputNotFoundError, InputUnreadableError, ProfileError, unknown_choice
+from fancam.media import Picture, Samples
 from fancam.pictures.colour import fitting_profile, profile_description, srgb_profile
 from fancam.pictures.decode import to_8_bit
 from fancam.pictures.inks import Ink, press_image
 from fancam.pictures.metadata import PictureMetadata
 from fancam.pictures.write import write_picture
-from fancam.records import Picture, Samples
 
 Space = Literal["rgb", "cmyk", "grey"]
 Lab = npt.NDArray[np.float32]

@@ -9,13 +9,14 @@ from typing import cast
 import numpy as np
 from PIL import ExifTags, Image
 
+from fancam.geometry import Orientation
+from fancam.media import Frame, Picture, Samples, StillPicture
 from fancam.pictures.colour import adobe_rgb_profile, fitting_profile, grey_profile_like, is_srgb, to_srgb
 from fancam.pictures.colour_tags import ColourTags, colour_tags, profile_of
 from fancam.pictures.decode import Decoded, decoded, to_8_bit
 from fancam.pictures.ifd import Fields, descriptive, exif_bytes, parse_exif, read_fields
 from fancam.pictures.opening import MAX_PIXELS, checked_picture
 from fancam.pictures.xmp import XmpError, kept_packet
-from fancam.records import Frame, Orientation, Picture, Samples, StillPicture
 
 # EXIF 2.32 table 6: what each value of Orientation asks for, as "mirror left to right, then turn clockwise".
 ORIENTATIONS = {

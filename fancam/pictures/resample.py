@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from fancam.errors import unknown_choice
-from fancam.records import Box, Picture, Samples
+from fancam.geometry import Box
+from fancam.media import Picture, Samples
 
 RESAMPLE_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 _SUPPORT_PX = {"bicubic": 2, "lanczos": 3}

@@ -14,6 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from fancam.errors import UnsupportedMediaError, UsageError, unknown_choice
 from fancam.files import replace_file
+from fancam.media import Samples, StillPicture
 from fancam.pictures.colour import is_srgb, rgb_profile_like, srgb_profile, to_srgb
 from fancam.pictures.decode import to_8_bit
 from fancam.pictures.deep import XMP_PNG_KEYWORD, Resolution, deep_png, tiff
@@ -37,7 +38,6 @@ from fancam.pictures.metadata import PictureMetadata, xmp_packet, xmp_properties
 from fancam.pictures.opening import heif_plugin
 from fancam.pictures.read import on_white
 from fancam.pictures.xmp import XmpError, kept_packet, merged_packet, resized_packet
-from fancam.records import Samples, StillPicture
 
 
 @dataclass(frozen=True, slots=True)

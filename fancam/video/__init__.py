@@ -5,10 +5,10 @@ frames in true colour, ``decode_windows`` the frames around them too, and ``samp
 Damage, rotation, colour and time are dealt with here, once.
 """
 
-from fancam.video.codecs import codecs
+from fancam.video.container import codecs
 from fancam.video.decode import decode_frames, sample_frames
+from fancam.video.neighbours import decode_windows
 from fancam.video.probe import looks_like_video, probe
 from fancam.video.scan import Scan, scan
-from fancam.video.windows import decode_windows
 
 __all__ = ["Scan", "codecs", "decode_frames", "decode_windows", "looks_like_video", "probe", "sample_frames", "scan"]

@@ -15,7 +15,7 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from fancam.records import ColourTags, Picture
+from fancam.media import ColourTags, Picture
 
 HD_HEIGHT, HD_WIDTH = 720, 1280
 """From one of these on, untagged material is BT.709, as every HD standard has it; below, BT.601."""

@@ -13,11 +13,22 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from fancam.errors import FancamError, NoFramesError
-from fancam.records import ColourTags, Orientation, VideoInfo
-from fancam.video._geometry import orientation_from_matrix, orientation_from_rotation, upright_size, usable_aspect_ratio
-from fancam.video._open import chosen_stream, explained, is_film, moving_streams, opened, thread_count
-from fancam.video._reader import FrameReader
+from fancam.geometry import Orientation
+from fancam.media import ColourTags, VideoInfo
 from fancam.video.colour import colour_tags
+from fancam.video.container import (
+    chosen_stream,
+    explained,
+    is_film,
+    moving_streams,
+    opened,
+    orientation_from_matrix,
+    orientation_from_rotation,
+    thread_count,
+    upright_size,
+    usable_aspect_ratio,
+)
+from fancam.video.reader import FrameReader
 
 
 def probe(path: Path, stream: int | None = None) -> VideoInfo:

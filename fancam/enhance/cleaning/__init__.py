@@ -5,8 +5,7 @@ what was measured. ``deblock`` smooths the grid of JPEG and video where one is m
 noise out by a network instead, where ``resolve_denoiser`` finds that one was asked for.
 """
 
-from fancam.enhance.cleaning.compression import HEAVY_BLOCKINESS, blockiness
-from fancam.enhance.cleaning.deblock import deblock
+from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS, deblock, measure_blockiness
 from fancam.enhance.cleaning.denoise import denoise, is_noisy
 from fancam.enhance.cleaning.learned import Denoised, DenoiserChoice, LearnedDenoiser, resolve_denoiser
 from fancam.enhance.cleaning.noise import measure_noise
@@ -16,10 +15,10 @@ __all__ = [
     "Denoised",
     "DenoiserChoice",
     "LearnedDenoiser",
-    "blockiness",
     "deblock",
     "denoise",
     "is_noisy",
+    "measure_blockiness",
     "measure_noise",
     "resolve_denoiser",
 ]

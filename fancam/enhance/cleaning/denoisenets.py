@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError, canonicalize_state_dict
 
-from fancam.enhance.precision import keep_in_fp32
 from fancam.enhance.tiling import Axis, TilePlan
 from fancam.errors import ModelDamagedError, UsageError
+from fancam.nn.device import keep_in_fp32
 
 MAX_LEVEL = 50.0
 """Strongest noise DRUNet was trained for, in levels of 255 (Zhang et al., "Plug-and-play image restoration with deep
@@ -83,7 +83,7 @@ def denoise_network(state: Mapping[str, torch.Tensor], path: Path, name: str, sh
     """Return the network these parameters belong to.
 
     Args:
-        state: Name to tensor, as ``fancam.models.torchfile.load_torch`` returns them.
+        state: Name to tensor, as ``fancam.nn.torchfile.load_torch`` returns them.
         path: Where they were read, for messages.
         name: For records.
         sha256: Of the file.

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fancam.enhance.canvas import Canvas
 from fancam.enhance.cleaning.denoisenets import (
     MAX_LEVEL,
     DenoiseNetwork,
@@ -21,14 +20,14 @@ from fancam.enhance.cleaning.denoisenets import (
 )
 from fancam.enhance.cleaning.removal import Levels, at_most_the_noise, level_map, levels_of
 from fancam.enhance.crops import check_picture
-from fancam.enhance.device import Compute, exact_algorithms
-from fancam.enhance.layout import Layout
-from fancam.enhance.memory import is_out_of_memory
+from fancam.enhance.layout import Canvas, Layout
 from fancam.enhance.tiling import Tile
 from fancam.errors import DeviceError, ModelDamagedError, ModelMissingError
-from fancam.models import ModelStore, file_sha256
-from fancam.models.torchfile import load_torch
-from fancam.records import NoiseModel, Progress, Samples, no_progress
+from fancam.media import Progress, Samples, no_progress
+from fancam.nn import ModelStore, file_sha256
+from fancam.nn.device import Compute, exact_algorithms, is_out_of_memory
+from fancam.nn.torchfile import load_torch
+from fancam.results import NoiseModel
 from fancam.settings import DENOISERS, CleanSettings
 
 NETWORKS = tuple(name for name in DENOISERS if name not in ("auto", "builtin"))

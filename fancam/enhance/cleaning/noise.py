@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.cleaning.blocks import BLOCK_PX, COEFFICIENTS
-from fancam.enhance.cleaning.calm import CalmBlocks, calm_blocks, without_slope
-from fancam.records import NoiseModel, Samples
+from fancam.enhance.cleaning.blocks import BLOCK_PX, COEFFICIENTS, CalmBlocks, calm_blocks, without_slope
+from fancam.media import Samples
+from fancam.results import NoiseModel
 
 _BAND_EDGES = (2, 4, 6, 8, 10, 15)
 """Bands of coefficients by the sum of their two orders; 0 and 1 hold the slope of the light."""

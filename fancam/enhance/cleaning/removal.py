@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from fancam.enhance.cleaning.denoisenets import MAX_LEVEL
-from fancam.records import NoiseModel
+from fancam.results import NoiseModel
 
 _LUMA = (0.299, 0.587, 0.114)
 """Of R, G and B, ITU-T T.871 section 7."""

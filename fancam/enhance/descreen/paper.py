@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.descreen.light import coded, linear_light
-from fancam.records import Samples
+from fancam.enhance.descreen.halftone import coded, linear_light
+from fancam.media import Samples
 
 Plane = npt.NDArray[np.float32]
 

@@ -19,10 +19,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fancam.enhance.descreen.dots import Plane, lattice_of, length
-from fancam.enhance.descreen.inks import amplitudes, name_inks
-from fancam.enhance.descreen.light import linear_light
-from fancam.records import Samples
+from fancam.enhance.descreen.halftone import Plane, amplitudes, lattice_of, length, linear_light, name_inks
+from fancam.media import Samples
 
 LONGEST_PERIOD_PX = 20.0
 """A coarse newspaper screen (65 lpi) at 1200 dpi."""

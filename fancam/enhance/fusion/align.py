@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.records import Picture
+from fancam.media import Picture
 
 Plane = npt.NDArray[np.float32]
 """(h, w) float32, levels of 255."""

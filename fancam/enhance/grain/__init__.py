@@ -8,7 +8,6 @@ AV1 (Norkin, Birkbeck: "Film grain synthesis for AV1 video codec", DCC 2018).
 
 from fancam.enhance.grain.adding import add_grain
 from fancam.enhance.grain.measure import MIN_SIGMA, measure_grain
-from fancam.enhance.grain.model import Grain
-from fancam.enhance.grain.removal import remove_grain
+from fancam.enhance.grain.model import Grain, remove_grain
 
 __all__ = ["MIN_SIGMA", "Grain", "add_grain", "measure_grain", "remove_grain"]

@@ -13,16 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.grain.model import Grain
-from fancam.enhance.grain.patches import MIN_PATCHES, PATCH_PX, Patches, read_patches, rounding_noise
-from fancam.enhance.grain.spectra import (
+from fancam.enhance.grain.model import (
     LOWEST_FREQUENCY,
+    MIN_PATCHES,
+    PATCH_PX,
+    Grain,
+    Patches,
     column_counts,
     frequencies,
+    read_patches,
+    rounding_noise,
     unsmeared,
     variance_of,
 )
-from fancam.records import Samples
+from fancam.media import Samples
 
 MIN_SIGMA = 0.5
 """Levels of 255 below which there is no grain: rounding alone makes 0.29."""

@@ -6,14 +6,12 @@
 and ``add_grain`` gives the face the texture of its surroundings.
 """
 
-from fancam.enhance.prior.alignment import FACE_SIZE_PX, Alignment, align, cut_face, cut_square
-from fancam.enhance.prior.blending import blend_face, match_face
+from fancam.enhance.prior.alignment import FACE_SIZE_PX, Alignment, FloatPicture, Matrix, align, cut_face, cut_square
+from fancam.enhance.prior.blending import FloatMask, blend_face, blend_mask, face_ellipse, mask_share, match_face
 from fancam.enhance.prior.gates import agreement_mask, duplicates, occlusion_reason, skip_reason
 from fancam.enhance.prior.grain import add_grain
-from fancam.enhance.prior.masks import FloatMask, blend_mask, face_ellipse, mask_share
 from fancam.enhance.prior.paste import PasteResult, paste_face, paste_square, seam
 from fancam.enhance.prior.restorers import Restored, Restorer, RestorerChoice, resolve_restorer
-from fancam.enhance.prior.warp import FloatPicture, Matrix
 
 __all__ = [
     "FACE_SIZE_PX",

@@ -19,9 +19,9 @@ from spandrel.architectures.RestoreFormer import RestoreFormerArch
 from spandrel.util import get_seq_len
 from torch.nn import functional
 
-from fancam.enhance.precision import keep_in_fp32
 from fancam.enhance.prior.alignment import FACE_SIZE_PX
 from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
+from fancam.nn.device import keep_in_fp32
 
 CODEFORMER_PACKAGE = "spandrel_extra_arches"
 """Carries the architecture of CodeFormer. Its licence is non-commercial (S-Lab 1.0), so it is no dependency: it is
@@ -105,7 +105,7 @@ def face_network(state: Mapping[str, torch.Tensor], path: Path, name: str, sha25
     """Return the face prior these parameters belong to.
 
     Args:
-        state: Name to tensor, as ``fancam.models.torchfile.load_torch`` returns them.
+        state: Name to tensor, as ``fancam.nn.torchfile.load_torch`` returns them.
         path: Where they were read, for messages.
         name: For records.
         sha256: Of the file.

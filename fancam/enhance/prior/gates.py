@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from fancam.enhance.crops import ENOUGH_PIXELS
 from fancam.enhance.prior.alignment import FACE_SIZE_PX, TEMPLATE, Alignment, align
-from fancam.enhance.prior.masks import FloatMask, face_ellipse
+from fancam.enhance.prior.blending import FloatMask, face_ellipse
 from fancam.geometry import Box
-from fancam.records import Face
+from fancam.results import Face
 from fancam.settings import RestoreSettings
 
 FacePicture = npt.NDArray[np.uint8] | npt.NDArray[np.float32]

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhance.grain.adding import GrainFields
 from fancam.enhance.grain.measure import MIN_SIGMA
-from fancam.enhance.grain.spectra import LOWEST_FREQUENCY, frequencies, periodograms, variance_of, with_slow
-from fancam.enhance.grain.synthesis import GrainFields
+from fancam.enhance.grain.model import LOWEST_FREQUENCY, frequencies, periodograms, variance_of, with_slow
 from fancam.enhance.prior.paste import PasteResult
-from fancam.records import Samples
+from fancam.media import Samples
 
 Plane = npt.NDArray[np.float32]
 """(height, width) float32."""

@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.prior.alignment import cut_square
-from fancam.enhance.prior.blending import match_face, require_strength
-from fancam.enhance.prior.masks import FloatMask, mask_share
-from fancam.enhance.prior.warp import FloatPicture, Matrix, magnification, mapped, moved, warp
-from fancam.records import Box, Samples
+from fancam.enhance.prior.alignment import FloatPicture, Matrix, cut_square, magnification, mapped, moved, warp
+from fancam.enhance.prior.blending import FloatMask, mask_share, match_face, require_strength
+from fancam.geometry import Box
+from fancam.media import Samples
 
 _STRIP_ROWS = 512
 """Rows of a large print that are worked on at a time, so that a face of 4000 px needs no float copy of itself."""

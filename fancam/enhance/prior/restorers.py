@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fancam.enhance.device import Compute, exact_algorithms
 from fancam.enhance.prior.facenets import (
     FaceNetwork,
     channels_last,
@@ -20,11 +19,11 @@ from fancam.enhance.prior.facenets import (
     require_codeformer_package,
     split_precision,
 )
-from fancam.enhance.runner import is_out_of_memory
 from fancam.errors import DeviceError, ModelMissingError
-from fancam.models import ModelStore, file_sha256
-from fancam.models.torchfile import load_torch
-from fancam.records import Progress, no_progress
+from fancam.media import Progress, no_progress
+from fancam.nn import ModelStore, file_sha256
+from fancam.nn.device import Compute, exact_algorithms, is_out_of_memory
+from fancam.nn.torchfile import load_torch
 from fancam.settings import RestoreSettings
 
 Faces = npt.NDArray[np.uint8] | npt.NDArray[np.float32]

@@ -1,0 +1,30 @@
+"""Finished cards: colours, text, frames and backs, the card as a file, and its preflight."""
+
+from __future__ import annotations
+
+from fancam.cards.back import make_back
+from fancam.cards.card import CardFile, Provenance, card_metadata, face_boxes_mm, write_card
+from fancam.cards.colours import parse_colour
+from fancam.cards.front import Finished, finish_front
+from fancam.cards.mockups import cut_preview, mockup
+from fancam.cards.overlay import safe_zone_overlay
+from fancam.cards.preflight import CardFacts, check_card, require_passed, verdict
+
+__all__ = [
+    "CardFacts",
+    "CardFile",
+    "Finished",
+    "Provenance",
+    "card_metadata",
+    "check_card",
+    "cut_preview",
+    "face_boxes_mm",
+    "finish_front",
+    "make_back",
+    "mockup",
+    "parse_colour",
+    "require_passed",
+    "safe_zone_overlay",
+    "verdict",
+    "write_card",
+]

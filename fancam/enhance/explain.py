@@ -1,0 +1,165 @@
+"""What was measured in a source and done to it before the enlargement: the first lines of ``--explain``."""
+
+from __future__ import annotations
+
+from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS
+from fancam.enhance.crops import ENOUGH_PIXELS, EnhanceJob
+from fancam.enhance.engine import Engine
+from fancam.enhance.guard import Guard
+from fancam.enhance.prior.restorers import RestorerChoice
+from fancam.results import Cleaned, Decision, Enhanced, FaceOutcome, Fusion
+from fancam.settings import Settings
+
+
+def cleaning_decisions(job: EnhanceJob, enhanced: Enhanced) -> tuple[Decision, ...]:
+    """Return the steps before the enlargement, in the order they ran, with what was measured for each."""
+    cleaned = enhanced.cleaned
+    fused = (_fuse(enhanced.fusion),) if job.is_video else ()
+    scanned = () if job.is_video else (_descreen(job, cleaned), *_paper(job, cleaned))
+    return (*fused, *scanned, *_deblock(job, cleaned), *_denoise(job, cleaned))
+
+
+def grain_decisions(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
+    """Return the step after everything else: the grain that was put back."""
+    if job.clean.grain_strength == 0:
+        return ()
+    if cleaned.grain is None:
+        return (Decision("grain", "none", "none was found that could be measured"),)
+    share = "" if cleaned.grain_strength == 1 else f", {cleaned.grain_strength:g} of it"
+    return (
+        Decision("grain", f"kept{share}", f"{cleaned.grain:.1f} levels; taken out before, made anew at the new size"),
+    )
+
+
+def _fuse(fusion: Fusion) -> Decision:
+    if fusion.frames_used == 1:
+        return Decision("fuse", "one frame", fusion.reason)
+    gain = "" if fusion.expected_gain_db is None else f"; {fusion.expected_gain_db:.1f} dB expected"
+    return Decision("fuse", f"{fusion.frames_used} of {fusion.frames_offered} frames", f"{fusion.reason}{gain}")
+
+
+def _descreen(job: EnhanceJob, cleaned: Cleaned) -> Decision:
+    if job.clean.descreen == "off":
+        return Decision("descreen", "off", "asked for")
+    if not cleaned.screens:
+        return Decision("descreen", "none", "no halftone was found")
+    found = ", ".join(_screen(screen) for screen in cleaned.screens)
+    return Decision("descreen", f"{len(cleaned.screens)} screens" if len(cleaned.screens) > 1 else "1 screen", found)
+
+
+def _screen(screen: object) -> str:
+    assert isinstance(screen, dict)
+    where = f"{screen['period_px']:.2f} px" if screen["lpi"] is None else f"{screen['lpi']:.0f} lpi"
+    ink = "" if screen["ink"] == "unknown" else f"{screen['ink']} "
+    return f"{ink}{where} at {screen['angle_deg']:.0f}°"
+
+
+def _paper(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
+    if job.clean.paper == "off":
+        return ()
+    if cleaned.paper is None:
+        return (Decision("paper", "left", "no paper was found in the picture"),)
+    return (Decision("paper", "lightened", cleaned.paper),)
+
+
+def _deblock(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
+    if cleaned.blockiness is None or not (cleaned.deblocked or cleaned.blockiness > HEAVY_BLOCKINESS):
+        return ()
+    measured = f"block edges are {cleaned.blockiness:.1f} times as steep as the rest"
+    if cleaned.deblocked:
+        return (Decision("deblock", "smoothed", measured),)
+    return (Decision("deblock", "off", f"asked for; {measured}" if job.clean.deblock == "off" else measured),)
+
+
+def _denoise(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
+    if cleaned.noise_luma is None or cleaned.noise_chroma is None:
+        return ()
+    measured = f"noise of {cleaned.noise_luma:.1f} levels in brightness, {cleaned.noise_chroma:.1f} in colour"
+    if cleaned.denoiser is None:
+        reason = "asked for" if job.clean.denoise == "off" else "too little to take out"
+        return (Decision("denoise", "none", f"{measured}: {reason}"),)
+    by = "" if cleaned.denoiser == "builtin" else f" by {cleaned.denoiser}"
+    return (Decision("denoise", f"{cleaned.denoise_strength:g} of it{by}", measured),)
+
+
+def decisions(
+    settings: Settings, engine: Engine, choice: RestorerChoice, guard: Guard, job: EnhanceJob, enhanced: Enhanced
+) -> tuple[Decision, ...]:
+    """Return the steps of the chain in the order they ran.
+
+    Args:
+        settings: What was asked for.
+        engine: What enlarged the picture.
+        choice: Which face prior was taken.
+        guard: What watched over it.
+        job: The picture and what was asked of it.
+        enhanced: What came out.
+    """
+    return (
+        *cleaning_decisions(job, enhanced),
+        _upscale(settings, engine, enhanced),
+        *_detail(settings, enhanced),
+        _restore(choice, enhanced.faces),
+        _guard(settings, guard, enhanced),
+        *grain_decisions(job, enhanced.cleaned),
+    )
+
+
+def _upscale(settings: Settings, engine: Engine, enhanced: Enhanced) -> Decision:
+    need = f"x{enhanced.scale:.2f}"
+    if engine.network is None:
+        return Decision("upscale", enhanced.upscaler, f"asked for; the result needs {need}")
+    if enhanced.scale <= ENOUGH_PIXELS:
+        return Decision("upscale", enhanced.upscaler, f"the result needs {need}: the picture has the pixels")
+    if enhanced.detail == 0:
+        return Decision("upscale", enhanced.upscaler, f"the result needs {need}, and none of the network's detail")
+    compute = engine.compute
+    beyond = enhanced.scale > engine.scale * ENOUGH_PIXELS
+    more = f"; beyond x{engine.scale} a plain filter goes on" if beyond else ""
+    asked = "" if settings.enhance.upscaler == enhanced.upscaler else f" ({settings.enhance.upscaler})"
+    reason = f"the result needs {need}; x{engine.scale} on {compute.device}, {compute.precision}{more}"
+    return Decision("upscale", f"{enhanced.upscaler}{asked}", reason)
+
+
+def _detail(settings: Settings, enhanced: Enhanced) -> list[Decision]:
+    if not enhanced.invented or enhanced.detail == 0:
+        return []
+    share = f"{enhanced.detail:.0%} network"
+    if settings.enhance.detail is not None:
+        return [Decision("detail", share, "asked for")]
+    if enhanced.detail == 1:
+        return [Decision("detail", share, f"at x{enhanced.scale:.2f} the plain filter has nothing to add")]
+    fused = ", of the fused frames" if enhanced.fusion.frames_used > 1 else ""
+    reason = f"at x{enhanced.scale:.2f} the network alone would be over-drawn: the rest is the plain filter{fused}"
+    return [Decision("detail", share, reason)]
+
+
+def _restore(choice: RestorerChoice, outcomes: tuple[FaceOutcome, ...]) -> Decision:
+    if choice.name is None:
+        return Decision("restore", "none", choice.reason)
+    if not outcomes:
+        return Decision("restore", "none", "no face was found")
+    touched = [outcome for outcome in outcomes if outcome.restorer is not None]
+    skipped: dict[str, int] = {}
+    for outcome in outcomes:
+        if outcome.restorer is None:
+            why = outcome.skipped or "guard"
+            skipped[why] = skipped.get(why, 0) + 1
+    left = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in sorted(skipped.items()))
+    reason = f"{choice.reason}; {len(touched)} of {len(outcomes)} faces{f', left alone: {left}' if left else ''}"
+    return Decision("restore", choice.name if touched else "none", reason)
+
+
+def _guard(settings: Settings, guard: Guard, enhanced: Enhanced) -> Decision:
+    if settings.guard.guard == "off":
+        return Decision("guard", "off", "asked for: nothing was measured or held")
+    measures = ["colour"]
+    if enhanced.faces:
+        measures += guard.measures
+    lowered = [
+        outcome for outcome in enhanced.faces if outcome.restorer and outcome.strength < settings.restore.strength
+    ]
+    reason = "" if enhanced.delta_e is None else f"mean colour difference {enhanced.delta_e:.2f}"
+    if lowered:
+        reason += f"; strength lowered for {len(lowered)} of {len(enhanced.faces)} faces"
+    return Decision("guard", " + ".join(measures), reason.lstrip("; ") or "nothing was enlarged")

@@ -1,0 +1,178 @@
+"""What every step of a job shares: settings, models, output folder, and the instruments, made when first needed."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fancam import faces, pictures
+from fancam.enhance import DenoiserChoice, Enhancer, Instruments, RestorerChoice, resolve_denoiser, resolve_restorer
+from fancam.files import sha256_of_file
+from fancam.jobs.stopwatch import Stopwatch
+from fancam.jobs.workspace import Workspace
+from fancam.media import Progress, StillPicture, no_progress
+from fancam.nn import ModelStore
+from fancam.nn.device import resolve_device
+from fancam.results import Decision, Face
+from fancam.settings import FaceSettings, Settings
+
+_FRAMES_AT_ONCE = 8
+"""On a GPU; eight 4K frames are 200 MB."""
+LANDMARK_LONG_EDGE_PX = 256
+"""Size at which the aligned faces are searched for landmarks: the face fills the picture, so it is plenty."""
+
+
+class Context:
+    """The shared part of a job.
+
+    Args:
+        settings: Of every stage.
+        store: Where the weights are.
+        workspace: The output folder.
+        stream: Video stream to use; None takes the best.
+        progress: Told of every step.
+        keep_stages: Whether the enlargement before the face prior is kept, for comparisons.
+        keep_evidence: Whether a map of what was measured and what was invented is made.
+        by_preset: The settings of every preset that is chosen from for each input; empty where none is to be chosen.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: ModelStore,
+        workspace: Workspace,
+        *,
+        stream: int | None = None,
+        progress: Progress = no_progress,
+        keep_stages: bool = False,
+        keep_evidence: bool = False,
+        by_preset: Mapping[str, Settings] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.workspace = workspace
+        self.stream = stream
+        self.progress = progress
+        self.keep_stages = keep_stages
+        self.keep_evidence = keep_evidence
+        self.by_preset = by_preset or {}
+        self.preset: Decision | None = None
+        self.watch = Stopwatch()
+
+    def with_preset(self, preset: Decision | None) -> Context:
+        """Return the context with the settings of a preset; it shares the enhancer, whose settings no preset changes.
+
+        Args:
+            preset: From ``presets.choose``; None returns this context.
+        """
+        if preset is None:
+            return self
+        _ = self.enhancer  # made here, so that all contexts have the same
+        other = copy.copy(self)
+        other.preset = preset
+        other.settings = self.by_preset[preset.choice]
+        for detector in ("frame_detector", "probe_detector", "photo_detector"):
+            other.__dict__.pop(detector, None)
+        return other
+
+    @cached_property
+    def prior(self) -> RestorerChoice:
+        """Which face prior is used, and why."""
+        return resolve_restorer(self.settings.restore, self.store)
+
+    @cached_property
+    def denoiser(self) -> DenoiserChoice:
+        """Which network takes noise out, if any, and why."""
+        return resolve_denoiser(self.settings.clean, self.store)
+
+    def weights(self) -> list[str]:
+        """Return the hashes of the weights that a result depends on."""
+        detector = self.settings.faces.detector
+        names = [
+            self.settings.enhance.upscaler,
+            faces.DEFAULT_DETECTOR if detector == "auto" else detector,
+            str(self.prior.file or self.prior.name),
+            str(self.guarding and faces.missing_embedder(self.store) is None),
+            self.denoiser.source or "builtin",
+        ]
+        known = {entry.name for entry in self.store.entries()}
+        return [
+            self.store.sha256(name) if name in known else sha256_of_file(Path(name)) if Path(name).is_file() else name
+            for name in names
+        ]
+
+    def all_settings(self) -> dict[str, Any]:
+        """Return the settings that a result depends on, as plain values: those of the presets as well."""
+        return {"": self.settings.as_dict()} | {name: one.as_dict() for name, one in self.by_preset.items()}
+
+    def notes(self) -> list[str]:
+        """Return what the whole job goes without: the weights of a face prior, a measure of identity."""
+        missing = faces.missing_embedder(self.store) if self.guarding else None
+        return [note for note in (self.prior.note, self.denoiser.note, missing) if note]
+
+    @property
+    def guarding(self) -> bool:
+        """Whether the guard measures and holds."""
+        return self.settings.guard.guard == "on"
+
+    @property
+    def frames_at_once(self) -> int:
+        """How many video frames are searched for faces together: a CPU gains nothing by it."""
+        return 1 if resolve_device(self.settings.enhance.device).type == "cpu" else _FRAMES_AT_ONCE
+
+    # --- detectors ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def frame_detector(self) -> faces.FaceDetector:
+        """Finds faces in video frames."""
+        return self._detector(self.settings.faces, (self.settings.faces.detect_long_edge_px,))
+
+    @cached_property
+    def probe_detector(self) -> faces.FaceDetector:
+        """Finds faces in the small grey pictures of the scan, where a hint is enough."""
+        settings = dataclasses.replace(self.settings.faces, min_face_px=self.settings.scan.probe_min_face_px)
+        return self._detector(settings, (self.settings.scan.probe_long_edge_px,))
+
+    @cached_property
+    def photo_detector(self) -> faces.FaceDetector:
+        """Finds faces of every size in photos."""
+        return self._detector(self.settings.faces, faces.PHOTO_LONG_EDGES_PX)
+
+    def _detector(self, settings: FaceSettings, long_edges_px: tuple[int, ...]) -> faces.FaceDetector:
+        device = str(resolve_device(self.settings.enhance.device))
+        return faces.create_detector(settings, self.store, device=device, long_edges_px=long_edges_px)
+
+    def faces_in(self, still: StillPicture) -> tuple[Face, ...]:
+        """Return the faces of a photo from left to right; none where no setting asks for them."""
+        settings = self.settings
+        if (
+            not self.by_preset
+            and not self.guarding
+            and settings.restore.restore == "none"
+            and settings.photo.size is None
+        ):
+            return ()
+        found = self.photo_detector.detect([pictures.srgb_view(still)])[0]
+        return tuple(sorted(found, key=lambda face: face.box.centre))
+
+    # --- enhancing ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def enhancer(self) -> Enhancer:
+        """Enlarges, restores and guards; loading it says what is missing before the long work begins."""
+        return Enhancer(
+            self.settings, self.store, self._instruments(),
+            keep_stages=self.keep_stages, keep_evidence=self.keep_evidence,
+        )  # fmt: skip
+
+    def _instruments(self) -> Instruments:
+        device = str(resolve_device(self.settings.enhance.device))
+        parser = faces.create_parser(self.store, device) if self.prior.name is not None else None
+        if not self.guarding:
+            return Instruments(parser=parser)
+        detector = self._detector(self.settings.faces, (LANDMARK_LONG_EDGE_PX,))
+        return Instruments(faces.create_embedder(self.store), faces.create_landmarker(detector), parser)

@@ -1,0 +1,281 @@
+"""Makes one finished card of a picture, in memory: which part of it, what lies over it, its back, and preflight."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fancam import faces, pictures
+from fancam.cards import CardFacts, check_card, finish_front, make_back, parse_colour
+from fancam.crop import Composition, compose, render_composition
+from fancam.errors import UsageError
+from fancam.geometry import Box
+from fancam.jobs.origin import Origin, provenance_lines
+from fancam.jobs.sources import Source
+from fancam.jobs.stopwatch import Stopwatch
+from fancam.media import Picture, Samples, StillPicture
+from fancam.nn import ModelStore
+from fancam.paper import CardSize, Check, card_geometry, card_size, printer
+from fancam.results import CardGeometry
+from fancam.settings import Settings
+
+_SUBJECT_SHARE = 0.5
+"""A face lower than this share of the highest one is a bystander: preflight does not ask for it to be in the safe
+zone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One side of a card, ready to be written."""
+
+    pixels: Samples
+    """(height, width, 3) sRGB."""
+    screen: Picture
+    """The same with 8 bits."""
+    ink: Picture | None = None
+    """The same in the colours of the press, (height, width, 4) where that is CMYK; None without a press profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What converting a side for the press showed."""
+
+    ink_percent: float | None
+    """Most total ink; None where the press is not CMYK."""
+    out_of_gamut_share: float | None
+    """Share of the side whose colours the press cannot print; None without a press profile."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """A finished card in memory."""
+
+    source: Source
+    width: int
+    """Of the picture, upright, in pixels."""
+    height: int
+    size: CardSize
+    geometry: CardGeometry
+    front: Side
+    back: Side | None
+    composition: Composition
+    effective_ppi: float
+    """Pixels of the camera per printed inch: what fancam added to the picture before is not counted."""
+    origin: Origin
+    faces: tuple[Box, ...]
+    """In pixels of the card."""
+    text_boxes: tuple[Box, ...]
+    """In pixels of the card."""
+    ink_percent: float | None
+    """Most total ink of the front; None where it is not in CMYK."""
+    checks: tuple[Check, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def bleed_share(self) -> float:
+        """Share of the bleed that is the picture's own or a border; what is left was made up."""
+        return 1.0 if self.composition.bordered else self.composition.bleed_share
+
+
+class Designer:
+    """Makes cards.
+
+    Args:
+        settings: Of the card, what lies over it, the press and the faces.
+        store: Where the weights of the face detector are.
+        crop: The part to show after cutting, in pixels of every picture; None composes.
+        watch: Counts the seconds of each step.
+
+    Raises:
+        UsageError: The size, the printer or a colour is unknown.
+        ProfileError: The press profile cannot be used.
+    """
+
+    def __init__(self, settings: Settings, store: ModelStore, crop: Box | None, watch: Stopwatch) -> None:
+        self.settings = settings
+        self.watch = watch
+        self.crop = crop
+        self.art = settings.art
+        limits = printer(settings.press.printer)
+        self.safe_mm = limits.safe_mm if self.art.safe_mm is None else self.art.safe_mm
+        self.printer = dataclasses.replace(limits, safe_mm=self.safe_mm)
+        self.press = (
+            None if settings.press.profile is None else pictures.read_press_profile(Path(settings.press.profile))
+        )
+        self.border_colour = parse_colour(self.art.border_colour)
+        parse_colour(self.art.text_colour)  # a wrong one is said before the first picture is read
+        self.size = card_size(settings.card.size)
+        self.format = _format(settings.card.format, self.press)
+        # One picture at a time: a graphics card gains nothing, and loading torch takes longer than looking.
+        self._detector = faces.create_detector(
+            settings.faces, store, device="cpu", long_edges_px=faces.PHOTO_LONG_EDGES_PX
+        )
+
+    def __call__(self, source: Source) -> Design:
+        """Return the card of a picture.
+
+        Raises:
+            FancamError: The picture cannot be used, or has not the card's proportions.
+        """
+        watch = self.watch
+        with watch("read"):
+            still = pictures.read_still(source.path)
+            facts = pictures.picture_facts(source.path)
+            screen = pictures.srgb_view(still)
+        with watch("faces"):
+            subjects = _subjects([face.box for face in self._detector.detect([screen])[0]])
+        origin = Origin.of(facts.xmp)
+        size, geometry = self._lying(still)
+        with watch("compose"):
+            composition = self._composition(still, origin, geometry, subjects)
+            fill = self.border_colour if self.art.fit == "contain" else None
+            shown = render_composition(_working(still, screen), composition, geometry, fill=fill)
+            finished = finish_front(
+                shown, geometry, self.art, safe_mm=self.safe_mm, corner_radius_mm=size.corner_radius_mm
+            )
+        effective_ppi = composition.effective_ppi / origin.scale
+        with watch("back"):
+            made_of = _text(facts.xmp.get("dc:source")) or source.path.name
+            lines = provenance_lines(made_of, origin, effective_ppi, geometry)
+            back = make_back(geometry, self.art, provenance_lines=lines, safe_mm=self.safe_mm, front=finished.pixels)
+        with watch("press"):
+            front = self._side(finished.pixels)
+            back_side = None if back is None else self._side(back.pixels)
+        on_card = [_on_card(face, composition, geometry) for face in subjects]
+        pressed = self._pressed(front)
+        design = Design(
+            source, still.width, still.height, size, geometry, front, back_side, composition, effective_ppi, origin,
+            tuple(face for face in on_card if face is not None), finished.text_boxes, pressed.ink_percent, (),
+            (*still.warnings, *composition.notes, *finished.notes, *(back.notes if back else ())),
+        )  # fmt: skip
+        texts = (*finished.text_boxes, *(back.text_boxes if back else ()))
+        card = self._facts(design, texts, pressed)
+        return dataclasses.replace(design, checks=check_card(card, self.printer))
+
+    # --- what is shown -----------------------------------------------------------------------------------------
+
+    def _lying(self, still: StillPicture) -> tuple[CardSize, CardGeometry]:
+        """Return the card's size and geometry, laid as the picture or the crop lies unless an orientation is set."""
+        size, geometry = self.size, card_geometry(self.settings.card)
+        is_wide = size.width_mm > size.height_mm
+        shown = self.crop or Box(0, 0, still.width, still.height)
+        by_picture = is_wide if shown.width == shown.height else shown.width > shown.height
+        wide = {"portrait": False, "landscape": True, "auto": by_picture}[self.art.orientation]
+        if wide == is_wide:
+            return size, geometry
+        return (
+            dataclasses.replace(size, width_mm=size.height_mm, height_mm=size.width_mm),
+            dataclasses.replace(geometry, width_mm=geometry.height_mm, height_mm=geometry.width_mm),
+        )
+
+    def _composition(
+        self, still: StillPicture, origin: Origin, geometry: CardGeometry, subjects: Sequence[Box]
+    ) -> Composition:
+        fit, crop = self.art.fit, self.crop
+        stated = origin.geometry(still.width, still.height)
+        if crop is None and stated is not None and _same_card(stated, geometry):
+            fit = "exact"
+        elif crop is None:
+            crop = origin.trim_box(still.width, still.height, geometry)
+        return compose(
+            still.width, still.height, geometry, fit=fit, crop=crop, subjects=subjects,
+            safe_mm=self.safe_mm, border_mm=self.art.border_mm,
+        )  # fmt: skip
+
+    # --- press and preflight -----------------------------------------------------------------------------------
+
+    def _side(self, pixels: Samples) -> Side:
+        """Return a side in the colours of the press."""
+        screen = pictures.to_8_bit(pixels)
+        if self.press is None:
+            return Side(pixels, screen)
+        settings = self.settings.press
+        black_point = settings.black_point == "on"
+        ink = pictures.to_press(pixels, None, self.press, intent=settings.intent, black_point=black_point)
+        return Side(pixels, screen, ink)
+
+    def _pressed(self, side: Side) -> Pressed:
+        if self.press is None or side.ink is None:
+            return Pressed(None, None)
+        ink_percent = pictures.most_ink(side.ink) if self.press.space == "cmyk" else None
+        return Pressed(ink_percent, pictures.out_of_gamut(side.screen, None, self.press)[1])
+
+    def proof(self, side: Side) -> Picture:
+        """Return how the press will show a side, as sRGB.
+
+        Raises:
+            UsageError: There is no press profile.
+        """
+        if self.press is None or side.ink is None:
+            raise UsageError("a proof needs the profile of the press", remedy="give --profile FILE.icc")
+        return pictures.soft_proof(side.ink, self.press)
+
+    def _facts(self, design: Design, text_boxes: tuple[Box, ...], press: Pressed) -> CardFacts:
+        """Return what preflight looks at: the card as its file will be."""
+        geometry, profile = design.geometry, self.press
+        file = pictures.PictureFacts(
+            width_px=geometry.width_px,
+            height_px=geometry.height_px,
+            space="rgb" if profile is None else profile.space,
+            bits=8 * design.front.pixels.dtype.itemsize,
+            has_alpha=False,
+            transparent_share=0.0,
+            profile_description="sRGB" if profile is None else profile.description,
+            profile_space="rgb" if profile is None else profile.space,
+            is_srgb=profile is None,
+            dpi=(geometry.dpi, geometry.dpi),
+            format={"png": "PNG", "jpg": "JPEG", "tif": "TIFF"}[self.format],
+            jpeg_quality=self.settings.card.jpeg_quality if self.format == "jpg" else None,
+        )
+        return CardFacts(
+            name=design.source.stem,
+            facts=file,
+            width_mm=geometry.width_mm,
+            height_mm=geometry.height_mm,
+            bleed_mm=geometry.bleed_mm,
+            bleed_share=design.bleed_share,
+            effective_ppi=design.effective_ppi,
+            faces=design.faces,
+            text_boxes=text_boxes,
+            text_size_mm=self.art.text_size_mm if self.art.text else None,
+            ink_percent=press.ink_percent,
+            out_of_gamut_share=press.out_of_gamut_share,
+            invented=design.origin.invented,
+        )
+
+
+def _same_card(one: CardGeometry, other: CardGeometry) -> bool:
+    """Whether two cards have the same size and bleed, whatever their resolution."""
+    return dataclasses.replace(one, dpi=other.dpi) == other
+
+
+def _subjects(faces: Sequence[Box]) -> list[Box]:
+    """Return the faces that a card is about; the others are bystanders."""
+    highest = max((face.height for face in faces), default=0.0)
+    return [face for face in faces if face.height >= _SUBJECT_SHARE * highest]
+
+
+def _on_card(face: Box, composition: Composition, geometry: CardGeometry) -> Box | None:
+    """Return a face in pixels of the card; None where its middle is not on it."""
+    outer = composition.outer
+    x, y = face.centre
+    if not (outer.x0 <= x <= outer.x1 and outer.y0 <= y <= outer.y1):
+        return None
+    moved = Box(face.x0 - outer.x0, face.y0 - outer.y0, face.x1 - outer.x0, face.y1 - outer.y0)
+    return moved.scaled(geometry.width_px / outer.width, geometry.height_px / outer.height)
+
+
+def _working(still: StillPicture, screen: Picture) -> Samples:
+    """Return the picture as sRGB on white, with 16 bits where it has them and is sRGB already."""
+    return still.colour if still.alpha is None and pictures.is_srgb(still.profile) else screen
+
+
+def _format(wanted: str, press: pictures.PressProfile | None) -> str:
+    """Return the ending of the cards: PNG has no CMYK, so that becomes TIFF."""
+    return "tif" if press is not None and press.space == "cmyk" and wanted == "png" else wanted
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

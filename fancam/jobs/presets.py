@@ -1,0 +1,130 @@
+"""Which preset fits an input: what is measured on it, and what follows from that."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fancam import pictures, video
+from fancam.enhance import find_screens, measure_noise
+from fancam.jobs.context import Context
+from fancam.jobs.sources import Source
+from fancam.media import Picture, Samples, StillPicture
+from fancam.results import Decision, Face
+
+_SAMPLES = 5
+"""Key frames of a video that are looked at."""
+_GROUP_FACES = 3
+_SCAN_DPI = 150.0
+"""Scanners state 150 and more; cameras state 72, or 300 beside the exposure."""
+_EXPORT_DPI = 240.0
+"""What photo editors write into pictures they export (Adobe Camera Raw's default), and no scanner has."""
+_LOW_LIGHT_SIGMA = 4.0
+"""Levels of 255, in brightness or in colour: less is what any camera has indoors, and the usual cleaning sees to it."""
+_PROBE_PX = 1024
+"""Side of the middle part in which noise and screens are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is known of an input before anything is done to it."""
+
+    is_video: bool
+    faces: int
+    """As many as half of the sampled frames have at least."""
+    noise_luma: float
+    """In levels of 255, see ``measure_noise``; of a video the median."""
+    noise_chroma: float
+    lpi: tuple[float, ...] = ()
+    """Of the halftone screens that were found, 0 where the resolution is not known."""
+    dpi: float | None = None
+    photographed: bool = False
+    """Whether a camera says that it made the picture."""
+
+    @property
+    def noisy(self) -> bool:
+        """Whether it has the noise of low light."""
+        return max(self.noise_luma, self.noise_chroma) >= _LOW_LIGHT_SIGMA
+
+    def as_values(self) -> dict[str, Any]:
+        """Return the JSON values for the manifest."""
+        return {
+            "faces": self.faces, "noise_luma": round(self.noise_luma, 2), "noise_chroma": round(self.noise_chroma, 2),
+            "screens_lpi": [round(lpi, 1) for lpi in self.lpi], "dpi": self.dpi,
+            "photographed": self.photographed,
+        }  # fmt: skip
+
+
+def choose(measured: Measured) -> Decision:
+    """Return the preset that fits, and why.
+
+    What must be taken out of a picture comes first: a halftone, then noise, since either would be enlarged. How many
+    people are in it only matters where nothing is in the way.
+    """
+    noise = f"noise of {measured.noise_luma:.1f} levels in brightness, {measured.noise_chroma:.1f} in colour"
+    dpi = measured.dpi or 0.0
+    scanned = not (measured.is_video or measured.photographed) and dpi >= _SCAN_DPI and dpi != _EXPORT_DPI
+    if measured.lpi:
+        known = [f"{lpi:.0f} lpi" for lpi in measured.lpi if lpi]
+        return Decision("preset", "scan", f"a halftone was found{': ' if known else ''}{', '.join(known)}")
+    if scanned:
+        return Decision("preset", "album", f"a scan of {dpi:.0f} dpi without a halftone; {noise}")
+    if measured.noisy:
+        return Decision("preset", "low-light", noise)
+    if measured.faces >= _GROUP_FACES:
+        return Decision("preset", "group", f"{measured.faces} faces")
+    return Decision("preset", "fancam", f"{_people(measured.faces)}, {noise}: nothing is in the way")
+
+
+def _people(faces: int) -> str:
+    return {0: "no face", 1: "one face"}.get(faces, f"{faces} faces")
+
+
+def preset_of(context: Context, source: Source) -> tuple[Decision, Measured]:
+    """Return the preset for an input of ``run``, and what it was chosen by.
+
+    Raises:
+        FancamError: The input cannot be read, or a model is missing.
+    """
+    measured = measure_video(context, source) if source.is_video else measure_still(
+        still := pictures.read_still(source.path), context.photo_detector.detect([pictures.srgb_view(still)])[0]
+    )  # fmt: skip
+    return choose(measured), measured
+
+
+def measure_video(context: Context, source: Source) -> Measured:
+    """Return what is measured on a few key frames of a video."""
+    counts, noises = [], []
+    for frame in video.sample_frames(source.path, _SAMPLES, stream=context.stream):
+        counts.append(len(context.frame_detector.detect([frame.pixels])[0]))
+        noises.append(measure_noise(_middle(frame.pixels)))
+    if not counts:
+        return Measured(True, 0, 0.0, 0.0)
+    return Measured(
+        True, int(statistics.median_high(counts)),
+        statistics.median(noise.luma_sigma for noise in noises),
+        statistics.median(noise.chroma_sigma for noise in noises),
+    )  # fmt: skip
+
+
+def measure_still(still: StillPicture, faces: Sequence[Face]) -> Measured:
+    """Return what is measured on a picture.
+
+    Args:
+        still: As its file holds it.
+        faces: Found in it.
+    """
+    middle = _middle(still.colour)
+    dpi = None if still.dpi is None else still.dpi[0]
+    noise = measure_noise(middle)
+    return Measured(
+        False, len(faces), noise.luma_sigma, noise.chroma_sigma,
+        tuple(screen.lpi or 0.0 for screen in find_screens(middle, dpi)), dpi, pictures.was_photographed(still.exif),
+    )  # fmt: skip
+
+
+def _middle(pixels: Picture | Samples) -> Samples:
+    top, left = (max(side - _PROBE_PX, 0) // 2 for side in pixels.shape[:2])
+    return pixels[top : top + _PROBE_PX, left : left + _PROBE_PX]

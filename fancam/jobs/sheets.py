@@ -1,0 +1,316 @@
+"""One run of ``sheet``: finished cards on paper, checked, as a PDF."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fancam import __version__, pictures
+from fancam.cards import CardFacts, require_passed
+from fancam.errors import ExitCode, PreflightError, UsageError
+from fancam.files import replace_file, sha256_of_file
+from fancam.jobs import manifest
+from fancam.jobs.card_files import CardFiles, find_cards, sheet_cards
+from fancam.jobs.origin import Origin
+from fancam.jobs.result import RunResult, failure_values
+from fancam.jobs.stopwatch import Stopwatch
+from fancam.media import Progress, no_progress
+from fancam.paper import Check, SheetCard, SheetPlan, printer
+from fancam.settings import Settings
+from fancam.sheets import (
+    check_sheet,
+    cut_dxf,
+    cut_svg,
+    plan_sheet,
+    plan_single,
+    preview_cut,
+    preview_printed,
+    write_pdf,
+)
+
+Json = dict[str, Any]
+
+_PREVIEW_DPI = 150.0
+
+
+@dataclass(frozen=True, slots=True)
+class SheetExtras:
+    """What is written beside the PDF."""
+
+    cut: bool = False
+    """The cut paths as SVG and DXF."""
+    preview: bool = False
+    """The pages as printed and as cut."""
+
+
+def sheet(
+    cards: Sequence[Path], out: Path, settings: Settings, *,
+    size: str | None = None, copies: Sequence[int] = (), back: Path | None = None, extras: SheetExtras | None = None,
+    check_only: bool = False, force: bool = False, progress: Progress = no_progress,
+) -> RunResult:  # fmt: skip
+    """Lay finished cards on paper, as a PDF.
+
+    Args:
+        cards: Card files, or folders that fancam has written.
+        out: The PDF.
+        settings: Of the sheet and the press.
+        size: Of the cards, as the user named it; None takes what the files say.
+        copies: One number per card; empty for the settings' number of each.
+        back: Back of every card; None takes those beside the fronts.
+        extras: What else is written; None is nothing.
+        check_only: Preflight only; nothing is written.
+        force: Write although preflight failed.
+        progress: Told of every step.
+
+    Raises:
+        FancamError: See ``SheetRun``.
+    """
+    job = SheetRun(settings, out, extras=extras or SheetExtras(), progress=progress)
+    return job(cards, size=size, copies=copies, back=back, check_only=check_only, force=force)
+
+
+class SheetRun:
+    """Lays finished cards on paper.
+
+    Args:
+        settings: Of the sheet, the press, and the card's size where files do not say it.
+        out: The PDF.
+        extras: What else is written.
+        progress: Told of every step.
+
+    Raises:
+        UsageError: ``out`` is no PDF, the printer is unknown.
+        ProfileError: The press profile cannot be used.
+    """
+
+    def __init__(
+        self, settings: Settings, out: Path, *, extras: SheetExtras, progress: Progress = no_progress
+    ) -> None:  # fmt: skip
+        self.settings = settings
+        self.out = pdf_path(out)
+        self.extras = extras
+        self.progress = progress
+        self.watch = Stopwatch()
+        self.printer = printer(settings.press.printer)
+        profile = settings.press.profile
+        self.press = None if profile is None else pictures.read_press_profile(Path(profile))
+
+    def __call__(
+        self, inputs: Sequence[Path], *, size: str | None, copies: Sequence[int], back: Path | None,
+        check_only: bool, force: bool,
+    ) -> RunResult:  # fmt: skip
+        """Plan, check and write.
+
+        Args:
+            inputs: Card files and folders.
+            size: Of the cards, as the user named it; None takes what the files say.
+            copies: One number per card; empty for the settings' number of each.
+            back: Back of every card; None takes those beside the fronts.
+            check_only: Preflight only; nothing is written.
+            force: Write although preflight failed.
+
+        Raises:
+            FancamError: A card cannot be used, nothing fits, or nothing can be written.
+        """
+        files = find_cards(inputs, back=back, copies=copies)
+        if any(self.out.resolve() == path.resolve() for one in files for path in (one.front, one.back) if path):
+            raise UsageError("the PDF would replace an input", item=self.out, remedy="choose another --out")
+        with self.watch("plan"):
+            cards = sheet_cards(files, self.settings.card, size)
+            plan = self._plan(cards)
+            facts = [self._facts(card) for card in cards]
+            checks = check_sheet(plan, facts, self.printer)
+        document = self._document(files, cards, plan, checks)
+        try:
+            require_passed(checks, force=force and not check_only)
+        except PreflightError as error:
+            document["failures"] = [failure_values(error, "preflight")]
+            return RunResult(document, ExitCode.PREFLIGHT_FAILED, [error])
+        if check_only:
+            self._look_inside(files)
+        else:
+            self._write(plan, facts, document)
+        document["timings_s"] = {stage: round(seconds, 3) for stage, seconds in self.watch.seconds.items()}
+        return RunResult(document, ExitCode.OK)
+
+    def _look_inside(self, files: Sequence[CardFiles]) -> None:
+        """Read every picture to its end, as writing does: a damaged one is an error before the day of printing."""
+        with self.watch("look"):
+            for path in dict.fromkeys(path for one in files for path in (one.front, one.back) if path is not None):
+                pictures.embeddable(path)
+
+    def _plan(self, cards: Sequence[SheetCard]) -> SheetPlan:
+        layout = self.settings.sheet.layout
+        single = (self.printer.layout if layout == "auto" else layout) == "single"
+        return (plan_single if single else plan_sheet)(cards, self.settings.sheet)
+
+    # --- writing -----------------------------------------------------------------------------------------------
+
+    def _write(self, plan: SheetPlan, cards: Sequence[CardFacts], document: Json) -> None:
+        about: dict[str, Any] = {
+            "version": __version__,
+            "cards": [card.name for card in cards],
+            "least_effective_ppi": min(round(card.effective_ppi or 0, 1) for card in cards),
+            "invented": any(card.invented for card in cards),
+            "printer": self.printer.name,
+        }
+        with self.watch("write"), self._pressed(plan) as pressed:
+            file = write_pdf(
+                pressed, self.out, title=f"{self.out.stem}: {len(cards)} cards", software=f"fancam {__version__}",
+                output_profile=None if self.press is None else self.press.data, fields=about,
+                progress=self.progress,
+            )  # fmt: skip
+        document["pdf"] = {"path": str(file.path), "sha256": file.sha256, "pages": file.pages,
+                           "size_bytes": file.size_bytes}  # fmt: skip
+        document["warnings"] += _grouped(file.notes)
+        if self.extras.cut:
+            document["cut"] = self._cut(plan)
+        if self.extras.preview:
+            with self.watch("preview"):
+                document["preview"] = self._preview(plan)
+
+    @contextmanager
+    def _pressed(self, plan: SheetPlan) -> Iterator[SheetPlan]:
+        """Yield the plan with its pictures in the colours of the press, made for the time of writing.
+
+        Pictures that carry this very profile are printed as they are.
+        """
+        if self.press is None:
+            yield plan
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            copies: dict[Path, Path] = {}
+            for page in plan.pages:
+                for placement in page.placements:
+                    if placement.picture not in copies:
+                        copies[placement.picture] = self._press_copy(placement.picture, Path(folder), len(copies))
+            pages = [
+                dataclasses.replace(page, placements=tuple(
+                    dataclasses.replace(one, picture=copies[one.picture]) for one in page.placements
+                ))
+                for page in plan.pages
+            ]  # fmt: skip
+            yield dataclasses.replace(plan, pages=tuple(pages))
+
+    def _press_copy(self, path: Path, folder: Path, number: int) -> Path:
+        assert self.press is not None
+        if pictures.embeddable(path).profile == self.press.data:
+            return path
+        still = pictures.read_still(path)
+        settings = self.settings.press
+        # What is transparent is paper: laid on white, which is done in sRGB.
+        source = (still.colour, still.profile) if still.alpha is None else (pictures.srgb_view(still), None)
+        pixels = pictures.to_press(
+            *source, self.press, intent=settings.intent, black_point=settings.black_point == "on"
+        )
+        copy = folder / f"{number:05d}.tif"
+        pictures.write_press(copy, pixels, self.press, dpi=300, metadata=pictures.PictureMetadata())
+        return copy
+
+    def _cut(self, plan: SheetPlan) -> list[Json]:
+        found = []
+        for number, sheet in enumerate(plan.cuts, start=1):
+            row: Json = {"pages": list(sheet.pages)}
+            for ending, text in (("svg", cut_svg(sheet)), ("dxf", cut_dxf(sheet))):
+                path = self._beside(f"cut{_number(number, len(plan.cuts))}.{ending}")
+                replace_file(path, text.encode())
+                row[ending] = str(path)
+            found.append(row)
+        return found
+
+    def _preview(self, plan: SheetPlan) -> list[str]:
+        found = []
+        metadata = pictures.PictureMetadata(
+            software=f"fancam {__version__}", description="For the screen, not to print"
+        )
+        for name, pages in (
+            ("printed", preview_printed(self.out, _PREVIEW_DPI)),
+            ("cut", preview_cut(self.out, plan, _PREVIEW_DPI)),
+        ):
+            for number, picture in enumerate(pages, start=1):
+                path = self._beside(f"{name}-{number}.png")
+                pictures.write_picture(path, picture, dpi=_PREVIEW_DPI, metadata=metadata)
+                found.append(str(path))
+                self.progress("preview", number, len(plan.pages))
+        return found
+
+    def _beside(self, ending: str) -> Path:
+        return self.out.with_name(f"{self.out.stem}.{ending}")
+
+    # --- facts -------------------------------------------------------------------------------------------------
+
+    def _facts(self, card: SheetCard) -> CardFacts:
+        """Return what preflight looks at: the card as it will stand in the PDF."""
+        file = pictures.picture_facts(card.front)
+        origin = Origin.of(file.xmp)
+        if self.press is not None:
+            file = dataclasses.replace(
+                file, space=self.press.space, profile_space=self.press.space, is_srgb=False,
+                profile_description=self.press.description,
+            )  # fmt: skip
+        bleed_share = origin.number("bleed_share")
+        facts = CardFacts(
+            name=card.name,
+            facts=file,
+            width_mm=card.width_mm,
+            height_mm=card.height_mm,
+            bleed_mm=card.bleed_mm,
+            bleed_share=1.0 if bleed_share is None else bleed_share,
+            effective_ppi=origin.number("effective_ppi"),
+            faces=origin.face_boxes(*file.upright_size),
+            ink_percent=origin.number("ink_percent") if file.space == "cmyk" else None,
+            invented=origin.invented,
+        )
+        if facts.effective_ppi is not None:
+            return facts
+        return dataclasses.replace(facts, effective_ppi=facts.dpi_at_size / origin.scale)
+
+    def _document(
+        self, files: Sequence[CardFiles], cards: Sequence[SheetCard], plan: SheetPlan, checks: Sequence[Check]
+    ) -> Json:
+        rows: list[Json] = [
+            {"path": str(one.front), "sha256": sha256_of_file(one.front), "back": str(one.back) if one.back else None,
+             "width_mm": card.width_mm, "height_mm": card.height_mm, "bleed_mm": card.bleed_mm, "copies": card.copies,
+             "warnings": []}
+            for one, card in zip(files, cards, strict=True)
+        ]  # fmt: skip
+        fronts = [page for page in plan.pages if not page.is_back]
+        return manifest.document(
+            version=__version__, verb="sheet", settings=self.settings.as_dict(), inputs=rows, picks=[], failures=[],
+            timings_s=self.watch.seconds,
+            sheet={"paper": plan.paper.title, "width_mm": plan.pages[0].width_mm, "height_mm": plan.pages[0].height_mm,
+                   "columns": plan.columns, "rows": plan.rows, "per_page": plan.per_page, "turned": plan.turned,
+                   "pages": len(plan.pages), "cards": sum(len(page.placements) for page in fronts)},
+            checks=[dataclasses.asdict(check) for check in checks],
+            pdf=None, cut=[], preview=[], warnings=list(plan.notes),
+        )  # fmt: skip
+
+
+def pdf_path(path: Path) -> Path:
+    """Return the path of a PDF.
+
+    Raises:
+        UsageError: It does not end in ``.pdf``.
+    """
+    if path.suffix.lower() != ".pdf":
+        raise UsageError("a sheet is written as PDF", item=path, remedy="give -o a name that ends in .pdf")
+    return path
+
+
+def _number(number: int, of: int) -> str:
+    return f"-{number}" if of > 1 else ""
+
+
+def _grouped(notes: Sequence[str]) -> list[str]:
+    """Return notes of the form ``item: text`` with each text once, however many items it is about."""
+    items: dict[str, list[str]] = {}
+    for note in notes:
+        item, _, text = note.rpartition(": ")
+        items.setdefault(text, []).append(item)
+    more = {text: f" and {len(names) - 1} more" if len(names) > 1 else "" for text, names in items.items()}
+    return [f"{names[0]}{more[text]}: {text}" if names[0] else text for text, names in items.items()]

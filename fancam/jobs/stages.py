@@ -1,0 +1,157 @@
+"""What is kept beside a result: how it looked at earlier stages, and the map of what was measured in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fancam import pictures
+from fancam.enhance import Made, evidence_facts
+from fancam.geometry import Box
+from fancam.jobs.workspace import Workspace
+from fancam.media import Picture, Samples
+from fancam.report import Comparison, Stage, facts_of, write_page, write_provenance, write_strip
+from fancam.results import Face
+
+Json = dict[str, Any]
+
+PLAIN = "bicubic"
+NETWORK = "network"
+PRIOR = "face prior"
+
+
+def keep_stages(
+    workspace: Workspace,
+    name: str,
+    box: Box,
+    made: Made,
+    *,
+    faces: Sequence[Face],
+    effective_ppi: float | None,
+    view: Callable[[Samples], Picture] | None = None,
+) -> Json:
+    """Write the stages of one result beside the journal.
+
+    Args:
+        workspace: The output folder.
+        name: Of the picture or card.
+        box: The part of the source that the result shows.
+        made: The result.
+        faces: In pixels of the source; the first is what a viewer looks at.
+        effective_ppi: Source pixels per printed inch; None where there is no paper.
+        view: Turns samples in the source's colour space into 8-bit sRGB; None where they are that.
+
+    Returns:
+        What ``comparisons`` needs, as JSON values.
+    """
+    height_px, width_px = made.enhanced.pixels.shape[:2]
+    by_network = made.enhanced.upscaler if made.enhanced.detail > 0 else None
+    assert made.plain is not None, "stages were not kept"
+    stages: list[tuple[str, Samples, str | None]] = [(PLAIN, made.plain, None)]
+    if made.network is not None:
+        stages.append((NETWORK if by_network else made.enhanced.upscaler, made.network, by_network))
+        stages.append((PRIOR, made.enhanced.pixels, made.enhanced.restorer))
+    else:
+        label = NETWORK if made.enhanced.invented else f"{made.enhanced.upscaler}, as written"
+        stages.append((label, made.enhanced.pixels, by_network if made.enhanced.invented else None))
+    kept = []
+    for number, (label, pixels, invented_by) in enumerate(stages, start=1):
+        path = workspace.stage_path(name, number)
+        workspace.make_parent(path)
+        shown = pixels if view is None else view(pixels)
+        pictures.write_picture(path, shown, dpi=72.0, metadata=pictures.PictureMetadata())
+        kept.append({"label": label, "path": workspace.relative(path), "invented_by": invented_by})
+    focus = _in_print(faces[0].box, box, width_px, height_px) if faces else None
+    return {
+        "stages": kept,
+        "facts": facts_of(made.enhanced, effective_ppi=effective_ppi),
+        "focus": None if focus is None else focus.as_list(),
+    }
+
+
+def _in_print(face: Box, box: Box, width_px: int, height_px: int) -> Box:
+    moved = Box(face.x0 - box.x0, face.y0 - box.y0, face.x1 - box.x0, face.y1 - box.y0)
+    return moved.scaled(width_px / box.width, height_px / box.height).clipped(width_px, height_px)
+
+
+def keep_provenance(
+    workspace: Workspace, name: str, box: Box, made: Made, *,
+    faces: Sequence[Face], view: Callable[[Samples], Picture] | None = None,
+) -> Json:  # fmt: skip
+    """Write the map of what was measured and what was invented in one result.
+
+    Args:
+        workspace: The output folder.
+        name: Of the picture or card.
+        box: The part of the source that the result shows.
+        made: The result, with its evidence.
+        faces: In pixels of the source; the first is what a viewer looks at.
+        view: Turns samples in the source's colour space into 8-bit sRGB; None where they are that.
+
+    Returns:
+        The figures and the path, as JSON values.
+    """
+    assert made.evidence is not None, "evidence was not kept"
+    pixels = made.enhanced.pixels
+    height_px, width_px = pixels.shape[:2]
+    face = _in_print(faces[0].box, box, width_px, height_px) if faces else None
+    figures = evidence_facts(made.evidence, face)
+    path = workspace.provenance_path(name)
+    workspace.make_parent(path)
+    shown = np.asarray(pixels, np.uint8) if view is None else view(pixels)
+    write_provenance(made.evidence, shown, path, title=name, face=face, sentence=figures["sentence"])
+    return {"path": workspace.relative(path), **figures}
+
+
+def extras_are_whole(folder: Path, row: Mapping[str, Any], *, stages: bool, provenance: bool) -> bool:
+    """Whether what is wanted beside a finished result is still there: its stages, its map."""
+    kept, found = row.get("compare"), row.get("provenance")
+    if stages and not (kept and all((folder / stage["path"]).is_file() for stage in kept["stages"])):
+        return False
+    return not provenance or (found is not None and (folder / found["path"]).is_file())
+
+
+def write_comparisons(workspace: Workspace, rows: Sequence[Mapping[str, Any]], title: str) -> list[str]:
+    """Write one page that compares the stages of every result, and a strip for each.
+
+    Args:
+        workspace: The output folder.
+        rows: Title to what ``keep_stages`` returned, and warnings: keys ``name``, ``compare``, ``warnings``.
+        title: Of the page.
+
+    Returns:
+        Paths of what was written, relative to the folder.
+
+    Raises:
+        OutputError: Something cannot be written.
+    """
+    written = []
+    for row in rows:
+        path = workspace.strip_path(row["name"])
+        workspace.make_parent(path)
+        write_strip(path, _comparison(workspace, row))
+        written.append(workspace.relative(path))
+    write_page(workspace.comparison_path, _comparisons(workspace, rows), title=title)
+    return [workspace.relative(workspace.comparison_path), *written]
+
+
+def _comparisons(workspace: Workspace, rows: Sequence[Mapping[str, Any]]) -> Iterator[Comparison]:
+    for row in rows:
+        yield _comparison(workspace, row)
+
+
+def _comparison(workspace: Workspace, row: Mapping[str, Any]) -> Comparison:
+    kept = row["compare"]
+    return Comparison(
+        title=row["title"],
+        stages=[
+            Stage(stage["label"], pictures.read_picture(workspace.folder / stage["path"]).pixels, stage["invented_by"])
+            for stage in kept["stages"]
+        ],
+        facts=kept["facts"],
+        warnings=row["warnings"],
+        focus=None if kept["focus"] is None else Box(*kept["focus"]),
+    )

@@ -1,0 +1,197 @@
+"""What comes in: videos, their frames, and photos as their files hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fancam.geometry import Orientation
+
+Picture = npt.NDArray[np.uint8]
+"""(height, width, 3) uint8 RGB."""
+
+Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""A picture or a plane of one, with 8 or 16 bits."""
+
+Progress = Callable[[str, int, int | None], None]
+"""Called as ``progress(stage, done, total)``; total is None while it is unknown."""
+
+
+def no_progress(stage: str, done: int, total: int | None) -> None:
+    """Ignore progress; the default of every stage that reports it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColourTags:
+    """How the samples of a video are to be read, after the rules for missing tags were applied."""
+
+    matrix: str
+    """``bt601``, ``bt709``, ``bt2020`` or ``rgb``."""
+    full_range: bool
+    transfer: str
+    """``sdr``, ``pq`` or ``hlg``."""
+    primaries: str
+    """``bt601``, ``bt709`` or ``bt2020``."""
+    assumed: bool = False
+    """Whether the matrix was not tagged and had to be assumed from the size of the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a video before it is decoded."""
+
+    path: Path
+    container: str
+    codec: str
+    stream: int
+    """Index of the chosen stream in the container."""
+    streams: int
+    """How many moving-picture streams the container holds (cover art is not counted)."""
+    width: int
+    """Width of the upright picture with square pixels."""
+    height: int
+    """Height of the upright picture with square pixels."""
+    coded_width: int
+    coded_height: int
+    orientation: Orientation
+    sample_aspect_ratio: Fraction
+    pixel_format: str
+    bit_depth: int
+    colour: ColourTags
+    interlaced: bool
+    average_rate: float | None
+    """Frames per second as the header states it; unreliable in some containers."""
+    duration_s: float | None
+    time_base: Fraction
+    start_pts: int | None
+    warnings: tuple[str, ...] = ()
+
+    def time_s(self, pts: int) -> float:
+        """Return the presentation time of a pts in seconds from the start of the stream."""
+        return float((pts - (self.start_pts or 0)) * self.time_base)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LumaFrame:
+    """One decoded frame of the scan: its luma plane only.
+
+    ``luma`` is a view of the decoder's buffer: valid until the next frame is taken; copy what must live longer.
+    """
+
+    pts: int
+    time_s: float
+    luma: npt.NDArray
+    """(rows, columns) uint8, or uint16 with ``bit_depth`` significant low bits; not turned upright. One field only
+    where the frame is interlaced, so that combing is not taken for sharpness."""
+    bit_depth: int
+    full_range: bool
+    orientation: Orientation
+    width: int
+    """Width of the upright picture with square pixels."""
+    height: int
+    """Height of the upright picture with square pixels."""
+    key_frame: bool
+
+    def __repr__(self) -> str:
+        return f"LumaFrame(pts={self.pts}, time_s={self.time_s:.3f}, luma={self.luma.shape} {self.luma.dtype})"
+
+
+@dataclass(slots=True)
+class ScanReport:
+    """Counts of one scan, filled while it runs."""
+
+    frames_scanned: int = 0
+    """Clean frames handed out."""
+    frames_rejected: dict[str, int] = field(default_factory=dict)
+    """Reason to count: ``corrupt``, ``after_corrupt``, ``no_pts`` …"""
+    end_time_s: float = 0.0
+    """End of the last frame that was decoded."""
+    warnings: list[str] = field(default_factory=list)
+
+    def reject(self, reason: str, count: int = 1) -> None:
+        """Count frames that were decoded or lost, and are not handed out."""
+        self.frames_rejected[reason] = self.frames_rejected.get(reason, 0) + count
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A picture in true colour, from a video or a photo."""
+
+    pixels: Picture
+    """(height, width, 3) uint8 RGB, upright, square pixels, sRGB."""
+    source: Path
+    pts: int | None = None
+    """Address in the video; None for a photo."""
+    time_s: float | None = None
+    warnings: tuple[str, ...] = ()
+    """What had to be assumed or left out while it was read: a missing profile, transparency laid on white …"""
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.pixels.shape[0])
+
+    def __repr__(self) -> str:
+        return f"Frame({self.width}x{self.height}, source={self.source.name}, pts={self.pts}, time_s={self.time_s})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StillPicture:
+    """A photo as its file holds it, upright: in its own colour space and depth, with all that is written back."""
+
+    colour: Samples
+    """(height, width, 3) RGB in the space of ``profile``; grey pictures have three equal channels."""
+    alpha: Samples | None
+    """(height, width) straight alpha in the type of ``colour``; None where everything is opaque."""
+    grey: bool
+    """Whether the file is grey, and is to be written so again."""
+    profile: bytes | None
+    """ICC profile of ``colour`` (of the grey channel where ``grey``); None: sRGB."""
+    exif: bytes | None
+    """EXIF without orientation, thumbnail and sizes, which no longer hold."""
+    xmp: bytes | None
+    dpi: tuple[float, float] | None
+    format: str
+    """As Pillow names it: ``JPEG``, ``PNG``, ``TIFF`` …"""
+    source: Path
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.colour.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.colour.shape[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A region of a frame near the picked one."""
+
+    pixels: Picture
+    """(h, w, 3) uint8 RGB: the same region as of the picked frame, and of its size."""
+    pts: int
+    offset_s: float
+    """Time from the picked frame; negative before it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """A picked frame and the looks around it."""
+
+    frame: Frame
+    looks: tuple[tuple[Look, ...], ...]
+    """For every region that was asked for its looks in the order of time, the picked frame not among them."""

@@ -1,0 +1,28 @@
+"""Seeing what was done: a page with before/after sliders, a strip, a map of what was measured, the chain in words.
+
+Pictures come in as stages of the same size (the plain filter, the network, the face prior); nothing here enhances.
+"""
+
+from __future__ import annotations
+
+from fancam.report.comparison import Comparison, Stage, explain_lines, facts_of
+from fancam.report.contact import ContactEntry, contact_sheet, format_time, ppi_colour, ppi_grade, write_contact_sheet
+from fancam.report.page import write_page
+from fancam.report.provenance import write_provenance
+from fancam.report.strip import write_strip
+
+__all__ = [
+    "Comparison",
+    "ContactEntry",
+    "Stage",
+    "contact_sheet",
+    "explain_lines",
+    "facts_of",
+    "format_time",
+    "ppi_colour",
+    "ppi_grade",
+    "write_contact_sheet",
+    "write_page",
+    "write_provenance",
+    "write_strip",
+]

@@ -1,0 +1,302 @@
+"""A sheet as a PDF: pictures as their files hold them, boxes, profiles, metadata.
+
+PDF 1.7 (ISO 32000-1): 16-bit samples need 1.5, ``PrintScaling`` 1.6, and 1.7 is the first whose ICC profiles may be of
+version 4.2 and later; every reader and RIP of the last fifteen years takes it. No conformance to PDF/X is claimed: it
+asks for the date of creation, which would make the same sheet another file every time, and for the profile of a
+printing condition, which sRGB is not.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pikepdf
+
+from fancam.errors import ProfileError
+from fancam.files import replacing_file, scratch_file, sha256_of_file
+from fancam.geometry import Orientation
+from fancam.media import Progress, no_progress
+from fancam.paper.elements import Area, BackOffset, Page, Placement, SheetPlan
+from fancam.pictures import FieldValue, PictureMetadata, profile_description, srgb_profile, xmp_packet
+from fancam.sheets.pdf_shapes import POINTS_PER_MM, drawn_pages
+from fancam.sheets.pdf_store import PictureStore, StoredPicture
+
+PDF_VERSION = "1.7"
+
+
+@dataclass(frozen=True, slots=True)
+class PdfFile:
+    """A PDF on disk."""
+
+    path: Path
+    sha256: str
+    """Of the file, in hex."""
+    pages: int
+    size_bytes: int
+    notes: tuple[str, ...]
+    """What had to be assumed of its pictures, or could not be drawn as asked."""
+
+
+def write_pdf(
+    plan: SheetPlan,
+    path: Path,
+    *,
+    title: str,
+    software: str,
+    output_profile: bytes | None = None,
+    fields: Mapping[str, FieldValue] | None = None,
+    progress: Progress = no_progress,
+) -> PdfFile:
+    """Write a plan as it stands.
+
+    Pictures keep their bytes and their profiles (see ``embeddable``), each is in the file once however often and under
+    however many names it is printed. No date is written: the same input gives the same bytes. Memory does not grow
+    with the number of pictures; beside the path there is room needed for a second copy of them while it is written.
+
+    Args:
+        plan: Its pages in order.
+        path: The file; its folder exists.
+        title: Of the document.
+        software: Program and version.
+        output_profile: ICC profile of the press or printer that the sheet is meant for; None: sRGB.
+        fields: Further provenance for the XMP, by snake_case name.
+        progress: Called as ``("pdf", pictures done, pictures)``.
+
+    Raises:
+        InputError: A picture is missing, damaged or changes meanwhile; a ProfileError when the output profile is no
+            profile of an output device.
+        OutputError: The file cannot be written. In either case what was there before is unchanged and nothing is left
+            behind.
+        ValueError: The plan has no pages, or a field's name is not snake_case.
+    """
+    if not plan.pages:
+        raise ValueError("a PDF has at least one page")
+    profile = output_profile if output_profile is not None else srgb_profile()
+    intent = _output_intent_words(profile)
+    metadata = xmp_packet(PictureMetadata(software=software, title=title, fields=dict(fields or {})))
+    shapes, notes = drawn_pages(plan.pages)
+    pictures = list(dict.fromkeys(placement.picture for page in plan.pages for placement in page.placements))
+    with scratch_file(path) as scratch:
+        store = PictureStore(scratch)
+        for index, picture in enumerate(pictures):
+            progress("pdf", index, len(pictures))
+            notes += store.add_picture(picture).notes
+        progress("pdf", len(pictures), len(pictures))
+        profile_number = store.add_profile(profile)
+        store.close()
+        # Not mapped into memory, as is the default for large files: the whole store would count as resident.
+        with (
+            pikepdf.open(scratch.name, access_mode=pikepdf.AccessMode.stream) as pdf,
+            pikepdf.open(io.BytesIO(shapes)) as drawn,
+        ):
+            pdf.pages.extend(drawn.pages)
+            for page, planned in zip(pdf.pages, plan.pages, strict=True):
+                _finish_page(pdf, page, planned, store, profile_number)
+            _describe(pdf, title, software, metadata, intent, profile_number)
+            with replacing_file(path) as file:
+                _save(pdf, file)
+    return PdfFile(path, sha256_of_file(path), len(plan.pages), path.stat().st_size, tuple(dict.fromkeys(notes)))
+
+
+def _finish_page(pdf: pikepdf.Pdf, page: pikepdf.Page, planned: Page, store: PictureStore, profile: int) -> None:
+    """Put the pictures under what is drawn, move a back page, set the boxes."""
+    whole = Area(0.0, 0.0, planned.width_mm, planned.height_mm)
+    page.mediabox = pikepdf.Array(box(whole, planned))
+    page.bleedbox = pikepdf.Array(box(planned.bleed_box or whole, planned))
+    page.trimbox = pikepdf.Array(box(planned.trim_box or whole, planned))
+    numbers = {p.picture: store.pictures[p.picture] for p in planned.placements}
+    names = {stored.number: f"P{stored.number}" for stored in numbers.values()}
+    if names:
+        images = {f"/{name}": pdf.get_object(number, 0) for number, name in names.items()}
+        page.obj.Resources.XObject = pikepdf.Dictionary(images)
+
+    def name(placement: Placement) -> str:
+        return names[numbers[placement.picture].number]
+
+    def stored(placement: Placement) -> StoredPicture:
+        return numbers[placement.picture]
+
+    operators = picture_operators(planned.placements, name, lambda p: stored(p).orientation, planned.height_mm)
+    moved = offset_matrix(planned.offset, planned)
+    before = "q\n" if moved == Matrix() else f"q {moved.operator()}\n"
+    page.contents_add(f"{before}q\n{operators}\nQ\n".encode(), prepend=True)
+    page.contents_add(b"\nQ\n")
+    if any(stored.has_alpha for stored in numbers.values()):
+        # Without a space of its own a page with transparency is blended in whatever space the reader likes.
+        page.obj.Group = pikepdf.Dictionary(
+            Type=pikepdf.Name.Group, S=pikepdf.Name.Transparency,
+            CS=pikepdf.Array([pikepdf.Name.ICCBased, pdf.get_object(profile, 0)]),
+        )  # fmt: skip
+    elif "/Group" in page.obj:
+        del page.obj.Group
+
+
+def _describe(
+    pdf: pikepdf.Pdf, title: str, software: str, metadata: bytes, intent: Mapping[str, str], profile: int
+) -> None:
+    """Set what the document says about itself, the same in XMP and in the older dictionary."""
+    pdf.Root.Metadata = pdf.make_stream(metadata, Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML)
+    pdf.docinfo["/Title"] = title
+    pdf.docinfo["/Creator"] = software
+    pdf.docinfo["/Producer"] = software
+    pdf.docinfo["/Trapped"] = pikepdf.Name.False_
+    # Print dialogs then offer 100 % first (ISO 32000-1, table 150).
+    pdf.Root.ViewerPreferences = pikepdf.Dictionary(PrintScaling=pikepdf.Name("/None"), DisplayDocTitle=True)
+    words = {f"/{key}": pikepdf.String(value) for key, value in intent.items() if key != "S"}
+    entry = pikepdf.Dictionary({"/Type": pikepdf.Name.OutputIntent, "/S": pikepdf.Name(intent["S"]), **words})
+    entry.DestOutputProfile = pdf.get_object(profile, 0)
+    pdf.Root.OutputIntents = pikepdf.Array([pdf.make_indirect(entry)])
+
+
+def _output_intent_words(profile: bytes) -> dict[str, str]:
+    """Return the entries of an output intent (ISO 32000-1, 14.11.5) that are text.
+
+    Raises:
+        ProfileError: It cannot be parsed, or says nothing about a device's colours.
+    """
+    description = profile_description(profile)
+    device, space = profile[12:16], profile[16:20]  # ICC.1:2022, 7.2.5 and 7.2.6
+    if description is None or device not in (b"prtr", b"mntr", b"spac") or space not in (b"GRAY", b"RGB ", b"CMYK"):
+        raise ProfileError(
+            "the output profile is not one of a printer or a display", remedy="give the ICC profile of the press"
+        )
+    if profile == srgb_profile():
+        name, registry = "sRGB IEC61966-2.1", {"RegistryName": "http://www.color.org"}
+    else:
+        name, registry = "Custom", {}
+    # PDF/X knows profiles of printing conditions only; a display's may stand where PDF/A put it (ISO 19005-1, 6.2.2).
+    kind = "/GTS_PDFX" if device == b"prtr" else "/GTS_PDFA1"
+    words = {"S": kind, "OutputConditionIdentifier": name, "OutputCondition": description, "Info": description}
+    return {**words, **registry}
+
+
+def _save(pdf: pikepdf.Pdf, file: BinaryIO) -> None:
+    """Write the streams as they are; the names of files and the time are no part of the identifier."""
+    target = _Patient(file)
+    pdf.save(
+        cast("BinaryIO", target),
+        force_version=PDF_VERSION,
+        stream_decode_level=pikepdf.StreamDecodeLevel.none,
+        object_stream_mode=pikepdf.ObjectStreamMode.disable,
+        deterministic_id=True,
+        fix_metadata_version=False,
+    )  # fmt: skip
+    if target.error is not None:
+        raise target.error
+
+
+class _Patient(io.RawIOBase):
+    """Passes on what is written, and keeps an error for later.
+
+    One that is raised while qpdf writes meets it where C++ allows no exception, and ends the whole process.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.error: OSError | None = None
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        if self.error is None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self.error = error
+        return size
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """x' = a x + c y + e, y' = b x + d y + f (ISO 32000-1, 8.3.3)."""
+
+    a: float = 1.0
+    b: float = 0.0
+    c: float = 0.0
+    d: float = 1.0
+    e: float = 0.0
+    f: float = 0.0
+
+    def then(self, other: Matrix) -> Matrix:
+        """Return the matrix that does this and then the other."""
+        return Matrix(
+            other.a * self.a + other.c * self.b,
+            other.b * self.a + other.d * self.b,
+            other.a * self.c + other.c * self.d,
+            other.b * self.c + other.d * self.d,
+            other.a * self.e + other.c * self.f + other.e,
+            other.b * self.e + other.d * self.f + other.f,
+        )
+
+    def operator(self) -> str:
+        """Return it as an operator of a content stream."""
+        return f"{' '.join(number(value) for value in (self.a, self.b, self.c, self.d, self.e, self.f))} cm"
+
+
+def number(value: float) -> str:
+    """Return a number as PDF writes it: six decimals, a hundred-thousandth of a millimetre even after turning."""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+# A picture is drawn into the unit square, its upper left corner at (0, 1) (ISO 32000-1, 8.9.5.1).
+_QUARTER_CLOCKWISE = Matrix(0, -1, 1, 0, 0, 1)
+_MIRROR = Matrix(-1, 0, 0, 1, 1, 0)
+
+
+def picture_matrix(placement: Placement, orientation: Orientation, page_height_mm: float) -> Matrix:
+    """Return what brings the stored picture upright, turns it and lays it into its extent."""
+    matrix = _MIRROR if orientation.mirrored else Matrix()
+    for _ in range((orientation.quarter_turns_clockwise + placement.turn_deg // 90) % 4):
+        matrix = matrix.then(_QUARTER_CLOCKWISE)
+    x, y, width, height = rectangle(placement.extent, page_height_mm)
+    return matrix.then(Matrix(width, 0, 0, height, x, y))
+
+
+def offset_matrix(offset: BackOffset, page: Page) -> Matrix:
+    """Return what turns a page around its middle and then moves it; the identity where the offset is nothing."""
+    # Clockwise as one looks at the page, with y up: the sine has the other sign.
+    cosine, sine = math.cos(math.radians(offset.angle_deg)), math.sin(math.radians(offset.angle_deg))
+    middle_x, middle_y = page.width_mm / 2 * POINTS_PER_MM, page.height_mm / 2 * POINTS_PER_MM
+    turned = Matrix(e=-middle_x, f=-middle_y).then(Matrix(cosine, -sine, sine, cosine))
+    return turned.then(Matrix(e=middle_x + offset.x_mm * POINTS_PER_MM, f=middle_y - offset.y_mm * POINTS_PER_MM))
+
+
+def rectangle(area: Area, page_height_mm: float) -> tuple[float, float, float, float]:
+    """Return the lower left corner, width and height of an area in points."""
+    return (
+        area.x_mm * POINTS_PER_MM,
+        (page_height_mm - area.bottom_mm) * POINTS_PER_MM,
+        area.width_mm * POINTS_PER_MM,
+        area.height_mm * POINTS_PER_MM,
+    )
+
+
+def box(area: Area, page: Page) -> list[float]:
+    """Return an area as a page box, [left, bottom, right, top] in points, to 0.0001; inside the media box."""
+    left, right = (min(max(x, 0.0), page.width_mm) for x in (area.x_mm, area.right_mm))
+    top, bottom = (min(max(y, 0.0), page.height_mm) for y in (area.y_mm, area.bottom_mm))
+    edges = (left, page.height_mm - bottom, right, page.height_mm - top)
+    return [round(edge * POINTS_PER_MM, 4) for edge in edges]
+
+
+def picture_operators(
+    placements: Sequence[Placement],
+    name: Callable[[Placement], str],
+    orientation: Callable[[Placement], Orientation],
+    page_height_mm: float,
+) -> str:
+    """Return the operators that draw pictures, each clipped to what is shown of it."""
+    lines = []
+    for placement in placements:
+        clip = " ".join(number(value) for value in rectangle(placement.shown, page_height_mm))
+        matrix = picture_matrix(placement, orientation(placement), page_height_mm)
+        lines.append(f"q {clip} re W n {matrix.operator()} /{name(placement)} Do Q")
+    return "\n".join(lines)

@@ -1,0 +1,197 @@
+"""Frames of one stream in order, each with the verdict on its soundness; the scan and the exact decode share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Generic, TypeVar
+
+import av.error
+from av.codec.context import Flags
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+MAX_READ_FAILURES = 8
+"""So many failures to read in a row end the file; what was read until then is used."""
+MAX_DECODE_FAILURES = 600
+"""So many packets in a row without a frame, each with an error, end the file: ten seconds at 60 frames per second."""
+
+UNDECODABLE = "undecodable"
+
+Read = Iterator[tuple[VideoFrame, str | None]]
+
+
+class FrameReader:
+    """Decodes one stream from the current place of its container on.
+
+    Args:
+        container: Read by nobody else meanwhile.
+        stream: One of its video streams.
+        threads: Size of the decoder's thread pool.
+        lost: Called once for every packet that could not be decoded.
+    """
+
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, threads: int, lost: Callable[[], None] = lambda: None
+    ) -> None:
+        self._container = container
+        self._stream = stream
+        self._lost = lost
+        context = stream.codec_context
+        if not context.is_open:
+            stream.thread_type = "AUTO"
+            context.thread_count = threads
+            context.flags |= Flags.copy_opaque  # carries the ordinal of a packet to its frame
+            if context.name == "hevc":
+                # Its decoder conceals a broken slice without flagging the frame, unless it is told to give up on it.
+                context.options = {"err_detect": "explode"}
+        self._delay = threads
+        self._ordinal = 0
+        self._failures = 0
+        self.stopped_early = ""
+        """Why reading stopped before the end, in plain words; empty where it did not."""
+
+    def __iter__(self) -> Read:
+        """Yield every decoded frame in presentation order, with the reason to reject it or None."""
+        tracker: DamageTracker[VideoFrame] = DamageTracker()
+        for packet in self._packets():
+            self._decode(packet, tracker)
+            yield from tracker.ready()
+            if self._failures >= MAX_DECODE_FAILURES:
+                self.stopped_early = f"{MAX_DECODE_FAILURES} packets in a row could not be decoded"
+                break
+        yield from tracker.rest()
+
+    def _packets(self) -> Iterator[Packet]:
+        failures = 0
+        while failures < MAX_READ_FAILURES:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    yield packet
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError:
+                failures += 1
+            else:
+                return
+        self.stopped_early = "the file cannot be read any further"
+
+    def _decode(self, packet: Packet, tracker: DamageTracker[VideoFrame]) -> None:
+        self._ordinal += 1
+        ordinal = self._ordinal
+        if packet.size:
+            packet.opaque = ordinal
+            tracker.sent(ordinal, packet.pts)
+            if packet.is_corrupt:
+                tracker.failed(ordinal, 0)
+        try:
+            frames = packet.decode()
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError:
+            self._failures += 1
+            self._lost()
+            tracker.failed(ordinal, self._delay)
+            return
+        for frame in frames:
+            self._failures = 0
+            own = frame.opaque if isinstance(frame.opaque, int) else ordinal
+            tracker.received(own, frame.pts, frame, key=bool(frame.key_frame), corrupt=bool(frame.is_corrupt))
+
+
+def frame_duration(frame: VideoFrame, stream: VideoStream) -> Fraction:
+    """Return how long a frame is shown in seconds: as it says, else from the average rate, else 0."""
+    if frame.duration and stream.time_base:
+        return Fraction(frame.duration) * Fraction(stream.time_base)
+    rate = stream.average_rate
+    return 1 / Fraction(rate) if rate else Fraction(0)
+
+
+FrameT = TypeVar("FrameT")
+_KEPT_MARKS = 64
+MAX_HELD = 17
+"""No standard reorders by more than 16 frames (ITU-T H.264, A.3; H.265, A.4), so no frame waits for longer."""
+
+
+@dataclass(slots=True)
+class _Held(Generic[FrameT]):
+    ordinal: int
+    pts: int | None
+    damaged: bool
+    frame: FrameT
+
+
+@dataclass(slots=True)
+class DamageTracker(Generic[FrameT]):
+    """Holds decoded frames back until all that were decoded before them are known to be clean or not."""
+
+    _pending: dict[int, int | None] = field(default_factory=dict)
+    """Packets whose frame has not come out: ordinal to pts."""
+    _held: list[_Held[FrameT]] = field(default_factory=list)
+    _bad: list[int] = field(default_factory=list)
+    _keys: list[tuple[int, int]] = field(default_factory=list)
+    """Clean key frames: (ordinal, pts)."""
+
+    def sent(self, ordinal: int, pts: int | None) -> None:
+        """Note a packet that goes to the decoder; ordinals count up."""
+        self._pending[ordinal] = pts
+        if len(self._pending) > 4 * MAX_HELD + 64:  # packets that never yield a frame (second fields, hidden frames)
+            del self._pending[next(iter(self._pending))]
+
+    def failed(self, ordinal: int, delay: int) -> None:
+        """Note that decoding failed; with frame threads the packet at fault was sent up to ``delay`` packets ago."""
+        for bad in sorted({max(ordinal - delay, 0), ordinal}):
+            self._mark(self._bad, bad)
+
+    def received(self, ordinal: int, pts: int | None, frame: FrameT, *, key: bool, corrupt: bool) -> None:
+        """Note a frame that came out of the decoder."""
+        self._pending.pop(ordinal, None)
+        if pts is not None:
+            # What should have been shown by now and was not will not come any more.
+            self._pending = {o: p for o, p in self._pending.items() if p is None or p > pts}
+        if corrupt:
+            self._mark(self._bad, ordinal)
+        elif key and pts is not None:
+            self._keys = [*self._keys, (ordinal, pts)][-_KEPT_MARKS:]
+        self._held.append(_Held(ordinal, pts, corrupt, frame))
+
+    def ready(self) -> Iterator[tuple[FrameT, str | None]]:
+        """Yield the frames whose fate is known, in the order they came: the frame, and why it is rejected or None."""
+        while self._held:
+            first = self._held[0]
+            waits = any(o < first.ordinal and p is not None for o, p in self._pending.items())
+            if waits and len(self._held) < MAX_HELD:
+                return
+            yield self._judged(self._held.pop(0))
+
+    def rest(self) -> Iterator[tuple[FrameT, str | None]]:
+        """Yield what is still held, at the end of the stream."""
+        self._pending.clear()
+        yield from self.ready()
+
+    def _judged(self, held: _Held[FrameT]) -> tuple[FrameT, str | None]:
+        if held.damaged:
+            return held.frame, "corrupt"
+        return held.frame, None if self._is_clean(held) else "after_corrupt"
+
+    def _is_clean(self, held: _Held[FrameT]) -> bool:
+        bad = max((b for b in self._bad if b <= held.ordinal), default=None)
+        if bad is None:
+            return True
+        return any(
+            bad < ordinal <= held.ordinal and held.pts is not None and pts <= held.pts
+            for ordinal, pts in self._keys
+            if ordinal not in self._bad
+        )
+
+    @staticmethod
+    def _mark(marks: list[int], value: int) -> None:
+        if value not in marks:
+            marks.append(value)
+            marks.sort()
+            # The newest mark that lies before a frame decides, so the oldest ones can go.
+            del marks[:-_KEPT_MARKS]
