@@ -22,13 +22,13 @@ import numpy.typing as npt
 
 from fancam import video
 from fancam.geometry import Box
-from fancam.media import Look, Picture
+from fancam.media import NeighbourFrame, Picture
 
 CRISP, SOFT = 0.27, 0.8
 """Standard deviation of the camera's blur in pixels of the small frame, before its pixels average areas: a good lens
 with the site's own reduction after it, and a lens at the end of its zoom."""
 LEAD_FRAMES = 8
-"""Frames before and after the looks, so that the picked frame stands inside the encoder's stream."""
+"""Frames before and after the neighbours, so that the picked frame stands inside the encoder's stream."""
 CRFS = (18, 23, 28, 33)
 SIGMAS = (2, 8)
 
@@ -92,7 +92,7 @@ class Case:
     degradation: Degradation
     truth: Picture
     reference: Picture
-    looks: tuple[Look, ...]
+    neighbours: tuple[NeighbourFrame, ...]
     face: Box
     """Of the reference, in its pixels."""
 
@@ -155,16 +155,18 @@ def _encode(frames: list[Picture], path: Path, crf: int) -> None:
         container.mux(stream.encode(None))
 
 
-def cases(clips: tuple[Clip, ...], degradations: list[Degradation], videos: Path, looks: int = 14) -> Iterator[Case]:
+def cases(
+    clips: tuple[Clip, ...], degradations: list[Degradation], videos: Path, neighbours: int = 14
+) -> Iterator[Case]:
     """Yield every clip with every degradation, one at a time.
 
     Args:
         clips: ``TUNE``, ``REPORT`` or some of them.
         degradations: What is to be lost.
         videos: The folder ``data/video``.
-        looks: Neighbouring frames, half of them before the picked one.
+        neighbours: Neighbouring frames, half of them before the picked one.
     """
-    half = looks // 2
+    half = neighbours // 2
     for clip in clips:
         frames = truths(clip, videos, half + LEAD_FRAMES)
         middle = min(clip.picked, half + LEAD_FRAMES)
@@ -175,12 +177,12 @@ def cases(clips: tuple[Clip, ...], degradations: list[Degradation], videos: Path
 def _case(clip: Clip, degradation: Degradation, frames: list[Picture], middle: int, half: int) -> Case:
     small = seen(frames, degradation, clip.name)
     near = [i for i in range(max(middle - half, 0), min(middle + half + 1, len(small))) if i != middle]
-    looks = tuple(Look(small[i], i, (i - middle) / 30) for i in near)
+    neighbours = tuple(NeighbourFrame(small[i], i, (i - middle) / 30) for i in near)
     left, top, right, bottom = clip.face
     box = Box(left - clip.left, top - clip.top, right - clip.left, bottom - clip.top)
     scale = 1 / (clip.reduction * degradation.reduction)
     face = box.scaled(scale).clipped(small[middle].shape[1], small[middle].shape[0])
-    return Case(clip, degradation, frames[middle], small[middle], looks, face)
+    return Case(clip, degradation, frames[middle], small[middle], neighbours, face)
 
 
 # --- how near -----------------------------------------------------------------------------------------------------

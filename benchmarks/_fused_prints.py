@@ -43,11 +43,11 @@ def around_face(case: Case, side_px: int) -> Case:
     left, top = (min(max(round(c - side_px / 2), 0), n - side_px) for c, n in ((x, wide), (y, high)))
     small = np.s_[top : top + side_px, left : left + side_px]
     large = np.s_[top * grid : (top + side_px) * grid, left * grid : (left + side_px) * grid]
-    looks = tuple(dataclasses.replace(look, pixels=look.pixels[small]) for look in case.looks)
+    neighbours = tuple(dataclasses.replace(neighbour, pixels=neighbour.pixels[small]) for neighbour in case.neighbours)
     face = case.face
     moved = Box(face.x0 - left, face.y0 - top, face.x1 - left, face.y1 - top).clipped(side_px, side_px)
     return dataclasses.replace(
-        case, truth=case.truth[large], reference=case.reference[small], looks=looks, face=moved
+        case, truth=case.truth[large], reference=case.reference[small], neighbours=neighbours, face=moved
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ class Prints:
     def fused(self) -> Fused:
         """The frames on a finer grid, or the picked frame alone where they do not help."""
         case = self.case
-        return self._timed("fuse", lambda: fuse(case.reference, case.looks, FuseSettings(), face=case.face))
+        return self._timed("fuse", lambda: fuse(case.reference, case.neighbours, FuseSettings(), face=case.face))
 
     @cached_property
     def _small(self) -> Picture:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from benchmarks._fancams import CRFS, CRISP, REPORT, SIGMAS, SOFT, Case, Degradation, cases, enlarged, similarity
 from benchmarks._pairs import psnr
 from fancam.enhance.fusion.fuse import Fused, fuse
-from fancam.media import Look, Picture
+from fancam.media import NeighbourFrame, Picture
 from fancam.settings import FuseSettings
 
 ALWAYS = FuseSettings(min_gain_db=0)
@@ -98,7 +98,7 @@ def _back_projected(picture: Picture, blur_px: float, steps: int) -> npt.NDArray
 
 def judged(case: Case, frames: int) -> Row:
     """Fuse a case, whatever gain is expected, and compare it with the rivals."""
-    fused = fuse(case.reference, case.looks, FuseSettings(str(frames), min_gain_db=0), face=case.face)
+    fused = fuse(case.reference, case.neighbours, FuseSettings(str(frames), min_gain_db=0), face=case.face)
     scale = case.truth.shape[1] / case.reference.shape[1]
     high, wide = case.truth.shape[:2]
     face = case.face.scaled(scale).grown(0.3).clipped(wide, high).as_slices()
@@ -149,11 +149,13 @@ def _print_time(case: Case, frames: int) -> None:
     def card(picture: Picture) -> Picture:
         return np.asarray(cv2.resize(picture, (460, 690), interpolation=cv2.INTER_CUBIC), np.uint8)
 
-    looks = [Look(card(look.pixels), look.pts, look.offset_s) for look in case.looks]
+    neighbours = [
+        NeighbourFrame(card(neighbour.pixels), neighbour.pts, neighbour.offset_s) for neighbour in case.neighbours
+    ]
     taken = []
     for _ in range(3):
         wall, processor = time.perf_counter(), time.process_time()
-        fuse(card(case.reference), looks, ALWAYS)
+        fuse(card(case.reference), neighbours, ALWAYS)
         taken.append((time.perf_counter() - wall, time.process_time() - processor))
     wall, processor = min(taken)
     print(f"{frames} frames of 460 x 690 px: {wall:.2f} s, {processor:.2f} s of processor")

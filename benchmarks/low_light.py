@@ -212,7 +212,7 @@ def video(videos: Path, quick: bool, tune: bool) -> None:
                 # The camera's own blur is no noise, and is left to what comes after.
                 seen = cv2.GaussianBlur(case.truth.astype(np.float32), (0, 0), 2 * case.degradation.blur_px)
                 truth = np.clip(np.rint(cv2.resize(seen, size, interpolation=cv2.INTER_AREA)), 0, 255).astype(np.uint8)
-                merged = fuse(source, case.looks, FuseSettings(), face=case.face).pixels
+                merged = fuse(source, case.neighbours, FuseSettings(), face=case.face).pixels
                 fused = np.asarray(cv2.resize(merged, size, interpolation=cv2.INTER_AREA), np.uint8)
                 row = [psnr(truth, p) for p in (source, cleaned(source), fused, cleaned(fused))]
                 rival = best(truth, source, non_local_means(sigma, quick))

@@ -178,7 +178,7 @@ class StillPicture:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class NeighbourFrame:
     """A region of a frame near the picked one."""
 
     pixels: Picture
@@ -189,9 +189,9 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Window:
-    """A picked frame and the looks around it."""
+class FrameWithNeighbours:
+    """A picked frame and the neighbours around it."""
 
     frame: Frame
-    looks: tuple[tuple[Look, ...], ...]
-    """For every region that was asked for its looks in the order of time, the picked frame not among them."""
+    neighbours: tuple[tuple[NeighbourFrame, ...], ...]
+    """For every region that was asked for its neighbours in the order of time, the picked frame not among them."""

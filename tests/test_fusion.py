@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fancam.enhance.fusion.align import coarse_shift, dense_flow, luma_of, warped
 from fancam.enhance.fusion.fuse import GRID, Measured, expected_gain_db, fuse
 from fancam.geometry import Box
-from fancam.media import Look
+from fancam.media import NeighbourFrame
 from fancam.settings import FuseSettings
 
 HIGH, WIDE = 168, 120
@@ -45,7 +45,8 @@ def moving(count=8, *, sigma=6.0, step=0.8, **more):
     half = count // 2
     offsets = [i for i in range(-half, count - half + 1) if i != 0][:count]
     return [
-        Look(frame(i * step, -0.6 * i * step, sigma=sigma, seed=100 + i, **more), i, i / 30) for i in sorted(offsets)
+        NeighbourFrame(frame(i * step, -0.6 * i * step, sigma=sigma, seed=100 + i, **more), i, i / 30)
+        for i in sorted(offsets)
     ]
 
 
@@ -96,19 +97,19 @@ def test_evidence_counts_the_frames_that_agree():
 def test_same_input_gives_the_same_bytes_with_any_number_of_threads(monkeypatch):
     import sys
 
-    reference, looks = frame(), moving(5)
-    first = fuse(reference, looks, EVERY, face=FACE)
+    reference, neighbours = frame(), moving(5)
+    first = fuse(reference, neighbours, EVERY, face=FACE)
     monkeypatch.setattr(sys.modules["fancam.enhance.fusion.fuse"], "THREADS", 1)
-    again = fuse(reference, list(reversed(looks)), EVERY, face=FACE)
+    again = fuse(reference, list(reversed(neighbours)), EVERY, face=FACE)
     assert np.array_equal(first.pixels, again.pixels)
     assert np.array_equal(first.evidence_frames, again.evidence_frames)
 
 
 def test_inputs_stay_as_they_were():
-    reference, looks = frame(), moving(3)
-    before = [reference.copy(), *(look.pixels.copy() for look in looks)]
-    fuse(reference, looks, EVERY, face=FACE)
-    assert all(np.array_equal(a, b) for a, b in zip(before, [reference, *(k.pixels for k in looks)], strict=True))
+    reference, neighbours = frame(), moving(3)
+    before = [reference.copy(), *(neighbour.pixels.copy() for neighbour in neighbours)]
+    fuse(reference, neighbours, EVERY, face=FACE)
+    assert all(np.array_equal(a, b) for a, b in zip(before, [reference, *(k.pixels for k in neighbours)], strict=True))
 
 
 def test_no_more_frames_than_asked_for_and_the_nearest_first():
@@ -149,12 +150,12 @@ def test_gain_below_the_least_wanted_gives_the_reference_back_and_says_so():
 @pytest.mark.parametrize("side", [-1, 1])
 def test_looks_behind_a_cut_are_left_out(side):
     other = scene(seed=77)
-    looks = [
-        Look(frame(seed=50 + i, truth=other), i, i / 30) if i * side > 1 else k
+    neighbours = [
+        NeighbourFrame(frame(seed=50 + i, truth=other), i, i / 30) if i * side > 1 else k
         for k, i in ((k, k.pts) for k in moving(8))
     ]
-    fused = fuse(frame(), looks, EVERY, face=FACE)
-    clean = fuse(frame(), [k for k in looks if k.pts * side <= 1], EVERY, face=FACE)
+    fused = fuse(frame(), neighbours, EVERY, face=FACE)
+    clean = fuse(frame(), [k for k in neighbours if k.pts * side <= 1], EVERY, face=FACE)
     assert fused.frames_used == clean.frames_used == 6
     assert np.array_equal(fused.pixels, clean.pixels)
     assert "1 frames" in fused.reason or "1 frame" in fused.reason
@@ -162,24 +163,24 @@ def test_looks_behind_a_cut_are_left_out(side):
 
 def test_all_looks_behind_cuts_give_the_reference_back():
     reference = frame()
-    looks = [Look(frame(seed=50 + i, truth=scene(seed=90 + i)), i, i / 30) for i in (-2, -1, 1, 2)]
-    assert single(fuse(reference, looks, EVERY, face=FACE), reference)
+    neighbours = [NeighbourFrame(frame(seed=50 + i, truth=scene(seed=90 + i)), i, i / 30) for i in (-2, -1, 1, 2)]
+    assert single(fuse(reference, neighbours, EVERY, face=FACE), reference)
 
 
 def test_a_face_that_leaves_the_region_is_left_out():
-    looks = moving(4) + [Look(frame(WIDE * 0.9 + i, seed=i, truth=SCENE), i, i / 30) for i in (5, 6)]
-    fused = fuse(frame(), looks, EVERY, face=FACE)
+    neighbours = moving(4) + [NeighbourFrame(frame(WIDE * 0.9 + i, seed=i, truth=SCENE), i, i / 30) for i in (5, 6)]
+    fused = fuse(frame(), neighbours, EVERY, face=FACE)
     assert fused.frames_used == 5
 
 
 def test_an_object_in_front_of_the_face_leaves_no_ghost():
-    looks = []
-    for look in moving(8):
-        pixels = look.pixels.copy()
-        if look.pts > 0:
+    neighbours = []
+    for neighbour in moving(8):
+        pixels = neighbour.pixels.copy()
+        if neighbour.pts > 0:
             cv2.rectangle(pixels, (50, 55), (75, 90), (250, 20, 20), -1)
-        looks.append(Look(pixels, look.pts, look.offset_s))
-    fused = fuse(frame(), looks, EVERY, face=FACE)
+        neighbours.append(NeighbourFrame(pixels, neighbour.pts, neighbour.offset_s))
+    fused = fuse(frame(), neighbours, EVERY, face=FACE)
     hidden = (slice(122, 168), slice(112, 138))
     shown = np.abs(fused.pixels[hidden].astype(np.float32).mean((0, 1)) - fine_truth()[hidden].mean((0, 1)))
     assert shown.max() < 4
@@ -189,7 +190,7 @@ def test_an_object_in_front_of_the_face_leaves_no_ghost():
 
 def test_flashing_light_is_matched_not_rejected():
     lit = [
-        Look(frame(0.5 * i, 0, seed=i + 9, light=1.0 + 0.18 * (-1) ** i), i, i / 30)
+        NeighbourFrame(frame(0.5 * i, 0, seed=i + 9, light=1.0 + 0.18 * (-1) ** i), i, i / 30)
         for i in (-4, -3, -2, -1, 1, 2, 3, 4)
     ]
     reference = frame(light=0.85)
@@ -204,15 +205,17 @@ def test_flashing_light_is_matched_not_rejected():
 
 def test_repeated_frames_are_no_evidence():
     reference = frame()
-    looks = [Look(reference.copy(), i, i / 30) for i in (-3, -2, -1, 1, 2, 3)]
-    fused = fuse(reference, looks, EVERY, face=FACE)
+    neighbours = [NeighbourFrame(reference.copy(), i, i / 30) for i in (-3, -2, -1, 1, 2, 3)]
+    fused = fuse(reference, neighbours, EVERY, face=FACE)
     assert single(fused, reference) and fused.expected_gain_db == 0 and "repeated" in fused.reason
 
 
 def test_frames_shown_twice_count_once():
-    looks = moving(6)
-    doubled = [Look(k.pixels, 2 * k.pts + extra, (2 * k.pts + extra) / 60) for k in looks for extra in (0, 1)]
-    once = fuse(frame(), looks, EVERY, face=FACE)
+    neighbours = moving(6)
+    doubled = [
+        NeighbourFrame(k.pixels, 2 * k.pts + extra, (2 * k.pts + extra) / 60) for k in neighbours for extra in (0, 1)
+    ]
+    once = fuse(frame(), neighbours, EVERY, face=FACE)
     twice = fuse(frame(), doubled, FuseSettings(fuse="15", min_gain_db=0), face=FACE)
     assert twice.frames_used == once.frames_used
     assert float(np.median(twice.evidence_frames)) == pytest.approx(float(np.median(once.evidence_frames)), rel=0.02)
@@ -220,12 +223,12 @@ def test_frames_shown_twice_count_once():
 
 def test_blocks_an_encoder_copied_are_no_evidence():
     reference = frame()
-    looks = []
-    for look in moving(6, step=0.0):
-        pixels = look.pixels.copy()
+    neighbours = []
+    for neighbour in moving(6, step=0.0):
+        pixels = neighbour.pixels.copy()
         pixels[:, :60] = reference[:, :60]
-        looks.append(Look(pixels, look.pts, look.offset_s))
-    fused = fuse(reference, looks, EVERY, face=FACE)
+        neighbours.append(NeighbourFrame(pixels, neighbour.pts, neighbour.offset_s))
+    fused = fuse(reference, neighbours, EVERY, face=FACE)
     assert float(np.median(fused.evidence_frames[:, :100])) == pytest.approx(1, abs=0.05)
     assert float(np.median(fused.evidence_frames[:, 140:])) > 5
 
@@ -240,7 +243,9 @@ def test_any_size_and_any_face_box_come_back(high, wide, seed, level, uniform):
     shape = (high, wide, 3)
     make = lambda: np.full(shape, level, np.uint8) if uniform else rng.integers(0, 256, shape, np.uint8)  # noqa: E731 - short
     x0, y0, x1, y1 = rng.uniform(-20, 80, 4)
-    fused = fuse(make(), [Look(make(), 1, 0.03), Look(make(), -1, -0.03)], EVERY, face=Box(x0, y0, x1, y1))
+    fused = fuse(
+        make(), [NeighbourFrame(make(), 1, 0.03), NeighbourFrame(make(), -1, -0.03)], EVERY, face=Box(x0, y0, x1, y1)
+    )
     assert fused.pixels.shape == (high * fused.grid, wide * fused.grid, 3)
     assert fused.evidence_frames.shape == fused.pixels.shape[:2] and np.all(fused.evidence_frames >= 1)
     assert np.isfinite(fused.expected_gain_db) and fused.reason
@@ -261,12 +266,12 @@ def test_coarse_shift_follows_the_face(dx, dy):
 
 
 def test_flow_is_accurate_below_a_pixel():
-    reference, look = frame(sigma=1), frame(1.3, -0.7, sigma=1, seed=5)
-    flow = dense_flow(luma_of(reference), luma_of(look), (0.0, 0.0))
+    reference, neighbour = frame(sigma=1), frame(1.3, -0.7, sigma=1, seed=5)
+    flow = dense_flow(luma_of(reference), luma_of(neighbour), (0.0, 0.0))
     inner = flow[20:-20, 20:-20]
     assert np.median(inner[..., 0]) == pytest.approx(-1.3, abs=0.08)
     assert np.median(inner[..., 1]) == pytest.approx(0.7, abs=0.08)
-    assert error(warped(look, flow), reference) < 0.6 * error(look, reference)
+    assert error(warped(neighbour, flow), reference) < 0.6 * error(neighbour, reference)
 
 
 def test_expected_gain_rises_with_noise_and_falls_where_nothing_is_seen():

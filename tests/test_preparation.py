@@ -12,7 +12,7 @@ from fancam.enhance.crops import CropRequest, EnhanceJob, cut_region, resample_r
 from fancam.enhance.fusion.fuse import Fused
 from fancam.enhance.preparation import Preparation, finer_by
 from fancam.geometry import Box
-from fancam.media import Look
+from fancam.media import NeighbourFrame
 from fancam.results import Face
 from fancam.settings import CleanSettings, FuseSettings
 
@@ -113,20 +113,22 @@ def test_what_is_the_same_all_over_a_picture_is_measured_once_on_all_of_it(portr
 # --- several frames -----------------------------------------------------------------------------------------------
 
 
-def looks_of(pixels: np.ndarray, count: int = 4) -> tuple[Look, ...]:
-    return tuple(Look(pixels, number, number / 30) for number in range(count))
+def neighbours_of(pixels: np.ndarray, count: int = 4) -> tuple[NeighbourFrame, ...]:
+    return tuple(NeighbourFrame(pixels, number, number / 30) for number in range(count))
 
 
 def test_a_fused_picture_lies_where_its_reference_lay(portrait, monkeypatch):
     region, box = Box(40, 30, 200, 210), Box(60.5, 50.5, 180.5, 170.5)
     seen = {}
 
-    def fuse(reference, looks, settings, *, face=None):
+    def fuse(reference, neighbours, settings, *, face=None):
         seen.update(reference=reference, face=face, frames=settings.frames)
         return fused_of(cv2.resize(reference, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
 
     monkeypatch.setattr(preparation, "fuse", fuse)
-    job = job_of(portrait, box, looks=looks_of(portrait[30:210, 40:200]), looks_box=region, is_video=True)
+    job = job_of(
+        portrait, box, neighbours=neighbours_of(portrait[30:210, 40:200]), neighbours_box=region, is_video=True
+    )
     prepared = Preparation()(dataclasses.replace(job, clean=NOTHING, fuse=FuseSettings(fuse="9")))
     np.testing.assert_array_equal(seen["reference"], portrait[30:210, 40:200])
     assert seen["face"] == Box(50, 50, 110, 130)
@@ -143,11 +145,11 @@ def test_a_fused_picture_lies_where_its_reference_lay(portrait, monkeypatch):
 
 
 def test_where_nothing_is_fused_the_frame_itself_goes_on_and_says_why(portrait, monkeypatch):
-    def fuse(reference, looks, settings, *, face=None):
+    def fuse(reference, neighbours, settings, *, face=None):
         return dataclasses.replace(fused_of(reference, used=1), grid=1, expected_gain_db=0.05, reason="too little")
 
     monkeypatch.setattr(preparation, "fuse", fuse)
-    job = job_of(portrait, looks=looks_of(portrait), looks_box=Box(0, 0, SIDE, SIDE), is_video=True)
+    job = job_of(portrait, neighbours=neighbours_of(portrait), neighbours_box=Box(0, 0, SIDE, SIDE), is_video=True)
     prepared = Preparation()(dataclasses.replace(job, clean=NOTHING))
     assert prepared.request is job.request
     assert prepared.fine is None
@@ -158,7 +160,7 @@ def test_where_nothing_is_fused_the_frame_itself_goes_on_and_says_why(portrait, 
 @pytest.mark.parametrize("settings", [FuseSettings(fuse="off"), FuseSettings(fuse="1")])
 def test_fusing_can_be_turned_off(portrait, monkeypatch, settings):
     monkeypatch.setattr(preparation, "fuse", lambda *_, **__: pytest.fail("it was fused"))
-    job = job_of(portrait, looks=looks_of(portrait), looks_box=Box(0, 0, SIDE, SIDE), is_video=True)
+    job = job_of(portrait, neighbours=neighbours_of(portrait), neighbours_box=Box(0, 0, SIDE, SIDE), is_video=True)
     prepared = Preparation()(dataclasses.replace(job, clean=NOTHING, fuse=settings))
     assert prepared.fusion.reason == "asked for"
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fancam.errors import CropError
 from fancam.geometry import Box
-from fancam.media import Look, Samples
+from fancam.media import NeighbourFrame, Samples
 from fancam.pictures import resample
 from fancam.results import Face
 from fancam.settings import CleanSettings, FuseSettings
@@ -166,10 +166,10 @@ class EnhanceJob:
     """In pixels of the request's frame; the first is what the picture is about."""
     effective_ppi: float | None = None
     """Source pixels per printed inch; None where there is no paper."""
-    looks: tuple[Look, ...] = ()
+    neighbours: tuple[NeighbourFrame, ...] = ()
     """Neighbouring frames of a video, in the order of time."""
-    looks_box: Box | None = None
-    """Where the looks lie, in whole pixels of the request's frame; None where there are none."""
+    neighbours_box: Box | None = None
+    """Where the neighbours lie, in whole pixels of the request's frame; None where there are none."""
     is_video: bool = False
     """Whether the frame comes from a video: it has no halftone, and its neighbours were asked for."""
     source_dpi: float | None = None

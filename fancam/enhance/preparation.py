@@ -77,9 +77,9 @@ class Preparation:
         Raises:
             DeviceError: The device of the denoiser has not enough memory for a tile.
         """
-        if job.looks and job.looks_box is not None and job.fuse.frames > 1:
-            return self._of_frames(job, job.looks_box)
-        why = _no_looks(job)
+        if job.neighbours and job.neighbours_box is not None and job.fuse.frames > 1:
+            return self._of_frames(job, job.neighbours_box)
+        why = _no_neighbours(job)
         return self._cleaned(Prepared(job, job.request, job.faces, fusion=Fusion(reason=why)))
 
     # --- several frames ----------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class Preparation:
     def _of_frames(self, job: EnhanceJob, box: Box) -> Prepared:
         reference = np.asarray(_cut(job.request.pixels, box), np.uint8)  # frames of videos are
         around = _moved(job.faces[0].box, box) if job.faces else None
-        fused = fuse(reference, job.looks, job.fuse, face=around)
+        fused = fuse(reference, job.neighbours, job.fuse, face=around)
         about = Fusion(
             fused.frames_used, fused.frames_offered, fused.expected_gain_db if fused.frames_offered > 1 else None,
             fused.reason,
@@ -191,7 +191,7 @@ class Preparation:
         return done.pixels, about, done.notes
 
 
-def _no_looks(job: EnhanceJob) -> str:
+def _no_neighbours(job: EnhanceJob) -> str:
     """Return why a picture is not fused with others."""
     if not job.is_video:
         return "a photo has no neighbouring frames"

@@ -18,7 +18,7 @@ from fancam.jobs.context import Context
 from fancam.jobs.overlap import WriteBehind, read_ahead
 from fancam.jobs.sources import Source
 from fancam.jobs.stages import extras_are_whole, keep_provenance, keep_stages
-from fancam.media import Frame, Look, Progress
+from fancam.media import Frame, NeighbourFrame, Progress
 from fancam.results import CardGeometry, Decision, Pick
 
 Json = dict[str, Any]
@@ -142,11 +142,11 @@ class CardMaker:
     def _prepared(self, source: Source, picks: Sequence[Pick]) -> Iterator[tuple[Pick, Prepared | FancamError]]:
         """Yield each pick with its picture as it goes into the network; runs in a thread beside it."""
         prepare = self.context.enhancer.prepare
-        for pick, frame, looks, box in self._pictures_of(source, picks):
+        for pick, frame, neighbours, box in self._pictures_of(source, picks):
             request = CropRequest(frame.pixels, pick.crop.box, self.geometry.width_px, self.geometry.height_px)
             job = EnhanceJob(
                 pick, request, (pick.face,), pick.crop.effective_ppi,
-                looks=looks, looks_box=box, is_video=source.is_video, seed=seed_of(pick.id),
+                neighbours=neighbours, neighbours_box=box, is_video=source.is_video, seed=seed_of(pick.id),
                 fuse=self.settings.fuse, clean=self.settings.clean,
             )  # fmt: skip
             try:
@@ -159,8 +159,8 @@ class CardMaker:
 
     def _pictures_of(
         self, source: Source, picks: Sequence[Pick]
-    ) -> Iterator[tuple[Pick, Frame, tuple[Look, ...], Box | None]]:
-        """Yield each pick with its frame, and with the looks around it and where they lie."""
+    ) -> Iterator[tuple[Pick, Frame, tuple[NeighbourFrame, ...], Box | None]]:
+        """Yield each pick with its frame, and with the neighbours around it and where they lie."""
         if not source.is_video:
             frame = pictures.read_picture(source.path)
             yield from ((pick, frame, (), None) for pick in picks)
@@ -170,15 +170,17 @@ class CardMaker:
             assert pick.pts is not None
             by_pts.setdefault(pick.pts, []).append(pick)
         info = video.probe(source.path, self.context.stream)
-        regions = {pts: [_looks_box(pick, info.width, info.height) for pick in by_pts[pts]] for pts in sorted(by_pts)}
-        windows = video.decode_windows(
+        regions = {
+            pts: [_neighbours_box(pick, info.width, info.height) for pick in by_pts[pts]] for pts in sorted(by_pts)
+        }
+        windows = video.decode_with_neighbours(
             source.path, regions, self.settings.fuse.frames, stream=self.context.stream, threads=self._threads
         )
         for window in windows:
             pts = window.frame.pts
             assert pts is not None
-            for pick, looks, box in zip(by_pts[pts], window.looks, regions[pts], strict=True):
-                yield pick, window.frame, looks, box
+            for pick, neighbours, box in zip(by_pts[pts], window.neighbours, regions[pts], strict=True):
+                yield pick, window.frame, neighbours, box
 
     def _writing(self, source: Source, pick: Pick, key: str, made: Made) -> Callable[[], tuple[Pick, Json]]:
         def write() -> tuple[Pick, Json]:
@@ -223,7 +225,7 @@ _MARGIN_SHARE = 0.08
 """Around a crop, in parts of its width: what moves into it between the frames comes from there."""
 
 
-def _looks_box(pick: Pick, width: int, height: int) -> Box:
+def _neighbours_box(pick: Pick, width: int, height: int) -> Box:
     """Return the whole pixels that are fused for a pick: its crop and some more, within the frame."""
     box = pick.crop.box
     margin = _MARGIN_SHARE * box.width

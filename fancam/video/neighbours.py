@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 
 from fancam.errors import CropError
 from fancam.geometry import Box
-from fancam.media import Frame, Look, Picture, VideoInfo, Window
+from fancam.media import Frame, FrameWithNeighbours, NeighbourFrame, Picture, VideoInfo
 from fancam.video.container import explained
 from fancam.video.decode import SEEK_BACK_S, ExactDecoder
 from fancam.video.probe import probe
@@ -26,20 +26,20 @@ _HIGHEST_RATE = 60.0
 _Slices = tuple[slice, slice]
 
 
-def decode_windows(
+def decode_with_neighbours(
     path: Path,
     wanted: Mapping[int, Sequence[Box]],
     frames: int,
     *,
     stream: int | None = None,
     threads: int | None = None,
-) -> Iterator[Window]:
+) -> Iterator[FrameWithNeighbours]:
     """Yield chosen frames in ascending order, each with the same regions of the frames shown before and after it.
 
-    The frame is the one that ``decode_frames`` gives, byte for byte, and a look is what a region of such a frame
-    would be. Neighbours are counted in presentation order. A damaged one is left out and not replaced by one further
-    away; so is one of another size. (What the decoder loses without a trace is not counted: ``offset_s`` tells how far
-    a look is away.) At the ends of the clip there are fewer on one side, and not more on the other.
+    The frame is the one that ``decode_frames`` gives, byte for byte, and a neighbour's pixels are what a region of
+    such a frame would be. Neighbours are counted in presentation order. A damaged one is left out and not replaced by
+    one further away; so is one of another size. (What the decoder loses without a trace is not counted: ``offset_s``
+    tells how far a neighbour is away.) At the ends of the clip there are fewer on one side, and not more on the other.
 
     Each frame is decoded once where windows overlap or are near, and converted once. In memory are ``frames / 2``
     frames as they were decoded (1.5 bytes per pixel as a rule), the regions of the windows that are not complete, and
@@ -50,12 +50,12 @@ def decode_windows(
         wanted: Presentation time, in units of the stream's time base, to the regions that are needed around it, in
             pixels of the upright frame; rounded outward to whole pixels and cut at the edge of the frame.
         frames: How many frames a window has at most, the picked one counted: of 15 up to 7 before and 7 after it; of
-            an even number one more after it. Of 1 there are no looks.
+            an even number one more after it. Of 1 there are no neighbours.
         stream: Index in the container of the stream to take; the one with the largest picture when None.
         threads: Decoder threads; one per processor, at most 8, when None.
 
     Yields:
-        A window for every pts that can be delivered (as with ``decode_frames``), with one tuple of looks per region.
+        A window for every pts that can be delivered (as with ``decode_frames``): one tuple of neighbours per region.
 
     Raises:
         CropError: A region is empty or lies outside the frame; also a ValueError.
@@ -90,7 +90,7 @@ class _Open:
     place: int
     """Of the picked frame, counted since decoding was started last."""
     regions: Sequence[_Slices]
-    looks: list[list[Look]]
+    neighbours: list[list[NeighbourFrame]]
     picture: Picture | None = None
 
 
@@ -111,7 +111,7 @@ class _WindowDecoder(ExactDecoder):
         rate = min(info.average_rate or _USUAL_RATE, _HIGHEST_RATE)
         self._lead_s = (before + 1) / rate
 
-    def windows(self, regions: Mapping[int, Sequence[_Slices]]) -> Iterator[Window]:
+    def windows(self, regions: Mapping[int, Sequence[_Slices]]) -> Iterator[FrameWithNeighbours]:
         """Yield the windows; the mapping is in ascending order.
 
         Raises:
@@ -184,7 +184,7 @@ class _WindowDecoder(ExactDecoder):
 
     # --- from decoded frames to windows ---
 
-    def _run(self, queue: deque[int], regions: Mapping[int, Sequence[_Slices]]) -> Iterator[Window]:
+    def _run(self, queue: deque[int], regions: Mapping[int, Sequence[_Slices]]) -> Iterator[FrameWithNeighbours]:
         """Yield the windows from the newest frame, a target, on, until the next target is far off or passed."""
         opened: deque[_Open] = deque()
         self._notice(queue, regions, opened)
@@ -227,27 +227,27 @@ class _WindowDecoder(ExactDecoder):
             return
         if frame.interlaced_frame and place == self._count - 1:
             self._read()
-        neighbours = [self._at(p)[0] if self._is_here(p) else None for p in (place - 1, place + 1)]
-        picture = self._rendered(frame, neighbours[0], neighbours[1])
+        before, after = (self._at(p)[0] if self._is_here(p) else None for p in (place - 1, place + 1))
+        picture = self._rendered(frame, before, after)
         for window in near:
             if window.place == place:
                 window.picture = picture
             elif frame.pts != window.pts and picture.shape[:2] == (self.info.height, self.info.width):
                 offset_s = float((frame.pts - window.pts) * self.info.time_base)
-                for looks, region in zip(window.looks, window.regions, strict=True):
-                    looks.append(Look(picture[region].copy(), frame.pts, offset_s))
+                for neighbours, region in zip(window.neighbours, window.regions, strict=True):
+                    neighbours.append(NeighbourFrame(picture[region].copy(), frame.pts, offset_s))
 
-    def _completed(self, place: int | None, opened: deque[_Open]) -> Iterator[Window]:
+    def _completed(self, place: int | None, opened: deque[_Open]) -> Iterator[FrameWithNeighbours]:
         """Yield and forget the windows that need nothing from this place on; all where it is None."""
         while opened and (place is None or opened[0].place + self._behind < place):
             window = opened.popleft()
             picture = window.picture
             assert picture is not None  # its frame is sound, and came before the last one it waited for
             info = self.info
-            looks = tuple(tuple(sorted(one, key=lambda look: look.pts)) for one in window.looks)
+            neighbours = tuple(tuple(sorted(one, key=lambda neighbour: neighbour.pts)) for one in window.neighbours)
             if picture.shape[:2] != (info.height, info.width):
-                looks = tuple(() for _ in looks)
-            yield Window(Frame(picture, info.path, window.pts, info.time_s(window.pts)), looks)
+                neighbours = tuple(() for _ in neighbours)
+            yield FrameWithNeighbours(Frame(picture, info.path, window.pts, info.time_s(window.pts)), neighbours)
 
     def _is_here(self, place: int) -> bool:
         return self._count - len(self._history) <= place < self._count

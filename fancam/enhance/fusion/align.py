@@ -11,13 +11,13 @@ from fancam.media import Picture
 Plane = npt.NDArray[np.float32]
 """(h, w) float32, levels of 255."""
 Flow = npt.NDArray[np.float32]
-"""(h, w, 2) in pixels: what is at (x, y) in the reference is at (x + flow[..., 0], y + flow[..., 1]) in the look."""
+"""(h, w, 2) in pixels: (x, y) of the reference is at (x + flow[..., 0], y + flow[..., 1]) in the neighbouring frame."""
 
 COARSE_SIDE_PX = 160
 """The coarse search runs on pictures whose longer side is at most this."""
 FLOW_BLUR_PX = 0.35
 SEARCH_SHARE = 0.12
-"""How far a look may be from where the look before it was, as a share of the longer side."""
+"""How far a neighbour may be from where the neighbour before it was, as a share of the longer side."""
 
 
 def luma_of(picture: Picture) -> Plane:
@@ -26,21 +26,23 @@ def luma_of(picture: Picture) -> Plane:
 
 
 def coarse_shift(
-    reference: Plane, look: Plane, face: tuple[int, int, int, int], predicted: tuple[float, float]
+    reference: Plane, neighbour: Plane, face: tuple[int, int, int, int], predicted: tuple[float, float]
 ) -> tuple[tuple[float, float], float]:
     """Return the shift (dx, dy) of the face and how well it fits.
 
     Args:
         reference: Luma.
-        look: Luma of the same size.
+        neighbour: Luma of the same size.
         face: Left, top, right, bottom of what is looked for, whole pixels inside the reference.
-        predicted: The shift of the look beside this one.
+        predicted: The shift of the neighbour beside this one.
 
     Returns:
         The shift in pixels of the reference, and the normalised correlation there, in [-1, 1]; 0 for a flat region.
     """
     scale = min(COARSE_SIDE_PX / max(reference.shape), 1.0)
-    small, other = (cv2.resize(p, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for p in (reference, look))
+    small, other = (
+        cv2.resize(p, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for p in (reference, neighbour)
+    )
     reach = max(round(SEARCH_SHARE * max(small.shape)), 2)
     left, top, right, bottom = (round(v * scale) for v in face)
     template = small[top:bottom, left:right]
@@ -57,22 +59,22 @@ def coarse_shift(
     return shift, float(best) if np.isfinite(best) else 0.0
 
 
-def dense_flow(reference: Plane, look: Plane, start: tuple[float, float]) -> Flow:
-    """Return the flow from the reference to the look by dense inverse search (Kroeger et al., ECCV 2016).
+def dense_flow(reference: Plane, neighbour: Plane, start: tuple[float, float]) -> Flow:
+    """Return the flow from the reference to the neighbour by dense inverse search (Kroeger et al., ECCV 2016).
 
     Patches of 8 px half a patch apart, down to the full size: coarser, smoother or variationally refined flow moves
     fewer noisy pixels wrongly and more of a face's fine features, and loses on the whole.
 
     Args:
         reference: Luma.
-        look: Luma of the same size.
+        neighbour: Luma of the same size.
         start: A first guess for the whole picture.
     """
     dx, dy = round(start[0]), round(start[1])
     high, wide = reference.shape
     move = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
     inverse = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    moved = cv2.warpAffine(look, move, (wide, high), flags=inverse, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(neighbour, move, (wide, high), flags=inverse, borderMode=cv2.BORDER_REPLICATE)
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(0)
     search.setPatchSize(8)
@@ -100,7 +102,7 @@ def warped(picture: npt.NDArray, flow: Flow) -> npt.NDArray:
 def warped_finely(picture: Picture, flow: Flow | None, grid: int) -> Picture:
     """Return a look as it would be seen from the reference, on a grid of ``grid`` pixels per source pixel.
 
-    The look is enlarged by Lanczos interpolation first and taken from there by cubic: as crisp as Lanczos at every
+    The neighbour is enlarged by Lanczos interpolation first and taken from there by cubic: as crisp as Lanczos at every
     position, at a third of its time. Cubic interpolation alone costs up to 0.3 dB of the merged picture.
 
     Args:

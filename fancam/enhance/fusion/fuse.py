@@ -1,4 +1,4 @@
-"""The whole way from looks to one picture."""
+"""The whole way from neighbours to one picture."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from fancam.enhance.fusion.merge import (
     sharpened,
 )
 from fancam.geometry import Box
-from fancam.media import Look, Picture
+from fancam.media import NeighbourFrame, Picture
 from fancam.settings import FuseSettings
 
 GRID = 2
 """Pixels of a fused picture per pixel of the source."""
 MIN_SIDE_PX = 24
 MIN_FIT = 0.4
-"""Normalised correlation of the face below which a look shows something else."""
+"""Normalised correlation of the face below which a neighbour shows something else."""
 MIN_AGREEMENT = 0.15
-"""Share of the pixels that must agree for a look to count."""
+"""Share of the pixels that must agree for a neighbour to count."""
 MIN_FRESH_SHARE = 0.05
 """Share of the face that must differ from the frame beside it; below it the frame is a repeated one."""
 THREADS = 2
@@ -43,7 +43,7 @@ THREADS = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fused:
-    """What became of a region and the looks at it."""
+    """What became of a region that several frames show."""
 
     pixels: Picture
     """(h * grid, w * grid, 3) uint8 RGB; the reference itself where nothing was fused."""
@@ -63,20 +63,22 @@ class Fused:
     """One plain line on why it was fused, or was not."""
 
 
-def fuse(reference: Picture, looks: Sequence[Look], settings: FuseSettings, *, face: Box | None = None) -> Fused:
-    """Merge what neighbouring frames saw of a region into one picture.
+def fuse(
+    reference: Picture, neighbours: Sequence[NeighbourFrame], settings: FuseSettings, *, face: Box | None = None
+) -> Fused:
+    """Merge what neighbouring frames show of a region into one picture.
 
     Args:
         reference: (h, w, 3) uint8 RGB, the region in the picked frame.
-        looks: The same region in the frames around it, of the same size.
+        neighbours: The same region in the frames around it, of the same size.
         settings: How many frames at most, and the least gain worth having.
         face: Box of the face in pixels of the reference; it matters most. None means the middle of the picture.
 
     Returns:
         The fused picture, or the reference itself with the reason.
     """
-    offered = len(looks) + 1
-    near = sorted(looks, key=lambda look: (abs(look.offset_s), look.offset_s))[: settings.frames - 1]
+    offered = len(neighbours) + 1
+    near = sorted(neighbours, key=lambda frame: (abs(frame.offset_s), frame.offset_s))[: settings.frames - 1]
     if not near:
         return _single(reference, offered, "no neighbouring frames" if settings.frames > 1 else "fusing is off")
     if min(reference.shape[:2]) < MIN_SIDE_PX:
@@ -87,7 +89,7 @@ def fuse(reference: Picture, looks: Sequence[Look], settings: FuseSettings, *, f
         if not usable:
             return _single(reference, offered, ends or "the frames do not agree")
         aligned = list(_in_turn(pool, lambda u: _aligned(reference, u, region), usable))
-        noise = float(np.median([look.noise for look in aligned]))
+        noise = float(np.median([neighbour.noise for neighbour in aligned]))
         merge = Merge(reference, GRID, noise)
         for seen, weight, share in _in_turn(pool, merge.contribution, aligned):
             if share >= MIN_AGREEMENT:
@@ -99,49 +101,51 @@ def fuse(reference: Picture, looks: Sequence[Look], settings: FuseSettings, *, f
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Usable:
-    """A look that shows the same face."""
+    """A neighbour that shows the same face."""
 
-    look: Look
+    neighbour: NeighbourFrame
     shift: tuple[float, float]
     fresh: Plane
 
 
-def _usable(reference: Picture, looks: Sequence[Look], region: tuple[int, int, int, int]) -> tuple[list[_Usable], str]:
-    """Return the looks that show the same face, and why there are no more: from the reference outward on each side.
+def _usable(
+    reference: Picture, neighbours: Sequence[NeighbourFrame], region: tuple[int, int, int, int]
+) -> tuple[list[_Usable], str]:
+    """Return the neighbours that show the same face, from the reference outward, and why there are no more.
 
-    What comes after a look that does not fit is not looked at: it is behind a cut, or the face has left.
+    What comes after a neighbour that does not fit is not looked at: it is behind a cut, or the face has left.
     """
     luma = luma_of(reference)
     left, top, right, bottom = region
     found, ends = [], []
     repeated = 0
     for before in (True, False):
-        shift, neighbour = (0.0, 0.0), reference
-        for number, look in enumerate(k for k in looks if (k.offset_s < 0) == before):
-            shift, fit = coarse_shift(luma, luma_of(look.pixels), region, shift)
+        shift, beside = (0.0, 0.0), reference
+        for number, neighbour in enumerate(k for k in neighbours if (k.offset_s < 0) == before):
+            shift, fit = coarse_shift(luma, luma_of(neighbour.pixels), region, shift)
             if fit < MIN_FIT:
                 ends.append(f"{number} frames {'before' if before else 'after'} it show the same face")
                 break
-            fresh = freshness(look.pixels, neighbour)
-            neighbour = look.pixels
+            fresh = freshness(neighbour.pixels, beside)
+            beside = neighbour.pixels
             if float(fresh[top:bottom, left:right].mean()) < MIN_FRESH_SHARE:
                 repeated += 1
             else:
-                found.append(_Usable(look, shift, fresh))
+                found.append(_Usable(neighbour, shift, fresh))
     if repeated:
         ends.append(f"{repeated} of the frames are repeated ones")
-    return sorted(found, key=lambda u: (abs(u.look.offset_s), u.look.offset_s)), "; ".join(ends)
+    return sorted(found, key=lambda u: (abs(u.neighbour.offset_s), u.neighbour.offset_s)), "; ".join(ends)
 
 
 def _aligned(reference: Picture, usable: _Usable, region: tuple[int, int, int, int]) -> Aligned:
-    look = usable.look
-    flow = dense_flow(luma_of(reference), luma_of(look.pixels), usable.shift)
-    near, fresh = warped(look.pixels, flow), np.clip(warped(usable.fresh, flow), 0, 1)
+    neighbour = usable.neighbour
+    flow = dense_flow(luma_of(reference), luma_of(neighbour.pixels), usable.shift)
+    near, fresh = warped(neighbour.pixels, flow), np.clip(warped(usable.fresh, flow), 0, 1)
     light, trust = light_between(reference, near)
     near = np.clip(np.rint(lit(near, light)), 0, 255).astype(np.uint8)
     wanted = (fresh > 0.5) & _mask(region, reference.shape)
     noise = noise_between(reference, near, wanted) if wanted.any() else 0.0
-    return Aligned(look.pixels, flow, near, light, trust, fresh, noise)
+    return Aligned(neighbour.pixels, flow, near, light, trust, fresh, noise)
 
 
 def _in_turn(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> Iterator:

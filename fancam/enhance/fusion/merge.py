@@ -1,4 +1,4 @@
-"""The merge: every look warped onto the fine grid and weighted, pixel by pixel, by how well it agrees."""
+"""The merge: every neighbour warped onto the fine grid and weighted, pixel by pixel, by how well it agrees."""
 
 from __future__ import annotations
 
@@ -32,44 +32,44 @@ COPIED_LEVELS = 0.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aligned:
-    """A look and where it lies."""
+    """A neighbour and where it lies."""
 
     pixels: Picture
     flow: Flow
     near: Picture
     """(h, w, 3) the look as seen from the reference, in the reference's light."""
     light: Colours
-    """(a few, a few, 3) by what the look's light was changed; see ``lit``."""
+    """(a few, a few, 3) by what the neighbour's light was changed; see ``lit``."""
     trust: Plane
     """(a few, a few) whether that change is to be believed."""
     fresh: Plane
-    """(h, w), as seen from the reference: 1 where the look holds something else than its neighbour towards it."""
+    """(h, w), as seen from the reference: 1 where the neighbour is more than a copy of the frame before it."""
     noise: float
     """Difference to the reference in levels, as the noise of one frame."""
 
 
-def freshness(look: Picture, neighbour: Picture) -> Plane:
-    """Return where a look is more than a copy of its neighbour: (h, w), 0 where it is, 1 where it is not.
+def freshness(neighbour: Picture, beside: Picture) -> Plane:
+    """Return where a frame is more than a copy of the one beside it: (h, w), 0 where it is, 1 where it is not.
 
     Repeated frames and the encoder's skipped blocks measure nothing anew.
     """
-    far = np.mean(cv2.absdiff(look, neighbour).astype(np.float32), axis=2)
+    far = np.mean(cv2.absdiff(neighbour, beside).astype(np.float32), axis=2)
     return np.asarray(cv2.blur(far, (9, 9)) > COPIED_LEVELS, np.float32)
 
 
-def noise_between(reference: Picture, look: Picture, wanted: npt.NDArray[np.bool_]) -> float:
+def noise_between(reference: Picture, neighbour: Picture, wanted: npt.NDArray[np.bool_]) -> float:
     """Return the noise of one frame from the difference of two that are aligned, in levels of luma.
 
     What does not agree is among the largest quarter of the differences, which is left out; the mean of the other three
-    is 0.515 standard deviations of a normal distribution. A warped look has lost about half the power of its noise to
-    the interpolation, hence the 1.5 where two whole frames would have 2.
+    is 0.515 standard deviations of a normal distribution. A warped neighbour has lost about half the power of its
+    noise to the interpolation, hence the 1.5 where two whole frames would have 2.
     """
-    far = np.sort(np.abs(luma_of(reference)[wanted] - luma_of(look)[wanted]))
+    far = np.sort(np.abs(luma_of(reference)[wanted] - luma_of(neighbour)[wanted]))
     return float(np.mean(far[: max(far.size * 3 // 4, 1)]) / 0.515 / np.sqrt(1.5))
 
 
-def light_between(reference: Picture, look: Picture) -> tuple[Colours, Plane]:
-    """Return by what a look's light differs from the reference's, and where that is to be believed.
+def light_between(reference: Picture, neighbour: Picture) -> tuple[Colours, Plane]:
+    """Return by what a neighbour's light differs from the reference's, and where that is to be believed.
 
     Stage lights flicker and change colour. They change the whole smoothly; a part that changed by itself is something
     else that came into view, and must not be made to agree.
@@ -80,7 +80,7 @@ def light_between(reference: Picture, look: Picture) -> tuple[Colours, Plane]:
     high, wide = reference.shape[:2]
     cell = max(max(high, wide) * LIGHT_BLUR_SHARE / 4, 1.0)
     size = (max(round(wide / cell), 2), max(round(high / cell), 2))
-    small = [cv2.resize(p, size, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (reference, look)]
+    small = [cv2.resize(p, size, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (reference, neighbour)]
     low = [cv2.GaussianBlur(p, (0, 0), 4.0, borderType=cv2.BORDER_REPLICATE) for p in small]
     ratio = np.log((low[0] + LIGHT_OFFSET) / (low[1] + LIGHT_OFFSET))
     whole = np.median(ratio.reshape(-1, 3), axis=0)
@@ -97,7 +97,7 @@ def lit(picture: Picture, light: Colours) -> Colours:
 
 
 class Merge:
-    """The running weighted mean; the order in which looks are added is part of the result."""
+    """The running weighted mean; the order in which neighbours are added is part of the result."""
 
     def __init__(self, reference: Picture, grid: int, noise: float) -> None:
         """Begin with the reference, which every pixel can fall back to.
@@ -119,16 +119,16 @@ class Merge:
         self._weights = np.ones(self._total.shape[:2], np.float32)
         self._squares = self._weights.copy()
 
-    def contribution(self, look: Aligned) -> tuple[Colours, Plane, float]:
-        """Return the look on the fine grid times its weights, the weights, and the share of pixels that agree."""
-        near = look.near.astype(np.float32)
-        trust = cv2.resize(look.trust, near.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    def contribution(self, neighbour: Aligned) -> tuple[Colours, Plane, float]:
+        """Return the neighbour on the fine grid times its weights, the weights, and the share of pixels that agree."""
+        near = neighbour.near.astype(np.float32)
+        trust = cv2.resize(neighbour.trust, near.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         far = np.sum((cv2.GaussianBlur(near, (0, 0), AGREE_BLUR_PX) - self._smooth) ** 2, axis=2)
-        agreed = np.exp(-far / self._tolerance**2) * trust * _inside(look.flow)
-        weight = agreed * look.fresh
+        agreed = np.exp(-far / self._tolerance**2) * trust * _inside(neighbour.flow)
+        weight = agreed * neighbour.fresh
         size = (weight.shape[1] * self._grid, weight.shape[0] * self._grid)
         fine = np.clip(cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR), 0, 1)
-        seen = lit(warped_finely(look.pixels, look.flow, self._grid), look.light)
+        seen = lit(warped_finely(neighbour.pixels, neighbour.flow, self._grid), neighbour.light)
         seen *= fine[..., None]
         return seen, np.asarray(fine, np.float32), float(agreed.mean())
 
@@ -149,7 +149,7 @@ class Merge:
 
 
 def _inside(flow: Flow) -> Plane:
-    """Return 1 where the flow points into the look, 0 where it leaves it."""
+    """Return 1 where the flow points into the neighbour, 0 where it leaves it."""
     high, wide = flow.shape[:2]
     xs = flow[..., 0] + np.arange(wide, dtype=np.float32)[None, :]
     ys = flow[..., 1] + np.arange(high, dtype=np.float32)[:, None]

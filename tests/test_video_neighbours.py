@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fancam.errors import CropError, InputNotFoundError
 from fancam.geometry import Box
 from fancam.video import decode as _exact
-from fancam.video import decode_frames, decode_windows, probe, scan
+from fancam.video import decode_frames, decode_with_neighbours, probe, scan
 from fancam.video.container import chosen_stream, opened
 from fancam.video.decode import ExactDecoder
 from fancam.video.reader import FrameReader
@@ -33,21 +33,25 @@ class Straight:
         """Compare the windows around these places with cuts from the plainly decoded frames."""
         info = probe(self.path)
         wanted = {self.sound[place]: boxes for place in places}
-        windows = list(decode_windows(self.path, wanted, frames))
+        windows = list(decode_with_neighbours(self.path, wanted, frames))
         assert [w.frame.pts for w in windows] == sorted(wanted)
         for window in windows:
             assert window.frame.pixels.tobytes() == self.pixels[window.frame.pts].tobytes()
             assert window.frame.time_s == info.time_s(window.frame.pts)
             expected = self.neighbours(window.frame.pts, frames)
-            assert len(window.looks) == len(boxes)
-            for box, looks in zip(boxes, window.looks, strict=True):
-                found = [look.pts for look in looks]
+            assert len(window.neighbours) == len(boxes)
+            for box, neighbours in zip(boxes, window.neighbours, strict=True):
+                found = [neighbour.pts for neighbour in neighbours]
                 assert found == expected
                 rows, columns = box.clipped(info.width, info.height).as_slices()
-                for look in looks:
-                    assert look.pixels.tobytes() == self.pixels[look.pts][rows, columns].tobytes(), look.pts
-                    assert look.pixels.base is None, "a whole frame is kept for a part of it"
-                    assert look.offset_s == pytest.approx((look.pts - window.frame.pts) * float(info.time_base))
+                for neighbour in neighbours:
+                    assert neighbour.pixels.tobytes() == self.pixels[neighbour.pts][rows, columns].tobytes(), (
+                        neighbour.pts
+                    )
+                    assert neighbour.pixels.base is None, "a whole frame is kept for a part of it"
+                    assert neighbour.offset_s == pytest.approx(
+                        (neighbour.pts - window.frame.pts) * float(info.time_base)
+                    )
         return windows
 
     def neighbours(self, pts, frames):
@@ -78,13 +82,13 @@ def test_looks_are_cuts_of_the_neighbours_wherever_the_picks_are(clip, places, f
 @pytest.mark.parametrize(("frames", "before", "after"), [(1, 0, 0), (2, 0, 1), (4, 1, 2), (15, 7, 7)])
 def test_number_of_frames_counts_the_picked_one(clip, frames, before, after):
     (window,) = clip.check([40], frames)
-    assert [look.pts < window.frame.pts for look in window.looks[0]] == [True] * before + [False] * after
+    assert [neighbour.pts < window.frame.pts for neighbour in window.neighbours[0]] == [True] * before + [False] * after
 
 
 def test_ends_of_the_clip_leave_fewer_on_one_side_and_not_more_on_the_other(clip):
     first, last = clip.check([0, 79], 15)
-    assert all(look.offset_s > 0 for look in first.looks[0]) and len(first.looks[0]) == 7
-    assert all(look.offset_s < 0 for look in last.looks[0]) and len(last.looks[0]) == 7
+    assert all(neighbour.offset_s > 0 for neighbour in first.neighbours[0]) and len(first.neighbours[0]) == 7
+    assert all(neighbour.offset_s < 0 for neighbour in last.neighbours[0]) and len(last.neighbours[0]) == 7
 
 
 def test_overlapping_windows_are_decoded_and_converted_once(clip, monkeypatch):
@@ -95,7 +99,7 @@ def test_overlapping_windows_are_decoded_and_converted_once(clip, monkeypatch):
         ExactDecoder, "_rendered", lambda self, f, *around: (converted.append(f.pts), rendered(self, f, *around))[1]
     )
     sound = clip.sound
-    windows = list(decode_windows(clip.path, {sound[place]: BOXES for place in (30, 33, 36, 50)}, 15))
+    windows = list(decode_with_neighbours(clip.path, {sound[place]: BOXES for place in (30, 33, 36, 50)}, 15))
     assert len(windows) == 4
     assert converted == sound[23:58], "a frame that several windows share was converted again, or one for nothing"
     assert len(starts) == 1
@@ -108,13 +112,13 @@ def test_far_windows_are_sought_and_nothing_between_them_is_converted(clip, monk
     monkeypatch.setattr(
         ExactDecoder, "_rendered", lambda self, f, *around: (converted.append(f.pts), rendered(self, f, *around))[1]
     )
-    list(decode_windows(clip.path, {clip.sound[5]: BOXES, clip.sound[70]: BOXES}, 5))
+    list(decode_with_neighbours(clip.path, {clip.sound[5]: BOXES, clip.sound[70]: BOXES}, 5))
     assert converted == clip.sound[3:8] + clip.sound[68:73]
 
 
 def test_regions_are_rounded_outward_and_cut_at_the_edge(clip):
     (window,) = clip.check([20], 3, [Box(-5, -5, 10.2, 8), Box(180.7, 120, 500, 500), Box(0, 0, 192, 128)])
-    assert [looks[0].pixels.shape for looks in window.looks] == [(8, 11, 3), (8, 12, 3), (128, 192, 3)]
+    assert [neighbours[0].pixels.shape for neighbours in window.neighbours] == [(8, 11, 3), (8, 12, 3), (128, 192, 3)]
 
 
 @pytest.mark.parametrize(
@@ -122,16 +126,16 @@ def test_regions_are_rounded_outward_and_cut_at_the_edge(clip):
 )
 def test_regions_without_a_pixel_are_refused_with_the_file_and_the_size(clip, box):
     with pytest.raises(CropError, match=r"a\.mp4: Box.*192x128") as caught:
-        list(decode_windows(clip.path, {clip.sound[3]: [box]}, 5))
+        list(decode_with_neighbours(clip.path, {clip.sound[3]: [box]}, 5))
     assert isinstance(caught.value, ValueError)
 
 
 def test_what_cannot_be_asked_for_is_refused(clip, tmp_path):
     with pytest.raises(ValueError, match="0 frames"):
-        list(decode_windows(clip.path, {clip.sound[3]: BOXES}, 0))
+        list(decode_with_neighbours(clip.path, {clip.sound[3]: BOXES}, 0))
     with pytest.raises(InputNotFoundError):
-        list(decode_windows(tmp_path / "none.mp4", {0: BOXES}, 3))
-    assert list(decode_windows(tmp_path / "none.mp4", {}, 3)) == []
+        list(decode_with_neighbours(tmp_path / "none.mp4", {0: BOXES}, 3))
+    assert list(decode_with_neighbours(tmp_path / "none.mp4", {}, 3)) == []
 
 
 @pytest.mark.parametrize("seek_pays_s", [-1e9, 0.3, 2.0])
@@ -139,10 +143,10 @@ def test_what_is_not_there_is_left_out_and_its_neighbours_are_not(clip, monkeypa
     monkeypatch.setattr(_exact, "SEEK_PAYS_S", seek_pays_s)
     sound = clip.sound
     asked = [-7, sound[3], sound[3] + 1, sound[5], sound[60], sound[60] + 1, sound[62], 10**9]
-    windows = list(decode_windows(clip.path, dict.fromkeys(asked, BOXES), 7))
+    windows = list(decode_with_neighbours(clip.path, dict.fromkeys(asked, BOXES), 7))
     assert [w.frame.pts for w in windows] == [sound[3], sound[5], sound[60], sound[62]]
     for window in windows:
-        assert [look.pts for look in window.looks[1]] == clip.neighbours(window.frame.pts, 7)
+        assert [neighbour.pts for neighbour in window.neighbours[1]] == clip.neighbours(window.frame.pts, 7)
 
 
 def test_what_one_start_loses_is_sought_from_another(clip, monkeypatch):
@@ -157,21 +161,21 @@ def test_what_one_start_loses_is_sought_from_another(clip, monkeypatch):
 
     monkeypatch.setattr(ExactDecoder, "_seek", losing)
     asked = [clip.sound[place] for place in (42, 45, 47, 70)]
-    windows = list(decode_windows(clip.path, dict.fromkeys(asked, BOXES), 5))
+    windows = list(decode_with_neighbours(clip.path, dict.fromkeys(asked, BOXES), 5))
     assert [w.frame.pts for w in windows] == asked
-    assert [look.pts for look in windows[1].looks[0]] == clip.neighbours(lost, 5)
+    assert [neighbour.pts for neighbour in windows[1].neighbours[0]] == clip.neighbours(lost, 5)
 
 
 def test_each_pick_may_ask_for_other_regions_or_none(clip):
     sound = clip.sound
     wanted = {sound[12]: [BOXES[0]], sound[10]: [], sound[11]: BOXES}
-    windows = list(decode_windows(clip.path, wanted, 3))
-    assert [(w.frame.pts, len(w.looks)) for w in windows] == [(sound[10], 0), (sound[11], 2), (sound[12], 1)]
-    assert windows[1].looks[1][1].pixels.tobytes() == clip.pixels[sound[12]][20:90, 100:141].tobytes()
+    windows = list(decode_with_neighbours(clip.path, wanted, 3))
+    assert [(w.frame.pts, len(w.neighbours)) for w in windows] == [(sound[10], 0), (sound[11], 2), (sound[12], 1)]
+    assert windows[1].neighbours[1][1].pixels.tobytes() == clip.pixels[sound[12]][20:90, 100:141].tobytes()
 
 
 def test_leaving_early_closes_the_file(clip):
-    windows = decode_windows(clip.path, dict.fromkeys(clip.sound, BOXES), 9)
+    windows = decode_with_neighbours(clip.path, dict.fromkeys(clip.sound, BOXES), 9)
     assert next(windows).frame.pts == clip.sound[0]
     windows.close()
 
@@ -216,13 +220,16 @@ def test_damaged_frames_are_left_out_and_not_replaced(tmp_path):
     sound = [pts for pts, why in shown if why is None]
     plain = {f.pts: f.pixels for f in decode_frames(path, sound, threads=1)}
     short = 0
-    for window in decode_windows(path, dict.fromkeys(sound, BOXES), 9, threads=1):
+    for window in decode_with_neighbours(path, dict.fromkeys(sound, BOXES), 9, threads=1):
         place = [pts for pts, _ in shown].index(window.frame.pts)
         near = shown[max(place - 4, 0) : place] + shown[place + 1 : place + 5]
         expected = [pts for pts, why in near if why is None]
         short += len(expected) < len(near)
-        assert [look.pts for look in window.looks[0]] == expected
-        assert all(look.pixels.tobytes() == plain[look.pts][6:50, 4:60].tobytes() for look in window.looks[0])
+        assert [neighbour.pts for neighbour in window.neighbours[0]] == expected
+        assert all(
+            neighbour.pixels.tobytes() == plain[neighbour.pts][6:50, 4:60].tobytes()
+            for neighbour in window.neighbours[0]
+        )
         assert window.frame.pixels.tobytes() == plain[window.frame.pts].tobytes()
     assert short > 3, "nothing was damaged near a sound frame"
 
@@ -251,12 +258,12 @@ def test_real_clips_give_the_same_windows_with_and_without_seeking(shared, monke
     rows, columns = box.as_slices()
     for seek_pays_s in (2.0, -1e9):
         monkeypatch.setattr(_exact, "SEEK_PAYS_S", seek_pays_s)
-        windows = list(decode_windows(path, {sound[p]: [box] for p in places}, 5))
+        windows = list(decode_with_neighbours(path, {sound[p]: [box] for p in places}, 5))
         assert [w.frame.pts for w in windows] == [sound[p] for p in places]
         for window, place in zip(windows, places, strict=True):
             assert window.frame.pixels.tobytes() == plain[window.frame.pts].tobytes()
             expected = sound[max(place - 2, 0) : place] + sound[place + 1 : place + 3]
-            found = [look.pts for look in window.looks[0]]
+            found = [neighbour.pts for neighbour in window.neighbours[0]]
             assert found == expected or (name.endswith(("corrupted.mp4", "nalu.mp4")) and set(found) < set(expected))
-            for look in window.looks[0]:
-                assert look.pixels.tobytes() == plain[look.pts][rows, columns].tobytes()
+            for neighbour in window.neighbours[0]:
+                assert neighbour.pixels.tobytes() == plain[neighbour.pts][rows, columns].tobytes()
