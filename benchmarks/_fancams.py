@@ -106,13 +106,13 @@ class Case:
 def truths(clip: Clip, videos: Path, reach: int) -> list[Picture]:
     """Return the frames from ``reach`` before to ``reach`` after the picked one, fewer where the clip ends."""
     path = videos / clip.file
-    with video.scan(path) as frames:
+    with video.open_video(path).scan() as frames:
         pts = [frame.pts for frame in frames]
     rows, columns = slice(clip.top, clip.top + clip.height), slice(clip.left, clip.left + clip.width)
     size = (round(clip.width / clip.reduction) // 12 * 12, round(clip.height / clip.reduction) // 12 * 12)
     wanted = pts[max(clip.picked - reach, 0) : clip.picked + reach + 1]
     found = []
-    for frame in video.decode_frames(path, wanted):
+    for frame in video.open_video(path).frames(wanted):
         part = frame.pixels[rows, columns]
         small = part if part.shape[1::-1] == size else cv2.resize(part, size, interpolation=cv2.INTER_AREA)
         found.append(np.ascontiguousarray(small, np.uint8))
@@ -132,9 +132,9 @@ def seen(frames: list[Picture], degradation: Degradation, name: str) -> list[Pic
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         _encode(small, path, degradation.crf)
-        with video.scan(path) as scanned:
+        with video.open_video(path).scan() as scanned:
             pts = [frame.pts for frame in scanned]
-        return [frame.pixels for frame in video.decode_frames(path, pts)]
+        return [frame.pixels for frame in video.open_video(path).frames(pts)]
 
 
 def _encode(frames: list[Picture], path: Path, crf: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks._clips import repeat, write_grainy
 from fancam.settings import ScanSettings
-from fancam.video import scan
+from fancam.video import open_video
 
 SHORT_S, TIMES = 60, 10
 
@@ -23,7 +23,7 @@ SHORT_S, TIMES = 60, 10
 def scan_once(path: Path, with_shortlist: bool) -> None:
     """Scan a file in this process and print the frames seen and the peak resident size in KiB."""
     shortlist: Any = None
-    with scan(path) as frames:
+    with open_video(path).scan() as frames:
         if with_shortlist:
             from fancam.picking import Shortlist
 

@@ -24,7 +24,7 @@ from fancam.nn import ModelStore
 from fancam.picking import Shortlist
 from fancam.results import Face
 from fancam.settings import FaceSettings, ScanSettings
-from fancam.video import scan
+from fancam.video import open_video
 from fancam.video.container import thread_count
 
 Grey = npt.NDArray[np.uint8]
@@ -46,7 +46,7 @@ def decode_only(path: Path) -> int:
 
 def our_scan(path: Path) -> int:
     """Take the luma view of every frame."""
-    with scan(path) as frames:
+    with open_video(path).scan() as frames:
         return sum(frame.luma.shape[0] > 0 for frame in frames)
 
 
@@ -63,7 +63,7 @@ def whole_first_pass(path: Path) -> int:
 
 
 def _shortlisted(path: Path, probe: Callable[[Grey], list[Face]] | None) -> int:
-    with scan(path) as frames:
+    with open_video(path).scan() as frames:
         shortlist = Shortlist(ScanSettings(), TOP, probe, frames.info.duration_s)
         for frame in frames:
             shortlist.add(frame)

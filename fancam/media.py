@@ -69,11 +69,25 @@ class VideoInfo:
     duration_s: float | None
     time_base: Fraction
     start_pts: int | None
+    has_times: bool = True
+    """Whether the stream states when a frame is shown; a raw stream does not, and its frames are counted instead."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def start_pts_or_zero(self) -> int:
+        """The pts of the first frame, as times are counted from it."""
+        return self.start_pts or 0
+
+    @property
+    def frames_expected(self) -> int | None:
+        """How many frames there are by the header; None where it does not say. Often a little off."""
+        if not (self.duration_s and self.average_rate):
+            return None
+        return round(self.duration_s * self.average_rate)
 
     def time_s(self, pts: int) -> float:
         """Return the presentation time of a pts in seconds from the start of the stream."""
-        return float((pts - (self.start_pts or 0)) * self.time_base)
+        return float((pts - self.start_pts_or_zero) * self.time_base)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from benchmarks._screens import Printing, linear, printed_and_scanned
 from fancam.enhance.descreen import notch
 from fancam.enhance.descreen.notch import descreen
 from fancam.enhance.descreen.spectrum import Screen, find_screens
-from fancam.video import sample_frames
+from fancam.video import open_video
 
 SIDE = 304
 PRINTING = Printing(lpi=150, dpi=600, page_angle_deg=2.3, seed=1)
@@ -164,7 +164,7 @@ def test_picture_without_a_screen_comes_back_as_it_is(name, picture):
     ["dance.mp4", "phone_selfie.mp4", "dark_arena.mov", "colour/bt709_full_range.mp4", "odd/portrait_4k60.mp4"],
 )
 def test_frame_of_a_video_has_no_screen(shared, clip):
-    frame = next(iter(sample_frames(shared(f"data/video/{clip}"), 1)))
+    frame = next(iter(open_video(shared(f"data/video/{clip}")).sample_frames(1)))
     top, left = (max(side - 1280, 0) // 2 for side in frame.pixels.shape[:2])
     assert find_screens(frame.pixels[top : top + 1280, left : left + 1280]) == ()
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fancam.cli import invoke
-from fancam.video import decode_frames, scan
+from fancam.video import open_video
 from tests.clips import write_clip
 
 ROOT = Path(__file__).parents[1]
@@ -76,9 +76,9 @@ def test_every_model_in_the_readme_is_in_the_registry():
 @pytest.fixture(scope="module")
 def concert(tmp_path_factory) -> Path:
     """The first two seconds of the sample clip."""
-    with scan(ROOT / "samples" / "stage.mp4") as seen:
+    with open_video(ROOT / "samples" / "stage.mp4").scan() as seen:
         times = [frame.pts for frame in itertools.islice(seen, 50)]
-    frames = [frame.pixels for frame in decode_frames(ROOT / "samples" / "stage.mp4", times)]
+    frames = [frame.pixels for frame in open_video(ROOT / "samples" / "stage.mp4").frames(times)]
     return write_clip(tmp_path_factory.mktemp("concert") / "concert.mp4", frames, fps=25)
 
 

@@ -13,7 +13,7 @@ from fancam.faces import create_detector, create_embedder, create_landmarker, mi
 from fancam.nn import ModelStore
 from fancam.pictures import read_picture
 from fancam.settings import FaceSettings, GuardSettings
-from fancam.video import decode_frames, scan
+from fancam.video import open_video
 
 SETTINGS = GuardSettings()
 
@@ -21,7 +21,7 @@ SETTINGS = GuardSettings()
 def dancer(shared, times_s=(1.0, 3.0)):
     """Two frames of the rendered East-Asian dancer, a second and three into the clip."""
     path = shared("data/video/dance.mp4")
-    with scan(path) as frames:
+    with open_video(path).scan() as frames:
         wanted, left = [], list(times_s)
         for frame in frames:
             if left and frame.time_s >= left[0]:
@@ -29,7 +29,7 @@ def dancer(shared, times_s=(1.0, 3.0)):
                 left.pop(0)
             if not left:
                 break
-    return [frame.pixels for frame in decode_frames(path, wanted)]
+    return [frame.pixels for frame in open_video(path).frames(wanted)]
 
 
 @pytest.fixture(scope="module")

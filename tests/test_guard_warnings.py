@@ -8,7 +8,7 @@ import pytest
 from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS, measure_blockiness
 from fancam.enhance.guard import print_warnings
 from fancam.pictures import read_picture
-from fancam.video import decode_frames, scan
+from fancam.video import open_video
 
 PHOTOS = ("astronaut", "coffee", "chelsea")
 
@@ -35,9 +35,9 @@ def h264_key_frame(picture: np.ndarray, crf: int, path) -> np.ndarray:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    with scan(path) as frames:
+    with open_video(path).scan() as frames:
         first = next(iter(frames))
-    return next(iter(decode_frames(path, [first.pts]))).pixels
+    return next(iter(open_video(path).frames([first.pts]))).pixels
 
 
 @pytest.mark.parametrize("name", PHOTOS)

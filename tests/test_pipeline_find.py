@@ -21,17 +21,17 @@ def whole(tmp_path_factory):
 def found(path, out, monkeypatch):
     """The manifest's row of a video, and the threads of each scan."""
     threads = []
-    scan = video.scan
+    scan = video.Video.scan
 
-    def counted(*words, **named):
+    def counted(self, **named):
         threads.append(named["threads"])
-        return scan(*words, **named)
+        return scan(self, **named)
 
-    monkeypatch.setattr(video, "scan", counted)
+    monkeypatch.setattr(video.Video, "scan", counted)
     finder = Finder(Context(Settings(), ModelStore(), Workspace(out)), CardGeometry(55, 85, 3, 300))
     (source,) = find_sources([path])
     row, _ = finder(source)
-    monkeypatch.setattr(video, "scan", scan)
+    monkeypatch.setattr(video.Video, "scan", scan)
     return row, threads
 
 
@@ -41,7 +41,7 @@ def test_a_sound_video_is_scanned_once_with_all_processors(whole, tmp_path, monk
 
 def test_a_damaged_video_is_scanned_again_with_one_thread_and_gives_the_same_every_time(whole, tmp_path, monkeypatch):
     damaged = flip_bits(whole, tmp_path / "damaged.mp4", count=12, first_share=0.2)
-    with video.scan(damaged, threads=1) as alone:
+    with video.open_video(damaged).scan(threads=1) as alone:
         sound = sum(1 for _ in alone)
     for _ in range(4):
         row, threads = found(damaged, tmp_path / "out", monkeypatch)

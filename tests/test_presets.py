@@ -133,12 +133,12 @@ def test_a_named_preset_measures_nothing_and_writes_no_choice(tmp_path, portrait
 
 def test_samples_are_key_frames_from_all_over_a_video_as_the_exact_decode_gives_them(tmp_path):
     clip = write_clip(tmp_path / "a.mp4", moving_noise(60), gop=12)
-    samples = list(video.sample_frames(clip, 4))
+    samples = list(video.open_video(clip).sample_frames(4))
     assert len(samples) == 4
     times = [frame.time_s for frame in samples]
     assert times == sorted(times)
     assert times[-1] > 1.0  # of 2 seconds
-    exact = list(video.decode_frames(clip, [frame.pts for frame in samples]))
+    exact = list(video.open_video(clip).frames([frame.pts for frame in samples]))
     assert [frame.pts for frame in exact] == [frame.pts for frame in samples]
     for one, other in zip(exact, samples, strict=True):
         np.testing.assert_array_equal(one.pixels, other.pixels)
@@ -146,9 +146,9 @@ def test_samples_are_key_frames_from_all_over_a_video_as_the_exact_decode_gives_
 
 def test_a_video_with_one_key_frame_is_sampled_once(tmp_path):
     clip = write_clip(tmp_path / "a.mp4", moving_noise(30), gop=300)
-    assert [frame.pts for frame in video.sample_frames(clip, 5)] == [0]
+    assert [frame.pts for frame in video.open_video(clip).sample_frames(5)] == [0]
 
 
 def test_a_video_that_cannot_be_sought_in_still_gives_its_first_key_frame(shared):
-    (frame,) = video.sample_frames(shared("data/video/odd/sample_h263.ts"), 1)
+    (frame,) = video.open_video(shared("data/video/odd/sample_h263.ts")).sample_frames(1)
     assert frame.pixels.shape == (360, 640, 3)

@@ -93,7 +93,7 @@ def test_the_hard_cut_divides_the_shots_where_the_script_says(scored, script):
 
 
 def test_the_script_describes_the_clip(samples, script):
-    info = video.probe(samples / "stage.mp4")
+    info = video.open_video(samples / "stage.mp4").info
     assert (info.width, info.height) == (script["width"], script["height"])
     assert info.duration_s == pytest.approx(script["frames"] / script["fps"], abs=0.05)
     assert (samples / "stage.mp4").stat().st_size <= 3_000_000

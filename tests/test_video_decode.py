@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fancam.video import decode as _exact
-from fancam.video import decode_frames, probe, scan
+from fancam.video import open_video
 from tests.clips import (
     PATCHES,
     Colour,
@@ -20,9 +20,9 @@ from tests.clips import (
 
 
 def _first(path):
-    with scan(path) as frames:
+    with open_video(path).scan() as frames:
         pts = next(iter(frames)).pts
-    (frame,) = decode_frames(path, [pts])
+    (frame,) = open_video(path).frames([pts])
     return frame
 
 
@@ -62,7 +62,7 @@ def test_hdr_ramp_keeps_its_order_and_its_highlights(tmp_path, transfer):
     picture = np.broadcast_to(ramp[None, :, None], (64, 256, 3)).copy()
     colour = Colour("bt2020", tag_matrix="bt2020", primaries="bt2020", transfer=transfer)
     clip = write_clip(tmp_path / "a.mp4", [picture] * 4, colour=colour, bits=10, codec="libx265", crf=2)
-    assert probe(clip).colour.transfer == transfer
+    assert open_video(clip).info.colour.transfer == transfer
     levels = _first(clip).pixels[32, 8::16].astype(int)
     assert (np.diff(levels.mean(axis=1)) > 0).all(), "two levels fell together, or changed places"
     assert levels[0].max() <= 2 and levels[-1].min() >= 200
@@ -85,7 +85,7 @@ def test_turned_and_mirrored_clips_come_back_upright(tmp_path, rotation, hflip, 
     clip = write_clip(tmp_path / "a.mp4", [corner_marks(192, 96)] * 2, rotation=rotation, hflip=hflip)
     frame = _first(clip)
     assert corner_names(frame.pixels) == corners.split()
-    info = probe(clip)
+    info = open_video(clip).info
     assert (frame.width, frame.height) == (info.width, info.height)
 
 
@@ -109,11 +109,11 @@ def test_combing_is_removed(tmp_path):
         late[1::2] = early[1::2]
         woven.append(late)
     clip = write_clip(tmp_path / "a.mp4", woven, crf=6, options={"x264-params": "bff=1"})
-    assert probe(clip).interlaced
-    with scan(clip) as frames:
+    assert open_video(clip).info.interlaced
+    with open_video(clip).scan() as frames:
         pts = [f.pts for f in frames]
     assert pts == sorted(pts)
-    pictures = list(decode_frames(clip, pts))
+    pictures = list(open_video(clip).frames(pts))
     assert [p.pts for p in pictures] == pts
     for picture, source in zip(pictures, woven, strict=True):
         lines = picture.pixels[:, :, 1].astype(int)
@@ -125,7 +125,7 @@ def test_combing_is_removed(tmp_path):
 
 def test_scan_sees_one_field_of_interlaced_frames(tmp_path):
     clip = write_clip(tmp_path / "a.mp4", moving_noise(3), options={"x264-params": "tff=1"})
-    with scan(clip) as frames:
+    with open_video(clip).scan() as frames:
         assert {f.luma.shape for f in frames} == {(64, 192)}
 
 
@@ -133,23 +133,23 @@ def test_variable_rate_and_late_start_are_addressed_by_pts(tmp_path):
     pictures = moving_noise(12)
     pts = [90000 + t for t in (0, 3000, 9000, 9500, 20000, 50000, 50900, 80000, 81000, 99000, 120000, 121000)]
     clip = write_clip(tmp_path / "a.mkv", pictures, pts=pts, gop=4, colour=Colour.tagged("bt709"))
-    with scan(clip) as frames:
+    with open_video(clip).scan() as frames:
         seen = [(f.pts, f.time_s) for f in frames]
     assert [round(t - seen[0][1], 2) for _, t in seen] == [round((p - pts[0]) / 90000, 2) for p in pts]
     assert seen[0][1] == 0.0
     for place in (10, 3, 7):
-        (frame,) = decode_frames(clip, [seen[place][0]])
+        (frame,) = open_video(clip).frames([seen[place][0]])
         errors = [np.abs(frame.pixels.astype(int) - picture).mean() for picture in pictures]
         assert int(np.argmin(errors)) == place
 
 
 def test_frames_come_in_order_and_what_is_not_there_is_left_out(tmp_path):
     clip = write_clip(tmp_path / "a.mp4", moving_noise(20))
-    with scan(clip) as frames:
+    with open_video(clip).scan() as frames:
         pts = [f.pts for f in frames]
-    got = [f.pts for f in decode_frames(clip, [pts[15], pts[3], pts[3] + 1, pts[3], 10**9, -5])]
+    got = [f.pts for f in open_video(clip).frames([pts[15], pts[3], pts[3] + 1, pts[3], 10**9, -5])]
     assert got == [pts[3], pts[15]]
-    assert list(decode_frames(clip, [])) == []
+    assert list(open_video(clip).frames([])) == []
 
 
 @pytest.mark.parametrize(
@@ -169,17 +169,17 @@ def test_frames_come_in_order_and_what_is_not_there_is_left_out(tmp_path):
 def test_sought_frames_equal_those_of_a_straight_decode(tmp_path, monkeypatch, name, codec, options):
     base = Fraction(1, 30) if codec == "mpeg4" else None  # MPEG-4 Part 2 counts in 16 bits
     clip = write_clip(tmp_path / name, moving_noise(45), codec=codec, options=options, gop=10, time_base=base)
-    with scan(clip) as frames:
+    with open_video(clip).scan() as frames:
         pts = [f.pts for f in frames]
     assert len(pts) >= 43
-    straight = {f.pts: f.pixels for f in decode_frames(clip, pts)}
+    straight = {f.pts: f.pixels for f in open_video(clip).frames(pts)}
     monkeypatch.setattr(_exact, "SEEK_PAYS_S", -1e9)
     for one in pts[::4] + pts[-1:]:
-        (frame,) = decode_frames(clip, [one])
+        (frame,) = open_video(clip).frames([one])
         assert np.array_equal(frame.pixels, straight[one]), one
 
 
 def test_same_frame_is_the_same_bytes_twice(tmp_path):
     clip = write_clip(tmp_path / "a.mp4", moving_noise(8))
-    first, second = (next(iter(decode_frames(clip, [15000]))).pixels for _ in range(2))
+    first, second = (next(iter(open_video(clip).frames([15000]))).pixels for _ in range(2))
     assert first.tobytes() == second.tobytes()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fancam.errors import CropError, InputNotFoundError
 from fancam.geometry import Box
 from fancam.video import decode as _exact
-from fancam.video import decode_frames, decode_with_neighbours, probe, scan
+from fancam.video import open_video
 from fancam.video.container import chosen_stream, opened
 from fancam.video.decode import ExactDecoder
 from fancam.video.reader import FrameReader
@@ -25,15 +25,15 @@ class Straight:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with scan(path) as frames:
+        with open_video(path).scan() as frames:
             self.sound = [f.pts for f in frames]
-        self.pixels = {f.pts: f.pixels for f in decode_frames(path, self.sound)}
+        self.pixels = {f.pts: f.pixels for f in open_video(path).frames(self.sound)}
 
     def check(self, places, frames, boxes=BOXES):
         """Compare the windows around these places with cuts from the plainly decoded frames."""
-        info = probe(self.path)
+        info = open_video(self.path).info
         wanted = {self.sound[place]: boxes for place in places}
-        windows = list(decode_with_neighbours(self.path, wanted, frames))
+        windows = list(open_video(self.path).frames_with_neighbours(wanted, frames))
         assert [w.frame.pts for w in windows] == sorted(wanted)
         for window in windows:
             assert window.frame.pixels.tobytes() == self.pixels[window.frame.pts].tobytes()
@@ -96,10 +96,14 @@ def test_overlapping_windows_are_decoded_and_converted_once(clip, monkeypatch):
     restart, rendered = ExactDecoder._restart, ExactDecoder._rendered
     monkeypatch.setattr(ExactDecoder, "_restart", lambda self: (starts.append(1), restart(self))[1])
     monkeypatch.setattr(
-        ExactDecoder, "_rendered", lambda self, f, *around: (converted.append(f.pts), rendered(self, f, *around))[1]
+        ExactDecoder,
+        "_rendered",
+        lambda self, f, *around: (converted.append(f.frame.pts), rendered(self, f, *around))[1],
     )
     sound = clip.sound
-    windows = list(decode_with_neighbours(clip.path, {sound[place]: BOXES for place in (30, 33, 36, 50)}, 15))
+    windows = list(
+        open_video(clip.path).frames_with_neighbours({sound[place]: BOXES for place in (30, 33, 36, 50)}, 15)
+    )
     assert len(windows) == 4
     assert converted == sound[23:58], "a frame that several windows share was converted again, or one for nothing"
     assert len(starts) == 1
@@ -110,9 +114,11 @@ def test_far_windows_are_sought_and_nothing_between_them_is_converted(clip, monk
     converted = []
     rendered = ExactDecoder._rendered
     monkeypatch.setattr(
-        ExactDecoder, "_rendered", lambda self, f, *around: (converted.append(f.pts), rendered(self, f, *around))[1]
+        ExactDecoder,
+        "_rendered",
+        lambda self, f, *around: (converted.append(f.frame.pts), rendered(self, f, *around))[1],
     )
-    list(decode_with_neighbours(clip.path, {clip.sound[5]: BOXES, clip.sound[70]: BOXES}, 5))
+    list(open_video(clip.path).frames_with_neighbours({clip.sound[5]: BOXES, clip.sound[70]: BOXES}, 5))
     assert converted == clip.sound[3:8] + clip.sound[68:73]
 
 
@@ -126,16 +132,16 @@ def test_regions_are_rounded_outward_and_cut_at_the_edge(clip):
 )
 def test_regions_without_a_pixel_are_refused_with_the_file_and_the_size(clip, box):
     with pytest.raises(CropError, match=r"a\.mp4: Box.*192x128") as caught:
-        list(decode_with_neighbours(clip.path, {clip.sound[3]: [box]}, 5))
+        list(open_video(clip.path).frames_with_neighbours({clip.sound[3]: [box]}, 5))
     assert isinstance(caught.value, ValueError)
 
 
 def test_what_cannot_be_asked_for_is_refused(clip, tmp_path):
     with pytest.raises(ValueError, match="0 frames"):
-        list(decode_with_neighbours(clip.path, {clip.sound[3]: BOXES}, 0))
+        list(open_video(clip.path).frames_with_neighbours({clip.sound[3]: BOXES}, 0))
     with pytest.raises(InputNotFoundError):
-        list(decode_with_neighbours(tmp_path / "none.mp4", {0: BOXES}, 3))
-    assert list(decode_with_neighbours(tmp_path / "none.mp4", {}, 3)) == []
+        list(open_video(tmp_path / "none.mp4").frames_with_neighbours({0: BOXES}, 3))
+    assert list(open_video(clip.path).frames_with_neighbours({}, 3)) == []
 
 
 @pytest.mark.parametrize("seek_pays_s", [-1e9, 0.3, 2.0])
@@ -143,7 +149,7 @@ def test_what_is_not_there_is_left_out_and_its_neighbours_are_not(clip, monkeypa
     monkeypatch.setattr(_exact, "SEEK_PAYS_S", seek_pays_s)
     sound = clip.sound
     asked = [-7, sound[3], sound[3] + 1, sound[5], sound[60], sound[60] + 1, sound[62], 10**9]
-    windows = list(decode_with_neighbours(clip.path, dict.fromkeys(asked, BOXES), 7))
+    windows = list(open_video(clip.path).frames_with_neighbours(dict.fromkeys(asked, BOXES), 7))
     assert [w.frame.pts for w in windows] == [sound[3], sound[5], sound[60], sound[62]]
     for window in windows:
         assert [neighbour.pts for neighbour in window.neighbours[1]] == clip.neighbours(window.frame.pts, 7)
@@ -161,7 +167,7 @@ def test_what_one_start_loses_is_sought_from_another(clip, monkeypatch):
 
     monkeypatch.setattr(ExactDecoder, "_seek", losing)
     asked = [clip.sound[place] for place in (42, 45, 47, 70)]
-    windows = list(decode_with_neighbours(clip.path, dict.fromkeys(asked, BOXES), 5))
+    windows = list(open_video(clip.path).frames_with_neighbours(dict.fromkeys(asked, BOXES), 5))
     assert [w.frame.pts for w in windows] == asked
     assert [neighbour.pts for neighbour in windows[1].neighbours[0]] == clip.neighbours(lost, 5)
 
@@ -169,13 +175,13 @@ def test_what_one_start_loses_is_sought_from_another(clip, monkeypatch):
 def test_each_pick_may_ask_for_other_regions_or_none(clip):
     sound = clip.sound
     wanted = {sound[12]: [BOXES[0]], sound[10]: [], sound[11]: BOXES}
-    windows = list(decode_with_neighbours(clip.path, wanted, 3))
+    windows = list(open_video(clip.path).frames_with_neighbours(wanted, 3))
     assert [(w.frame.pts, len(w.neighbours)) for w in windows] == [(sound[10], 0), (sound[11], 2), (sound[12], 1)]
     assert windows[1].neighbours[1][1].pixels.tobytes() == clip.pixels[sound[12]][20:90, 100:141].tobytes()
 
 
 def test_leaving_early_closes_the_file(clip):
-    windows = decode_with_neighbours(clip.path, dict.fromkeys(clip.sound, BOXES), 9)
+    windows = open_video(clip.path).frames_with_neighbours(dict.fromkeys(clip.sound, BOXES), 9)
     assert next(windows).frame.pts == clip.sound[0]
     windows.close()
 
@@ -197,7 +203,7 @@ def test_wide_gaps_between_frames_do_not_cost_a_look(tmp_path, monkeypatch):
 def test_interlaced_neighbours_are_deinterlaced_like_picked_frames(tmp_path, monkeypatch, parity, seek_pays_s):
     path = write_clip(tmp_path / "a.mp4", moving_noise(30), options={"x264-params": parity}, gop=6)
     straight = Straight(path)
-    assert probe(path).interlaced
+    assert open_video(path).info.interlaced
     monkeypatch.setattr(_exact, "SEEK_PAYS_S", seek_pays_s)
     for frames in (1, 2, 7):
         straight.check([0, 14, 16, 29], frames)
@@ -205,7 +211,7 @@ def test_interlaced_neighbours_are_deinterlaced_like_picked_frames(tmp_path, mon
 
 def test_turned_clips_with_long_pixels_have_regions_in_the_upright_picture(tmp_path):
     path = write_clip(tmp_path / "a.mp4", moving_noise(9), rotation=90, sar=Fraction(4, 3))
-    info = probe(path)
+    info = open_video(path).info
     assert (info.width, info.height) == (128, 256)
     Straight(path).check([4], 5, [Box(10, 130, 120, 250)])
 
@@ -216,11 +222,11 @@ def test_damaged_frames_are_left_out_and_not_replaced(tmp_path):
     # One thread: with more, libavcodec may hand out a frame before the slice of it that is broken has been found so,
     # and which frames it flags differs from one reading to the next.
     with opened(path) as container:
-        shown = [(f.pts, why) for f, why in FrameReader(container, chosen_stream(container, path, None), 1)]
+        shown = [(f.pts, why) for f, why, _ in FrameReader(container, chosen_stream(container, path, None), 1)]
     sound = [pts for pts, why in shown if why is None]
-    plain = {f.pts: f.pixels for f in decode_frames(path, sound, threads=1)}
+    plain = {f.pts: f.pixels for f in open_video(path).frames(sound, threads=1)}
     short = 0
-    for window in decode_with_neighbours(path, dict.fromkeys(sound, BOXES), 9, threads=1):
+    for window in open_video(path).frames_with_neighbours(dict.fromkeys(sound, BOXES), 9, threads=1):
         place = [pts for pts, _ in shown].index(window.frame.pts)
         near = shown[max(place - 4, 0) : place] + shown[place + 1 : place + 5]
         expected = [pts for pts, why in near if why is None]
@@ -248,17 +254,17 @@ SLOW = ["phone_selfie.mp4", "odd/sample_edit_list_no_sync_frame_before_edit.mp4"
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_real_clips_give_the_same_windows_with_and_without_seeking(shared, monkeypatch, name):
     path = shared(str(ROOT / name))
-    info = probe(path)
-    with scan(path) as frames:
+    info = open_video(path).info
+    with open_video(path).scan() as frames:
         sound = [f.pts for f in frames]
     box = Box(info.width * 0.2, info.height * 0.1, info.width * 0.7, info.height * 0.8)
     places = sorted({0, len(sound) // 2, min(len(sound) // 2 + 2, len(sound) - 1), len(sound) - 1})
     near = {q for p in places for q in range(max(p - 3, 0), min(p + 4, len(sound)))}
-    plain = {f.pts: f.pixels for f in decode_frames(path, [sound[q] for q in near])}
+    plain = {f.pts: f.pixels for f in open_video(path).frames([sound[q] for q in near])}
     rows, columns = box.as_slices()
     for seek_pays_s in (2.0, -1e9):
         monkeypatch.setattr(_exact, "SEEK_PAYS_S", seek_pays_s)
-        windows = list(decode_with_neighbours(path, {sound[p]: [box] for p in places}, 5))
+        windows = list(open_video(path).frames_with_neighbours({sound[p]: [box] for p in places}, 5))
         assert [w.frame.pts for w in windows] == [sound[p] for p in places]
         for window, place in zip(windows, places, strict=True):
             assert window.frame.pixels.tobytes() == plain[window.frame.pts].tobytes()

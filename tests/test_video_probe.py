@@ -18,7 +18,7 @@ from fancam.errors import (
     TruncatedInputError,
 )
 from fancam.geometry import Orientation
-from fancam.video import looks_like_video, probe
+from fancam.video import looks_like_video, open_video
 from fancam.video.container import orientation_from_matrix, square_pixel_size, upright_size, usable_aspect_ratio
 from tests.clips import Colour, cut_off, moving_noise, patches, write_audio_only, write_clip
 
@@ -74,32 +74,32 @@ def test_absurd_aspect_ratio_is_ignored(ratio):
 @pytest.mark.parametrize(("size", "matrix"), [((1280, 720), "bt709"), ((1280, 536), "bt709"), ((640, 480), "bt601")])
 def test_missing_matrix_is_assumed_from_the_size(tmp_path, size, matrix):
     clip = write_clip(tmp_path / "a.mp4", [patches(*size)], colour=Colour(tag_range=False))
-    colour = probe(clip).colour
+    colour = open_video(clip).info.colour
     assert (colour.matrix, colour.assumed, colour.full_range) == (matrix, True, False)
 
 
 def test_tagged_matrix_wins_over_the_size(tmp_path):
     clip = write_clip(tmp_path / "a.mp4", [patches(1280, 720)], colour=Colour.tagged("bt601", full_range=True))
-    colour = probe(clip).colour
+    colour = open_video(clip).info.colour
     assert (colour.matrix, colour.assumed, colour.full_range) == ("bt601", False, True)
 
 
 def test_aspect_ratio_and_turn_give_the_upright_size(tmp_path):
     clip = write_clip(tmp_path / "a.mp4", [patches(720, 576)], sar=Fraction(64, 45), rotation=90)
-    info = probe(clip)
+    info = open_video(clip).info
     assert (info.coded_width, info.coded_height, info.width, info.height) == (720, 576, 576, 1024)
 
 
 def test_largest_stream_is_taken_and_another_can_be_asked_for(tmp_path):
     clip = write_clip(tmp_path / "a.mp4", [patches(128, 96)] * 4, extra_frames=[patches(256, 192)] * 4)
-    assert (probe(clip).stream, probe(clip).width, probe(clip).streams) == (1, 256, 2)
-    assert probe(clip, stream=0).width == 128
+    assert (open_video(clip).info.stream, open_video(clip).info.width, open_video(clip).info.streams) == (1, 256, 2)
+    assert open_video(clip, stream=0).info.width == 128
     with pytest.raises(NoVideoStreamError, match=r"0 \(128x96\), 1 \(256x192\)"):
-        probe(clip, stream=7)
+        open_video(clip, stream=7)
 
 
 def test_larger_track_of_a_few_stills_is_not_taken_for_the_film(shared):
-    info = probe(shared("data/video/phone_selfie.mp4"))
+    info = open_video(shared("data/video/phone_selfie.mp4")).info
     assert (info.width, info.height, info.streams) == (1080, 1440, 2)
 
 
@@ -109,14 +109,14 @@ def test_unreadable_file_is_told_apart(tmp_path):
     path.write_bytes(b"x")
     path.chmod(0)
     with pytest.raises(InputUnreadableError, match="permission"):
-        probe(path)
+        open_video(path)
 
 
 def test_missing_file_and_folder_are_told_apart(tmp_path):
     with pytest.raises(InputNotFoundError):
-        probe(tmp_path / "nothing.mp4")
+        open_video(tmp_path / "nothing.mp4")
     with pytest.raises(InputUnreadableError, match="folder"):
-        probe(tmp_path)
+        open_video(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.txt", "a", "a.m3u8", "a.gif"])
@@ -124,25 +124,25 @@ def test_text_is_no_video_whatever_its_name(tmp_path, name):
     path = tmp_path / name
     path.write_text("hello, this is no video\n" * 50)
     with pytest.raises(NotMediaError):
-        probe(path)
+        open_video(path)
     assert not looks_like_video(path)
 
 
 def test_empty_file_is_no_video(tmp_path):
     (tmp_path / "a.mp4").touch()
     with pytest.raises(NotMediaError, match="empty"):
-        probe(tmp_path / "a.mp4")
+        open_video(tmp_path / "a.mp4")
 
 
 def test_audio_only_has_no_video_stream(tmp_path):
     with pytest.raises(NoVideoStreamError):
-        probe(write_audio_only(tmp_path / "a.m4a"))
+        open_video(write_audio_only(tmp_path / "a.m4a"))
 
 
 def test_missing_index_is_said_in_plain_words(tmp_path):
     whole = write_clip(tmp_path / "whole.mp4", moving_noise(30))
     with pytest.raises(TruncatedInputError, match="cut off") as caught:
-        probe(cut_off(whole, tmp_path / "part.mp4", 0.6))
+        open_video(cut_off(whole, tmp_path / "part.mp4", 0.6))
     assert "moov" not in str(caught.value)
 
 
@@ -150,7 +150,7 @@ def test_playlist_cannot_make_the_decoder_read_elsewhere(tmp_path):
     path = tmp_path / "a.m3u8"
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(FancamError):
-        probe(path)
+        open_video(path)
 
 
 def test_moving_pictures_are_told_from_stills(tmp_path):

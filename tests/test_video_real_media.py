@@ -10,7 +10,7 @@ import pytest
 
 from fancam.errors import FancamError
 from fancam.video import decode as _exact
-from fancam.video import decode_frames, looks_like_video, probe, scan
+from fancam.video import looks_like_video, open_video
 from fancam.video.decode import ExactDecoder
 from fancam.video.scan import luma_view
 from tests.conftest import SHARED
@@ -68,11 +68,11 @@ def test_real_media_are_here(shared):
 def test_every_file_gives_frames_or_one_clear_line(name):
     path = ROOT / name
     try:
-        info = probe(path)
-        with scan(path) as frames:
+        info = open_video(path).info
+        with open_video(path).scan() as frames:
             seen = [(f.pts, int(f.luma[::8, ::8].max()) >> (f.bit_depth - 8)) for f in frames]
         wanted = sorted({seen[0][0], seen[len(seen) // 2][0], seen[-1][0]})
-        pictures = list(decode_frames(path, wanted))
+        pictures = list(open_video(path).frames(wanted))
     except FancamError as error:
         assert name not in UPRIGHT and name not in COUNTS, error
         assert str(path) in error.line() and "; " in error.line() and "Errno" not in error.line()
@@ -93,7 +93,7 @@ def test_every_file_gives_frames_or_one_clear_line(name):
 @pytest.mark.parametrize("name", _cases([n for n in FILES if _fast(n)], SLOW | TONE_MAPPED | SLOW_TO_SEEK))
 def test_sought_frames_equal_scanned_ones_bit_for_bit(name, monkeypatch):
     path = ROOT / name
-    with scan(path) as frames:
+    with open_video(path).scan() as frames:
         scanned = {f.pts: zlib.crc32(f.luma.tobytes()) for f in frames}
     pts = sorted(scanned)
     monkeypatch.setattr(_exact, "SEEK_PAYS_S", -1e9)
@@ -102,14 +102,16 @@ def test_sought_frames_equal_scanned_ones_bit_for_bit(name, monkeypatch):
         with ExactDecoder(frames.info, None) as decoder:
             frame = decoder.fetch(target)
             assert frame is not None, target
-            luma = luma_view(frame, full_range=False)[0]
-            assert zlib.crc32((luma[::2] if frame.interlaced_frame else luma).tobytes()) == scanned[target], target
+            luma = luma_view(frame.frame, full_range=False)[0]
+            assert zlib.crc32((luma[::2] if frame.frame.interlaced_frame else luma).tobytes()) == scanned[target], (
+                target
+            )
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", [n for n in FILES if n.startswith(("odd/", "orientation/")) and n not in SLOW])
 def test_leaving_a_scan_early_neither_hangs_nor_raises(name):
-    with scan(ROOT / name) as frames:
+    with open_video(ROOT / name).scan() as frames:
         first = next(iter(frames))
         kept = first.luma  # a view that outlives the container
     assert kept.shape[0] > 0 and int(kept.max()) >= 0
@@ -117,4 +119,4 @@ def test_leaving_a_scan_early_neither_hangs_nor_raises(name):
 
 def test_phone_clip_is_upright(shared):
     path = Path(shared("data/video/phone_selfie.mp4"))
-    assert probe(path).orientation.rotation_deg == 270
+    assert open_video(path).info.orientation.rotation_deg == 270

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 
 from fancam.errors import FancamError, NoFramesError
-from fancam.video import decode_frames, scan
+from fancam.video import open_video
 from fancam.video.reader import DamageTracker
 from fancam.video.scan import luma_view
 from tests.clips import Colour, cut_off, flip_bits, make_frame, moving_noise, write_clip, yuv_planes
 
 
 def _luma(path):
-    with scan(path) as frames:
+    with open_video(path).scan() as frames:
         return {f.pts: f.luma.copy() for f in frames}, frames.report
 
 
 def test_luma_is_what_was_written_and_is_not_copied(tmp_path):
     pictures = moving_noise(6)
     clip = write_clip(tmp_path / "a.mp4", pictures, crf=0, options={"preset": "ultrafast"})
-    with scan(clip) as frames:
+    with open_video(clip).scan() as frames:
         for frame, picture in zip(frames, pictures, strict=True):
             assert np.array_equal(frame.luma, yuv_planes(picture, Colour.tagged("bt709"))[0])
             assert not frame.luma.flags.owndata
@@ -35,7 +35,7 @@ def test_luma_is_what_was_written_and_is_not_copied(tmp_path):
 
 def test_ten_bit_luma_keeps_its_ten_bits(tmp_path):
     clip = write_clip(tmp_path / "a.mp4", moving_noise(2), bits=10, crf=4)
-    with scan(clip) as frames:
+    with open_video(clip).scan() as frames:
         frame = next(iter(frames))
         assert (frame.luma.dtype, frame.bit_depth) == (np.uint16, 10)
         assert 800 < frame.luma.max() < 1024
@@ -75,7 +75,7 @@ def test_no_corrupt_frame_is_handed_out(tmp_path):
         assert len(found) == report.frames_scanned > 120, "sound groups of pictures are kept"
         assert all(np.array_equal(luma, reference[pts]) for pts, luma in found.items())
         lost = sorted(set(reference) - set(found))
-        assert list(decode_frames(damaged, lost)) == [], "the exact decode follows the same rule"
+        assert list(open_video(damaged).frames(lost)) == [], "the exact decode follows the same rule"
 
 
 def test_broken_reference_spoils_the_frames_shown_before_it():
@@ -133,7 +133,7 @@ def test_header_without_a_frame_is_an_error(tmp_path):
     whole = write_clip(tmp_path / "a.mp4", moving_noise(5), container_options=options)
     data = whole.read_bytes()
     whole.write_bytes(data[: data.index(b"moof") - 4])
-    with pytest.raises(NoFramesError), scan(whole) as frames:
+    with pytest.raises(NoFramesError), open_video(whole).scan() as frames:
         list(frames)
 
 
@@ -143,26 +143,26 @@ def test_undecodable_from_end_to_end_is_an_error(tmp_path):
     start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
     data[start:end] = b"\xff" * (end - start)
     clip.write_bytes(data)
-    with pytest.raises(FancamError), scan(clip) as frames:
+    with pytest.raises(FancamError), open_video(clip).scan() as frames:
         list(frames)
 
 
 def test_two_streams_are_scanned_apart(tmp_path):
     clip = write_clip(tmp_path / "a.mp4", moving_noise(4, 128, 96), extra_frames=moving_noise(4, 256, 192))
     for stream, shape in ((0, (96, 128)), (1, (192, 256))):
-        with scan(clip, stream=stream) as frames:
+        with open_video(clip, stream=stream).scan() as frames:
             assert {f.luma.shape for f in frames} == {shape}
 
 
 def test_scan_outside_its_block_is_refused(tmp_path):
-    frames = scan(write_clip(tmp_path / "a.mp4", moving_noise(2)))
+    frames = open_video(write_clip(tmp_path / "a.mp4", moving_noise(2))).scan()
     with pytest.raises(RuntimeError):
         iter(frames)
 
 
 def test_uneven_time_base_does_not_shift_times(tmp_path):
     clip = write_clip(tmp_path / "a.mkv", moving_noise(10), fps=30, time_base=Fraction(1, 1000))
-    with scan(clip) as frames:
+    with open_video(clip).scan() as frames:
         times = [f.time_s for f in frames]
     assert times == pytest.approx([i / 30 for i in range(10)], abs=0.0011)
 

@@ -21,7 +21,7 @@ def probe(
 ) -> None:
     """Say what a video holds: size as shown, rotation, colour, rate, and what to watch out for."""
     with edge("probe", as_json=as_json, verbose=verbose):
-        row = _row(video.probe(path, stream))
+        row = _row(video.open_video(path, stream=stream).info)
         if as_json:
             print_json({"fancam": __version__, "verb": "probe", "inputs": [row]})
             return

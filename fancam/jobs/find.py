@@ -80,7 +80,7 @@ class Finder:
         def probe(grey: npt.NDArray[np.uint8]) -> list[Face]:
             return self.context.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
 
-        with video.scan(path, stream=self.context.stream, threads=threads) as scan:
+        with video.open_video(path, stream=self.context.stream).scan(threads=threads) as scan:
             info = scan.info
             shortlist = picking.Shortlist(self.settings.scan, self.settings.pick.top, probe, info.duration_s)
             total = manifest.frames_expected(info)
@@ -95,7 +95,7 @@ class Finder:
         """Decode the candidates exactly, find the faces and score them; no pixels are kept."""
         by_pts = {candidate.pts: candidate for candidate in candidates}
         moments, scores = [], []
-        frames = video.decode_frames(path, sorted(by_pts), stream=self.context.stream, threads=threads)
+        frames = video.open_video(path, stream=self.context.stream).frames(sorted(by_pts), threads=threads)
         while group := list(itertools.islice(frames, self.context.frames_at_once)):
             found_in_each = self.context.frame_detector.detect([frame.pixels for frame in group])
             for frame, found in zip(group, found_in_each, strict=True):

@@ -169,13 +169,12 @@ class CardMaker:
         for pick in picks:
             assert pick.pts is not None
             by_pts.setdefault(pick.pts, []).append(pick)
-        info = video.probe(source.path, self.context.stream)
+        film = video.open_video(source.path, stream=self.context.stream)
+        info = film.info
         regions = {
             pts: [_neighbours_box(pick, info.width, info.height) for pick in by_pts[pts]] for pts in sorted(by_pts)
         }
-        windows = video.decode_with_neighbours(
-            source.path, regions, self.settings.fuse.frames, stream=self.context.stream, threads=self._threads
-        )
+        windows = film.frames_with_neighbours(regions, self.settings.fuse.frames, threads=self._threads)
         for window in windows:
             pts = window.frame.pts
             assert pts is not None

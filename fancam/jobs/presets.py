@@ -97,7 +97,7 @@ def preset_of(context: Context, source: Source) -> tuple[Decision, Measured]:
 def measure_video(context: Context, source: Source) -> Measured:
     """Return what is measured on a few key frames of a video."""
     counts, noises = [], []
-    for frame in video.sample_frames(source.path, _SAMPLES, stream=context.stream):
+    for frame in video.open_video(source.path, stream=context.stream).sample_frames(_SAMPLES):
         counts.append(len(context.frame_detector.detect([frame.pixels])[0]))
         noises.append(measure_noise(_middle(frame.pixels)))
     if not counts:

@@ -90,7 +90,7 @@ def plan(inputs: Sequence[Path], settings: Settings, *, stream: int | None = Non
     rows: list[dict[str, Any]] = []
     for source in find_sources(inputs):
         if source.is_video:
-            info = video.probe(source.path, stream)
+            info = video.open_video(source.path, stream=stream).info
             rows.append({"path": str(source.path), "kind": "video", "width": info.width, "height": info.height,
                          "duration_s": info.duration_s, "frames_expected": manifest.frames_expected(info),
                          "cards_at_most": settings.pick.top, "warnings": list(info.warnings)})  # fmt: skip

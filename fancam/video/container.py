@@ -37,6 +37,9 @@ FEW_FRAMES_SHARE = 0.25
 _NOT_A_FILM = frozenset({"tty", "image2", "image2pipe", "ico", "aa", "txd"})
 """Demuxers that open stills or plain text as if they were films."""
 
+NO_TIMESTAMPS = 0x80
+"""AVFMT_NOTIMESTAMPS (libavformat/avformat.h): a raw stream, which does not say when a frame is shown."""
+
 _STILL_BRANDS = frozenset({"heic", "heix", "heim", "heis", "mif1", "avif"})
 """Major brands of ISO media files that hold a still (ISO/IEC 23008-12)."""
 
@@ -153,10 +156,18 @@ def _moves(stream: VideoStream) -> bool:
     return not stream.disposition & av.stream.Disposition.attached_pic
 
 
+def has_times(container: InputContainer) -> bool:
+    """Whether the frames of an opened file state when they are shown; those of a raw stream do not."""
+    return not container.format.flags & NO_TIMESTAMPS
+
+
 def is_film(container: InputContainer) -> bool:
     """Whether an opened file is a moving picture, and not a still or text that libav can also open."""
     names = set(container.format.name.split(","))
     if names & _NOT_A_FILM or any(name.endswith("_pipe") for name in names):
+        return False
+    # A raw stream has no header: libav takes an archive with photos in it for one. So the name has to agree.
+    if not has_times(container) and Path(container.name).suffix.lower().lstrip(".") not in container.format.extensions:
         return False
     if container.metadata.get("major_brand", "").strip() in _STILL_BRANDS:
         return False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
+from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
@@ -15,68 +15,11 @@ import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from fancam.media import Frame, Picture, VideoInfo
+from fancam.media import ColourTags, Picture, VideoInfo
 from fancam.video.colour import SrgbConverter, buffer_source
 from fancam.video.container import chosen_stream, explained, opened, square_pixel_size, thread_count
-from fancam.video.probe import probe
-from fancam.video.reader import FrameReader, Read
-
-
-def decode_frames(
-    path: Path, pts: Sequence[int], *, stream: int | None = None, threads: int | None = None
-) -> Iterator[Frame]:
-    """Yield the frames with these pts in ascending order: upright, square pixels, 8 bit sRGB.
-
-    Interlaced frames are deinterlaced, PQ and HLG are tone-mapped. A pts that cannot be delivered (not there, or not
-    sound) is left out, so the caller sees which by the ``pts`` of what comes.
-
-    Args:
-        path: A video.
-        pts: Presentation times in units of the stream's time base, as the scan gave them; in any order.
-        stream: Index in the container of the stream to take; the one with the largest picture when None.
-        threads: Decoder threads; one per processor, at most 8, when None.
-
-    Raises:
-        InputError: As from ``probe``.
-    """
-    wanted = sorted(set(pts))
-    if not wanted:
-        return
-    info = probe(path, stream)
-    with ExactDecoder(info, threads) as decoder:
-        for target in wanted:
-            pixels = decoder.fetch(target)
-            if pixels is not None:
-                yield Frame(pixels=pixels, source=path, pts=target, time_s=info.time_s(target))
-
-
-def sample_frames(path: Path, count: int, *, stream: int | None = None, threads: int | None = None) -> Iterator[Frame]:
-    """Yield some key frames from all over a video, for measuring what kind of video it is.
-
-    Key frames are the least compressed ones, and the first a decoder can reach. There are fewer where several of the
-    evenly spaced times lead to the same key frame; one where the file does not say how long it is.
-
-    Args:
-        path: A video.
-        count: How many at most.
-        stream: Index in the container of the stream to take; the one with the largest picture when None.
-        threads: Decoder threads; one per processor, at most 8, when None.
-
-    Raises:
-        InputError: As from ``probe``.
-    """
-    info = probe(path, stream)
-    start, length = info.start_pts or 0, int((info.duration_s or 0.0) / info.time_base)
-    targets = sorted({start + length * (2 * number + 1) // (2 * count) for number in range(count)})
-    seen: set[int] = set()
-    with ExactDecoder(info, threads) as decoder:
-        for target in targets:
-            found = decoder.key_frame(target)
-            if found is not None and found[0] not in seen:
-                pts, pixels = found
-                seen.add(pts)
-                yield Frame(pixels=pixels, source=path, pts=pts, time_s=info.time_s(pts))
-
+from fancam.video.probe import frame_facts
+from fancam.video.reader import DecodedFrame, FrameReader
 
 SEEK_PAYS_S = 2.0
 """Over a shorter way decoding on is cheaper than starting from a key frame again, as groups of pictures go."""
@@ -89,14 +32,14 @@ class ExactDecoder:
 
     def __init__(self, info: VideoInfo, threads: int | None) -> None:
         self.info = info
-        self.sequential = False
-        """Whether seeking failed in this file, so that all is decoded from the start."""
+        self.sequential = not info.has_times
+        """Whether all is decoded from the start: seeking failed in this file, or would lose the count of its frames."""
         self._threads = thread_count(threads)
         self._stack = ExitStack()
-        self._frames: Read = iter(())
-        self._history: deque[tuple[VideoFrame, str | None]] = deque(maxlen=3)
+        self._frames: Iterator[DecodedFrame] = iter(())
+        self._history: deque[DecodedFrame] = deque(maxlen=3)
         self._sought = False
-        self._converter = SrgbConverter(info.colour)
+        self._converters: dict[ColourTags, SrgbConverter] = {}
 
     def __enter__(self) -> Self:
         self._restart()
@@ -138,17 +81,66 @@ class ExactDecoder:
         """
         try:
             self._restart()
-            with suppress(av.error.FFmpegError):  # then the first key frame has to do
-                self._container.seek(target, stream=self._stream, backward=True)
-                self._sought = True
-            for frame, rejected in self._frames:
-                self._history.append((frame, rejected))
-                if frame.key_frame and rejected is None and frame.pts is not None:
-                    picture = self._picture(frame)
-                    return None if picture is None else (frame.pts, picture)
+            if self.info.has_times:
+                with suppress(av.error.FFmpegError):  # then the first key frame has to do
+                    self._container.seek(target, stream=self._stream, backward=True)
+                    self._sought = True
+            for decoded in self._frames:
+                self._history.append(decoded)
+                if decoded.frame.key_frame and decoded.rejected is None and decoded.frame.pts is not None:
+                    picture = self._picture(decoded)
+                    return None if picture is None else (decoded.frame.pts, picture)
         except av.error.FFmpegError as error:
             raise explained(error, self.info.path) from error
         return None
+
+    def every_frame(self) -> Iterator[tuple[int, Picture]]:
+        """Yield every sound frame that has a time, with its pts, from the start on.
+
+        Raises:
+            InputError: The file cannot be read any more.
+        """
+        try:
+            self._restart()
+            decoded = self._next(None)
+            while decoded is not None:
+                picture = self._picture(decoded) if decoded.rejected is None and decoded.frame.pts is not None else None
+                if picture is not None and decoded.frame.pts is not None:
+                    yield decoded.frame.pts, picture
+                decoded = self._next(decoded)
+        except av.error.FFmpegError as error:
+            raise explained(error, self.info.path) from error
+
+    def shown_at(self, target: int) -> tuple[int, Picture] | None:
+        """Return the last sound frame that is not shown after a pts, else the first one, with its own pts.
+
+        Raises:
+            InputError: The file cannot be read any more.
+        """
+        try:
+            tries = SEEK_BACK_S if self._far(target) else ()
+            for back_s in tries:
+                if self._seek(target, back_s) and (found := self._last_until(target)) is not None:
+                    return found
+            self._restart()
+            return self._last_until(target)
+        except av.error.FFmpegError as error:
+            raise explained(error, self.info.path) from error
+
+    def _last_until(self, target: int) -> tuple[int, Picture] | None:
+        best = self._history[-1] if self._history else None
+        for decoded in self._frames:
+            self._history.append(decoded)
+            pts = decoded.frame.pts
+            if pts is None or decoded.rejected is not None:
+                continue
+            if pts > target and best is not None:
+                break
+            best = decoded
+            if pts >= target:
+                break
+        picture = self._picture(best)
+        return None if best is None or best.frame.pts is None or picture is None else (best.frame.pts, picture)
 
     # --- moving about ---
 
@@ -165,7 +157,7 @@ class ExactDecoder:
         self._sought = False
 
     def _position(self) -> int | None:
-        return next((f.pts for f, _ in reversed(self._history) if f.pts is not None), None)
+        return next((one.frame.pts for one in reversed(self._history) if one.frame.pts is not None), None)
 
     def _far(self, target: int) -> bool:
         if self.sequential:
@@ -186,66 +178,71 @@ class ExactDecoder:
         except av.error.FFmpegError:
             return False
         self._sought = True
-        for frame, rejected in self._frames:
-            if frame.key_frame and rejected is None and frame.pts is not None:
-                self._history.append((frame, rejected))
+        for decoded in self._frames:
+            frame = decoded.frame
+            if frame.key_frame and decoded.rejected is None and frame.pts is not None:
+                self._history.append(decoded)
                 return frame.pts <= (aim if self.info.interlaced else target)
         return False
 
-    def _advance(self, target: int) -> VideoFrame | None:
+    def _advance(self, target: int) -> DecodedFrame | None:
         """Decode on to the target; None where it is not there or not sound."""
-        for frame, rejected in (*self._history, *()):
-            if frame.pts == target:
-                return frame if rejected is None else None
+        for decoded in self._history:
+            if decoded.frame.pts == target:
+                return decoded if decoded.rejected is None else None
         position = self._position()
         if position is not None and position > target:
             return None
-        for frame, rejected in self._frames:
-            self._history.append((frame, rejected))
-            if frame.pts == target:
-                return frame if rejected is None else None
-            if frame.pts is not None and frame.pts > target:
+        for decoded in self._frames:
+            self._history.append(decoded)
+            pts = decoded.frame.pts
+            if pts == target:
+                return decoded if decoded.rejected is None else None
+            if pts is not None and pts > target:
                 return None
         return None
 
     # --- from a decoded frame to a picture ---
 
-    def _picture(self, frame: VideoFrame | None) -> Picture | None:
-        if frame is None:
+    def _picture(self, decoded: DecodedFrame | None) -> Picture | None:
+        if decoded is None:
             return None
-        if not frame.interlaced_frame:
-            return self._rendered(frame, None, None)
-        return self._rendered(frame, self._before(frame), self._after(frame))
+        if not decoded.frame.interlaced_frame:
+            return self._rendered(decoded, None, None)
+        following = self._next(decoded)
+        return self._rendered(decoded, self._before(decoded), None if following is None else following.frame)
 
-    def _rendered(self, frame: VideoFrame, before: VideoFrame | None, after: VideoFrame | None) -> Picture:
+    def _rendered(self, decoded: DecodedFrame, before: VideoFrame | None, after: VideoFrame | None) -> Picture:
         """Return a frame in true colour, upright, with square pixels; an interlaced one needs its neighbours."""
+        frame = decoded.frame
+        facts = frame_facts(frame, decoded.aspect_ratio)
         if frame.interlaced_frame:
-            frame = deinterlaced(frame, before, after, self.info)
-        pixels = self._converter.convert(frame)
+            frame = deinterlaced(frame, before, after, facts.colour, self.info.time_base)
+        pixels = self._converters.setdefault(facts.colour, SrgbConverter(facts.colour)).convert(frame)
         height, width = pixels.shape[:2]
-        wide, high = square_pixel_size(width, height, self.info.sample_aspect_ratio)
+        wide, high = square_pixel_size(width, height, facts.aspect_ratio)
         if (wide, high) != (width, height):
             pixels = np.asarray(cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_CUBIC), np.uint8)
-        return np.ascontiguousarray(self.info.orientation.upright(pixels))
+        return np.ascontiguousarray(facts.orientation.upright(pixels))
 
-    def _before(self, frame: VideoFrame) -> VideoFrame | None:
-        seen = [f for f, _ in self._history]
-        place = next((i for i, f in enumerate(seen) if f is frame), 0)
-        return seen[place - 1] if place else None
+    def _before(self, decoded: DecodedFrame) -> VideoFrame | None:
+        place = next((i for i, one in enumerate(self._history) if one is decoded), 0)
+        return self._history[place - 1].frame if place else None
 
-    def _after(self, frame: VideoFrame) -> VideoFrame | None:
-        seen = [f for f, _ in self._history]
-        place = next((i for i, f in enumerate(seen) if f is frame), len(seen))
-        if place + 1 < len(seen):
-            return seen[place + 1]
-        following: Iterator[tuple[VideoFrame, str | None]] = iter(self._frames)
-        for item in following:
-            self._history.append(item)
-            return item[0]
-        return None
+    def _next(self, decoded: DecodedFrame | None) -> DecodedFrame | None:
+        """Return the frame after one that was decoded, reading it where it was not yet; the first one after None."""
+        place = next((i for i, one in enumerate(self._history) if one is decoded), len(self._history))
+        if place + 1 < len(self._history):
+            return self._history[place + 1]
+        following = next(self._frames, None)
+        if following is not None:
+            self._history.append(following)
+        return following
 
 
-def deinterlaced(frame: VideoFrame, before: VideoFrame | None, after: VideoFrame | None, info: VideoInfo) -> VideoFrame:
+def deinterlaced(
+    frame: VideoFrame, before: VideoFrame | None, after: VideoFrame | None, colour: ColourTags, time_base: Fraction
+) -> VideoFrame:
     """Return the frame deinterlaced by bwdif, which looks at both neighbours; at the ends one may be missing.
 
     The first field in time is kept, the other one is interpolated (FFmpeg's bwdif filter, ``mode=send_frame``, after
@@ -255,10 +252,11 @@ def deinterlaced(frame: VideoFrame, before: VideoFrame | None, after: VideoFrame
         frame: An interlaced frame.
         before: The frame shown before it.
         after: The frame shown after it.
-        info: Of the video.
+        colour: How its samples are to be read.
+        time_base: Of the stream.
     """
     graph = Graph()
-    source = buffer_source(graph, frame, info.colour, info.time_base)
+    source = buffer_source(graph, frame, colour, time_base)
     bwdif = graph.add("bwdif", "mode=send_frame:parity=auto:deint=all")
     sink = graph.add("buffersink")
     graph.link_nodes(source, bwdif, sink).configure()

@@ -1,7 +1,8 @@
-"""What is known of a video before it is decoded: the header, and the first frame for what only frames tell."""
+"""What is known of a video before it is decoded, and of each frame: size, orientation, colour, timing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from fancam.video.colour import colour_tags
 from fancam.video.container import (
     chosen_stream,
     explained,
+    has_times,
     is_film,
     moving_streams,
     opened,
@@ -26,9 +28,36 @@ from fancam.video.container import (
     orientation_from_rotation,
     thread_count,
     upright_size,
-    usable_aspect_ratio,
 )
-from fancam.video.reader import FrameReader
+from fancam.video.reader import USUAL_RATE, DecodedFrame, FrameReader
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFacts:
+    """What may change from frame to frame within one stream: a broadcast, a recording of an adaptive stream."""
+
+    width: int
+    """Width of the upright picture with square pixels."""
+    height: int
+    """Height of the upright picture with square pixels."""
+    orientation: Orientation
+    orientation_is_exact: bool
+    """Whether the display matrix asks for whole quarter turns."""
+    aspect_ratio: Fraction
+    """Width of a sample over its height."""
+    colour: ColourTags
+
+
+def frame_facts(frame: VideoFrame, aspect_ratio: Fraction) -> FrameFacts:
+    """Return how the samples of a decoded frame become an upright picture.
+
+    Args:
+        frame: As it came out of the decoder.
+        aspect_ratio: Width of its samples over their height.
+    """
+    orientation, exact = _orientation(frame)
+    width, height = upright_size(frame.width, frame.height, aspect_ratio, orientation)
+    return FrameFacts(width, height, orientation, exact, aspect_ratio, colour_tags(frame))
 
 
 def probe(path: Path, stream: int | None = None) -> VideoInfo:
@@ -67,11 +96,14 @@ def looks_like_video(path: Path) -> bool:
 
 def describe(container: InputContainer, stream: VideoStream, path: Path) -> VideoInfo:
     """Return the record of one stream of an opened file; reads from its beginning up to the first frame."""
-    frame = _first_frame(container, stream, path)
-    orientation, warnings = _orientation(frame)
-    ratio = usable_aspect_ratio(stream.sample_aspect_ratio)
-    width, height = upright_size(frame.width, frame.height, ratio, orientation)
-    colour = colour_tags(frame)
+    frame, _, ratio = _first_frame(container, stream, path)
+    facts = frame_facts(frame, ratio)
+    warnings = []
+    if not facts.orientation_is_exact:
+        warnings.append("the display matrix asks for a turn that is no quarter turn; the nearest one is used")
+    if not has_times(container):
+        rate = float(stream.average_rate or USUAL_RATE)
+        warnings.append(f"the stream states no times: its frames are counted at {rate:g} per second")
     starts = [pts for pts in (stream.start_time, frame.pts) if pts is not None]
     return VideoInfo(
         path=path,
@@ -79,21 +111,22 @@ def describe(container: InputContainer, stream: VideoStream, path: Path) -> Vide
         codec=stream.codec_context.name,
         stream=stream.index,
         streams=len(moving_streams(container)),
-        width=width,
-        height=height,
+        width=facts.width,
+        height=facts.height,
         coded_width=frame.width,
         coded_height=frame.height,
-        orientation=orientation,
+        orientation=facts.orientation,
         sample_aspect_ratio=ratio,
         pixel_format=frame.format.name,
         bit_depth=frame.format.components[0].bits,
-        colour=colour,
+        colour=facts.colour,
         interlaced=bool(frame.interlaced_frame),
         average_rate=float(stream.average_rate) if stream.average_rate else None,
         duration_s=stated_duration_s(container, stream),
         time_base=Fraction(stream.time_base) if stream.time_base else Fraction(1, 1000),
         start_pts=min(starts) if starts else None,
-        warnings=(*warnings, *_colour_warnings(frame, colour)),
+        has_times=has_times(container),
+        warnings=(*warnings, *_colour_warnings(frame, facts.colour)),
     )
 
 
@@ -104,13 +137,13 @@ def stated_duration_s(container: InputContainer, stream: VideoStream) -> float |
     return container.duration / av.time_base if container.duration else None
 
 
-def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> DecodedFrame:
     fallback = None
     try:
-        for frame, rejected in FrameReader(container, stream, thread_count(None)):
-            if rejected is None:
-                return frame
-            fallback = fallback or frame
+        for decoded in FrameReader(container, stream, thread_count(None)):
+            if decoded.rejected is None:
+                return decoded
+            fallback = fallback or decoded
     except (av.error.FFmpegError, ValueError) as error:
         raise explained(error, path) from error
     if fallback is not None:
@@ -128,14 +161,12 @@ def _side_data(frame: VideoFrame, kind: SideDataType) -> bytes | None:
         return None
 
 
-def _orientation(frame: VideoFrame) -> tuple[Orientation, tuple[str, ...]]:
+def _orientation(frame: VideoFrame) -> tuple[Orientation, bool]:
+    """Return how to turn a frame upright, and whether that is exact."""
     matrix = _side_data(frame, SideDataType.DISPLAYMATRIX)
     if matrix is None:
-        return orientation_from_rotation(frame.rotation), ()
-    orientation, exact = orientation_from_matrix(matrix)
-    if exact:
-        return orientation, ()
-    return orientation, ("the display matrix asks for a turn that is no quarter turn; the nearest one is used",)
+        return orientation_from_rotation(frame.rotation), True
+    return orientation_from_matrix(matrix)
 
 
 def _colour_warnings(frame: VideoFrame, colour: ColourTags) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import av.error
 from av.codec.context import Flags
@@ -14,6 +15,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from fancam.video.container import has_times, usable_aspect_ratio
+
 MAX_READ_FAILURES = 8
 """So many failures to read in a row end the file; what was read until then is used."""
 MAX_DECODE_FAILURES = 600
@@ -21,7 +24,18 @@ MAX_DECODE_FAILURES = 600
 
 UNDECODABLE = "undecodable"
 
-Read = Iterator[tuple[VideoFrame, str | None]]
+USUAL_RATE = 25
+"""Frames per second of a stream that does not say: what libav's raw demuxers assume."""
+
+
+class DecodedFrame(NamedTuple):
+    """A frame as it comes out of the decoder, and what is known of it besides."""
+
+    frame: VideoFrame
+    rejected: str | None
+    """Why it must not be used: ``corrupt`` or ``after_corrupt``; None where it is sound."""
+    aspect_ratio: Fraction
+    """Width of a sample over its height, as the decoder knew it when the frame came out."""
 
 
 class FrameReader:
@@ -49,21 +63,25 @@ class FrameReader:
                 # Its decoder conceals a broken slice without flagging the frame, unless it is told to give up on it.
                 context.options = {"err_detect": "explode"}
         self._delay = threads
+        self._frame_pts = None if has_times(container) else _counted_pts(stream)
+        self._first_ratio: Fraction | None = None
         self._ordinal = 0
         self._failures = 0
         self.stopped_early = ""
         """Why reading stopped before the end, in plain words; empty where it did not."""
 
-    def __iter__(self) -> Read:
-        """Yield every decoded frame in presentation order, with the reason to reject it or None."""
-        tracker: DamageTracker[VideoFrame] = DamageTracker()
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        """Yield every decoded frame in presentation order, sound or not."""
+        tracker: DamageTracker[tuple[VideoFrame, Fraction]] = DamageTracker()
         for packet in self._packets():
             self._decode(packet, tracker)
-            yield from tracker.ready()
+            for (frame, ratio), rejected in tracker.ready():
+                yield DecodedFrame(frame, rejected, ratio)
             if self._failures >= MAX_DECODE_FAILURES:
                 self.stopped_early = f"{MAX_DECODE_FAILURES} packets in a row could not be decoded"
                 break
-        yield from tracker.rest()
+        for (frame, ratio), rejected in tracker.rest():
+            yield DecodedFrame(frame, rejected, ratio)
 
     def _packets(self) -> Iterator[Packet]:
         failures = 0
@@ -80,7 +98,7 @@ class FrameReader:
                 return
         self.stopped_early = "the file cannot be read any further"
 
-    def _decode(self, packet: Packet, tracker: DamageTracker[VideoFrame]) -> None:
+    def _decode(self, packet: Packet, tracker: DamageTracker[tuple[VideoFrame, Fraction]]) -> None:
         self._ordinal += 1
         ordinal = self._ordinal
         if packet.size:
@@ -97,10 +115,28 @@ class FrameReader:
             self._lost()
             tracker.failed(ordinal, self._delay)
             return
+        ratio = self._aspect_ratio() if frames else Fraction(1)
         for frame in frames:
             self._failures = 0
+            if self._frame_pts is not None:
+                frame.pts = next(self._frame_pts)
             own = frame.opaque if isinstance(frame.opaque, int) else ordinal
-            tracker.received(own, frame.pts, frame, key=bool(frame.key_frame), corrupt=bool(frame.is_corrupt))
+            key, corrupt = bool(frame.key_frame), bool(frame.is_corrupt)
+            tracker.received(own, frame.pts, (frame, ratio), key=key, corrupt=corrupt)
+
+    def _aspect_ratio(self) -> Fraction:
+        """Return the aspect ratio of the samples: the container's, until the stream itself changes its own."""
+        now = usable_aspect_ratio(self._stream.codec_context.sample_aspect_ratio)
+        if self._first_ratio is None:
+            self._first_ratio = now
+        return now if now != self._first_ratio else usable_aspect_ratio(self._stream.sample_aspect_ratio)
+
+
+def _counted_pts(stream: VideoStream) -> Iterator[int]:
+    """Yield the pts of the frames of a stream without times: they are counted at its average rate."""
+    assert stream.time_base is not None
+    step = 1 / (Fraction(stream.average_rate or USUAL_RATE) * Fraction(stream.time_base))
+    return (round(number * step) for number in itertools.count())
 
 
 def frame_duration(frame: VideoFrame, stream: VideoStream) -> Fraction:

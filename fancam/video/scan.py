@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,18 +17,25 @@ from av.video.reformatter import ColorRange
 from fancam.errors import NoFramesError
 from fancam.media import LumaFrame, ScanReport, VideoInfo
 from fancam.video.container import chosen_stream, explained, opened, thread_count, truncation_warning
-from fancam.video.probe import probe
-from fancam.video.reader import UNDECODABLE, FrameReader, frame_duration
+from fancam.video.probe import frame_facts
+from fancam.video.reader import UNDECODABLE, DecodedFrame, FrameReader, frame_duration
 
 
 class Scan:
-    """Iterator over the clean frames of a video; made by ``scan`` and used as a context manager.
+    """Iterator over the clean frames of a video; made by ``Video.scan`` and used as a context manager.
 
-    Frames are read in one pass; a second iteration goes on where the first one stopped.
+    Every sound frame comes as a ``LumaFrame`` in presentation order, whose ``luma`` is valid until the next one is
+    taken. Corrupt frames, and all that may refer to them up to the next clean key frame, are left out and counted in
+    ``report.frames_rejected`` (``corrupt``, ``after_corrupt``, ``undecodable``, ``no_pts``). A file that was cut off
+    is used as far as it goes, and ``report.warnings`` says so. Frames are read in one pass; a second iteration goes on
+    where the first one stopped.
+
+    Raises:
+        NoFramesError: At the end of the iteration, where nothing was sound.
     """
 
-    def __init__(self, path: Path, *, stream: int | None = None, threads: int | None = None) -> None:
-        self.info: VideoInfo = probe(path, stream)
+    def __init__(self, info: VideoInfo, *, threads: int | None = None) -> None:
+        self.info = info
         """What is known of the video."""
         self.report = ScanReport(warnings=list(self.info.warnings))
         """Counts and warnings, complete once the iteration has ended."""
@@ -58,21 +64,23 @@ class Scan:
     def _read(self) -> Iterator[LumaFrame]:
         reader = FrameReader(self._container, self._stream, self._threads, lost=lambda: self.report.reject(UNDECODABLE))
         try:
-            for frame, rejected in reader:
-                self._note_end(frame)
-                reason = rejected or ("no_pts" if frame.pts is None else None)
+            for decoded in reader:
+                self._note_end(decoded.frame)
+                reason = decoded.rejected or ("no_pts" if decoded.frame.pts is None else None)
                 if reason is not None:
                     self.report.reject(reason)
                     continue
                 self.report.frames_scanned += 1
-                yield self._luma_frame(frame)
+                yield self._luma_frame(decoded)
         except av.error.FFmpegError as error:
             raise explained(error, self.info.path) from error
         self._finish(reader)
 
-    def _luma_frame(self, frame: VideoFrame) -> LumaFrame:
+    def _luma_frame(self, decoded: DecodedFrame) -> LumaFrame:
+        frame = decoded.frame
         assert frame.pts is not None
-        luma, bits, full_range = luma_view(frame, self.info.colour.full_range)
+        facts = frame_facts(frame, decoded.aspect_ratio)
+        luma, bits, full_range = luma_view(frame, facts.colour.full_range)
         if frame.interlaced_frame:
             luma = luma[::2]
         return LumaFrame(
@@ -81,9 +89,9 @@ class Scan:
             luma=luma,
             bit_depth=bits,
             full_range=full_range,
-            orientation=self.info.orientation,
-            width=self.info.width,
-            height=self.info.height,
+            orientation=facts.orientation,
+            width=facts.width,
+            height=facts.height,
             key_frame=bool(frame.key_frame),
         )
 
@@ -105,25 +113,6 @@ class Scan:
                 item=self.info.path,
                 remedy="check that the file is whole",
             )
-
-
-def scan(path: Path, *, stream: int | None = None, threads: int | None = None) -> Scan:
-    """Return the scan of a video, to be used as a context manager and iterated.
-
-    Every sound frame comes as a ``LumaFrame`` in presentation order, whose ``luma`` is valid until the next one is
-    taken. Corrupt frames, and all that may refer to them up to the next clean key frame, are left out and counted in
-    ``report.frames_rejected`` (``corrupt``, ``after_corrupt``, ``undecodable``, ``no_pts``). A file that was cut off
-    is used as far as it goes, and ``report.warnings`` says so.
-
-    Args:
-        path: A video.
-        stream: Index in the container of the stream to take; the one with the largest picture when None.
-        threads: Decoder threads; one per processor, at most 8, when None.
-
-    Raises:
-        InputError: As from ``probe``; and ``NoFramesError`` at the end of the iteration where nothing was sound.
-    """
-    return Scan(path, stream=stream, threads=threads)
 
 
 def luma_view(frame: VideoFrame, full_range: bool) -> tuple[npt.NDArray, int, bool]:
