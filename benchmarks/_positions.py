@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from fancam.media import Picture
-from fancam.paper.elements import Area
+from fancam.sheets.plan import Area
 
 TRIM_COLOUR, BLEED_COLOUR = (250, 240, 40), (20, 40, 200)
 MARK_PX, PIXELS_PER_MM = 40, 10

@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fancam.errors import UsageError
-from fancam.paper import SheetCard, card_size, paper_size
+from fancam.paper import card_size, paper_size
 from fancam.settings import SheetSettings
 from fancam.sheets import plan_sheet
+from fancam.sheets.plan import SheetCard
 
 PAPERS = ("a4", "letter", "photo-4x6", "photo-5x7", "a3plus")
 CARDS = ("55x85mm", "54x86mm", "63x88mm")

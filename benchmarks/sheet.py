@@ -25,11 +25,11 @@ from PIL import Image
 
 from benchmarks._positions import Rendering, measured_card
 from fancam import __version__
-from fancam.paper.elements import Area, Page, SheetCard, SheetPlan
 from fancam.pictures import PictureMetadata, adobe_rgb_profile, write_picture
 from fancam.settings import SheetSettings
 from fancam.sheets import render_page, write_pdf
 from fancam.sheets.layout import plan_sheet
+from fancam.sheets.plan import Area, Page, SheetCard, SheetPlan
 
 CARDS = 200
 WIDTH_PX, HEIGHT_PX = 720, 1075

@@ -10,8 +10,9 @@ import numpy as np
 import pikepdf
 from PIL import Image
 
-from fancam.paper.elements import Area, CutPath, CutSheet, Page, Paper, Placement, SheetPlan
+from fancam.paper import Paper
 from fancam.sheets import PdfFile, write_pdf
+from fancam.sheets.plan import Area, CutPath, CutSheet, Page, Placement, SheetPlan
 from tests.readers import accepted_by_readers
 
 A6 = Paper("a6", "A6", 105.0, 148.0)

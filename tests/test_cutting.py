@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fancam.paper import Area, CutPath, CutSheet, SheetCard
 from fancam.settings import SheetSettings
 from fancam.sheets import cut_dxf, cut_svg, plan_sheet, rounded_rectangle
+from fancam.sheets.plan import Area, CutPath, CutSheet, SheetCard
 
 # svgelements has 96 or other units to the inch; 25.4 makes its unit a millimetre.
 MM_PPI = 25.4

@@ -16,7 +16,6 @@ MAY_IMPORT = {
     "nn": SHARED,
     "crop": SHARED | {"paper", "pictures"},
     **{stage: SHARED | FOUNDATION for stage in STAGES},
-    "sheets": SHARED | FOUNDATION | {"cards"},
     "jobs": SHARED | FOUNDATION | STAGES,
     "cli": SHARED | FOUNDATION | STAGES | {"jobs"},
     "__main__": {"cli"},

@@ -10,10 +10,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fancam.errors import UsageError
-from fancam.paper import Area, BackOffset, Line, Page, paper_size
+from fancam.paper import paper_size
 from fancam.settings import SheetSettings
 from fancam.sheets import calibration_distance_mm, offset_from_readings, plan_calibration
-from fancam.sheets.marks import line_area, note_area, ruler_area
+from fancam.sheets.marks import note_area, ruler_area
+from fancam.sheets.plan import Area, BackOffset, Line, Page
 
 SCALES = ("LX", "RX", "LY", "RY")
 STEP_MM = 0.1
@@ -129,13 +130,13 @@ def test_scales_rulers_and_words_lie_in_the_printable_area_and_not_on_each_other
         words = [note_area(note) for note in page.notes]
         rulers = [ruler_area(page.ruler)] if page.ruler else []
         inside = Area(0, 0, page.width_mm, page.height_mm).grown(1e-6 - settings.margin_mm)
-        for area in words + rulers + [line_area(line) for line in page.lines]:
+        for area in words + rulers + [line.area for line in page.lines]:
             assert area.x_mm >= inside.x_mm and area.right_mm <= inside.right_mm
             assert area.y_mm >= inside.y_mm and area.bottom_mm <= inside.bottom_mm
         for one, other in itertools.combinations(words + rulers, 2):
             assert not one.grown(-1e-6).overlaps(other)
         for word, line in itertools.product(words, page.lines):
-            assert not word.grown(-1e-6).overlaps(line_area(line))
+            assert not word.grown(-1e-6).overlaps(line.area)
 
 
 def test_figures_stand_at_their_lines():

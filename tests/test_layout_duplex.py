@@ -10,9 +10,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fancam.errors import UsageError
-from fancam.paper import Area, BackOffset, Page, Placement, SheetCard
 from fancam.settings import SheetSettings
 from fancam.sheets import plan_sheet, plan_single
+from fancam.sheets.plan import Area, BackOffset, Page, Placement, SheetCard
 
 
 def card(name="card", width=55.0, height=85.0, bleed=3.0, *, copies=1, back=True) -> SheetCard:

@@ -12,10 +12,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fancam.errors import UsageError
-from fancam.paper import Area, Page, SheetCard, card_size, paper_size, papers
+from fancam.paper import card_size, paper_size, papers
 from fancam.settings import SheetSettings
 from fancam.sheets import plan_sheet, plan_single
-from fancam.sheets.marks import line_area, note_area, ruler_area
+from fancam.sheets.marks import note_area, ruler_area
+from fancam.sheets.plan import Area, Page, SheetCard
 from fancam.sheets.registration import clear_zones
 
 EPSILON_MM = 1e-6
@@ -46,7 +47,7 @@ def printable(page: Page, settings: SheetSettings) -> Area:
 
 def beside_cards(page: Page) -> list[Area]:
     """Everything on a page that is no card, each with the place it covers."""
-    areas = [line_area(line) for line in page.crop_marks] + [note_area(note) for note in page.notes]
+    areas = [line.area for line in page.crop_marks] + [note_area(note) for note in page.notes]
     return areas + ([ruler_area(page.ruler)] if page.ruler else []) + list(page.registration)
 
 
@@ -507,8 +508,8 @@ def test_single_page_is_the_card_its_bleed_and_the_slug_of_its_marks(marks, slug
     assert len(front.crop_marks) == (8 if marks == "on" else 0)
     media = Area(0, 0, front.width_mm, front.height_mm)
     for line in front.crop_marks:
-        assert holds(media, line_area(line))
-        assert not overlap(line_area(line), front.bleed_box)
+        assert holds(media, line.area)
+        assert not overlap(line.area, front.bleed_box)
 
 
 def test_single_prints_the_bleed_that_is_asked_for():

@@ -12,12 +12,12 @@ from PIL import Image
 
 from benchmarks._positions import BLEED_COLOUR, TRIM_COLOUR, Rendering, measured_card
 from fancam.geometry import Orientation
-from fancam.paper.elements import Area, BackOffset, Line, Note, Page, Placement, Ruler
 from fancam.pictures import read_picture
 from fancam.sheets import render_page
 from fancam.sheets.marks import note_area, ruler_area
 from fancam.sheets.pdf import Matrix, box, number, offset_matrix, picture_matrix
 from fancam.sheets.pdf_shapes import RULER_DEPTH_MM
+from fancam.sheets.plan import Area, BackOffset, Line, Note, Page, Placement, Ruler
 from tests.pdf_plans import A6, page_of, photo, placed, plan_of, saved, written
 
 TOLERANCE_MM = 0.05

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks._positions import BLEED_COLOUR, TRIM_COLOUR, measured_card
 from fancam.errors import InputNotFoundError, InputUnreadableError, NotMediaError, UsageError
-from fancam.paper.elements import CutPath, CutSheet, Line
 from fancam.sheets import preview_cut, preview_printed, render_page
+from fancam.sheets.plan import CutPath, CutSheet, Line
 from fancam.sheets.preview import GAP_MM, GROUND
 from tests.pdf_plans import A6, page_of, placed, plan_of, written
 

@@ -8,7 +8,7 @@ from fancam.cards.colours import parse_colour
 from fancam.cards.front import Finished, finish_front
 from fancam.cards.mockups import cut_preview, mockup
 from fancam.cards.overlay import safe_zone_overlay
-from fancam.cards.preflight import CardFacts, check_card, require_passed, verdict
+from fancam.cards.preflight import CardFacts, check_card
 
 __all__ = [
     "CardFacts",
@@ -23,8 +23,6 @@ __all__ = [
     "make_back",
     "mockup",
     "parse_colour",
-    "require_passed",
     "safe_zone_overlay",
-    "verdict",
     "write_card",
 ]

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from fancam.errors import PreflightError
 from fancam.geometry import MM_PER_INCH, Box
-from fancam.paper import Check
-from fancam.paper.printers import Printer
+from fancam.paper import Check, Printer, Status
 from fancam.pictures import PictureFacts
-
-Status = Literal["ok", "warn", "fail"]
 
 POINT_MM = MM_PER_INCH / 72
 """The point of desktop publishing (PDF 32000-1:2008, 8.3.2.3)."""
@@ -24,7 +18,6 @@ _SLACK_MM = 0.05
 _DPI_SLACK = 0.99
 """Whole pixels make a card at 300 dpi one of 299.7."""
 _REAL = 0.995
-_SHOWN_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +79,8 @@ def check_card(facts: CardFacts, printer: Printer) -> tuple[Check, ...]:
     return tuple(check for check in looks if check is not None)
 
 
-def verdict(checks: Sequence[Check]) -> Status:
-    """Return the worst status; ``ok`` where there is nothing."""
-    found = {check.status for check in checks}
-    return "fail" if "fail" in found else "warn" if "warn" in found else "ok"
-
-
-def require_passed(checks: Sequence[Check], *, force: bool) -> None:
-    """Stop where a limit is broken.
-
-    Args:
-        checks: Of all cards and pages.
-        force: Go on all the same.
-
-    Raises:
-        PreflightError: Something failed; it names the first failures.
-    """
-    failed = [check for check in checks if check.status == "fail"]
-    if not failed or force:
-        return
-    words = [f"{c.item}: {c.name} {c.value} (limit {c.limit})" for c in failed[:_SHOWN_FAILURES]]
-    more = f", and {len(failed) - len(words)} more" if len(failed) > len(words) else ""
-    raise PreflightError(
-        f"preflight failed: {'; '.join(words)}{more}", remedy="mend what is named, or go on with --force"
-    )
-
-
 def _found(facts: CardFacts, name: str, status: Status, value: str, limit: str, message: str = "") -> Check:
-    return Check(facts.name, name, status, value, limit, "" if status == "ok" else message)
+    return Check(facts.name, name, status, value, limit, message)
 
 
 # --- how sharp ----------------------------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ from fancam.geometry import MM_PER_INCH
 from fancam.jobs.origin import Origin
 from fancam.jobs.sources import find_pictures
 from fancam.jobs.workspace import distinct_stems
-from fancam.paper import CardSize, SheetCard, card_size, card_sizes
+from fancam.paper import CardSize, card_size, card_sizes
 from fancam.results import CardGeometry
 from fancam.settings import CardSettings
+from fancam.sheets.plan import SheetCard
 
 BACK_SUFFIX = "-back"
 """What the name of a back ends in, before the ending: NAME.png and NAME-back.png belong together."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fancam import __version__, pictures
-from fancam.cards import cut_preview, face_boxes_mm, mockup, require_passed, safe_zone_overlay
+from fancam.cards import cut_preview, face_boxes_mm, mockup, safe_zone_overlay
 from fancam.errors import FancamError, InputError, OutputError, PreflightError, UsageError
 from fancam.files import replace_file, sha256_of_file
 from fancam.geometry import Box
@@ -22,9 +22,10 @@ from fancam.jobs.stopwatch import Stopwatch
 from fancam.jobs.workspace import Workspace
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
-from fancam.paper import Area, CutPath, CutSheet
+from fancam.paper import require_passed
 from fancam.settings import Settings
 from fancam.sheets import cut_dxf, cut_svg
+from fancam.sheets.plan import Area, CutPath, CutSheet
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fancam import __version__, pictures
-from fancam.cards import CardFacts, require_passed
+from fancam.cards import CardFacts, check_card
 from fancam.errors import ExitCode, PreflightError, UsageError
 from fancam.files import replace_file, sha256_of_file
 from fancam.jobs import manifest
@@ -20,7 +20,7 @@ from fancam.jobs.origin import Origin
 from fancam.jobs.result import RunResult, failure_values
 from fancam.jobs.stopwatch import Stopwatch
 from fancam.media import Progress, no_progress
-from fancam.paper import Check, SheetCard, SheetPlan, printer
+from fancam.paper import Check, printer, require_passed
 from fancam.settings import Settings
 from fancam.sheets import (
     check_sheet,
@@ -32,6 +32,7 @@ from fancam.sheets import (
     preview_printed,
     write_pdf,
 )
+from fancam.sheets.plan import SheetCard, SheetPlan
 
 Json = dict[str, Any]
 
@@ -124,7 +125,8 @@ class SheetRun:
             cards = sheet_cards(files, self.settings.card, size)
             plan = self._plan(cards)
             facts = [self._facts(card) for card in cards]
-            checks = check_sheet(plan, facts, self.printer)
+            checks = [check for card in facts for check in check_card(card, self.printer)]
+            checks += check_sheet(plan, cards, {card.name: card.facts for card in facts}, self.printer)
         document = self._document(files, cards, plan, checks)
         try:
             require_passed(checks, force=force and not check_only)

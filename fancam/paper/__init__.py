@@ -1,43 +1,29 @@
-"""What is bought and fed: card sizes, papers, printers; lengths and areas on paper. Data rows, one each."""
+"""What is bought and fed: card sizes, papers, printers, one data row each; lengths; what preflight found."""
 
 from __future__ import annotations
 
-from fancam.paper.elements import (
-    Area,
-    BackOffset,
-    Check,
-    CutPath,
-    CutSheet,
-    Line,
-    Note,
-    Page,
-    Paper,
-    Placement,
-    Ruler,
-    SheetCard,
-    SheetPlan,
-)
-from fancam.paper.papers import paper_size, papers
+from fancam.paper.checks import Check, Status, require_passed
 from fancam.paper.printers import Printer, printer, printers
-from fancam.paper.sizes import CardSize, Length, card_geometry, card_size, card_sizes, parse_length
+from fancam.paper.sizes import (
+    CardSize,
+    Length,
+    Paper,
+    card_geometry,
+    card_size,
+    card_sizes,
+    paper_size,
+    papers,
+    parse_length,
+    size_name,
+)
 
 __all__ = [
-    "Area",
-    "BackOffset",
     "CardSize",
     "Check",
-    "CutPath",
-    "CutSheet",
     "Length",
-    "Line",
-    "Note",
-    "Page",
     "Paper",
-    "Placement",
     "Printer",
-    "Ruler",
-    "SheetCard",
-    "SheetPlan",
+    "Status",
     "card_geometry",
     "card_size",
     "card_sizes",
@@ -46,4 +32,6 @@ __all__ = [
     "parse_length",
     "printer",
     "printers",
+    "require_passed",
+    "size_name",
 ]

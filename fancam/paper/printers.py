@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from fancam.errors import unknown_choice
+from fancam.paper.sizes import load_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +55,7 @@ class Printer:
 @functools.cache
 def printers() -> Mapping[str, Printer]:
     """Return the printers by name, in the order of the file."""
-    tables = tomllib.loads((Path(__file__).parent / "printers.toml").read_text(encoding="utf-8"))
-    return MappingProxyType({name: _printer(name, table) for name, table in tables.items()})
+    return load_rows("printers.toml", Printer)
 
 
 def printer(name: str) -> Printer:
@@ -71,10 +68,3 @@ def printer(name: str) -> Printer:
     if found is None:
         raise unknown_choice("printer", name, printers())
     return found
-
-
-def _printer(name: str, table: Mapping[str, Any]) -> Printer:
-    """Return the printer of a table; a key too many or too few is a TypeError."""
-    values: dict[str, Any] = {key: None if value == "none" else value for key, value in table.items()}
-    values["formats"] = tuple(values["formats"])
-    return Printer(name=name, **values)

@@ -1,4 +1,4 @@
-"""Sizes of cards: named ones from ``sizes.toml``, free ones such as ``55x85mm``; lengths with units; pixels."""
+"""Sizes of cards and papers: named ones are data rows, free ones such as ``55x85mm`` are text; lengths with units."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import functools
 import math
 import re
 import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from fancam.errors import UsageError, unknown_choice
 from fancam.geometry import MM_PER_INCH
 from fancam.results import CardGeometry
 from fancam.settings import CardSettings
+
+_Row = TypeVar("_Row")
 
 SMALLEST_MM = 10.0
 LARGEST_MM = 2000.0
@@ -38,6 +43,21 @@ class CardSize:
 
 
 @dataclass(frozen=True, slots=True)
+class Paper:
+    """A sheet of paper, upright."""
+
+    name: str
+    """Name in ``papers.toml``, or the size in the form ``210x297mm``."""
+    title: str
+    width_mm: float
+    height_mm: float
+    source: str = ""
+    """Where the numbers come from, in words."""
+    aliases: tuple[str, ...] = ()
+    """Further names."""
+
+
+@dataclass(frozen=True, slots=True)
 class Length:
     """A length on paper, or a number of pixels."""
 
@@ -51,21 +71,41 @@ class Length:
         return self.value if self.unit == "mm" else None
 
 
+def load_rows(file: str, row: Callable[..., _Row]) -> Mapping[str, _Row]:
+    """Return the tables of a TOML file of this room as records, by name and in the order of the file.
+
+    A list becomes a tuple, the word "none" None, and a length (``…_mm``) a float. A key that the record does not know,
+    or one that it misses, is a TypeError.
+
+    Args:
+        file: Name of the file.
+        row: The record; its fields are the keys and ``name``.
+    """
+    tables = tomllib.loads((Path(__file__).parent / file).read_text(encoding="utf-8"))
+    return MappingProxyType(
+        {name: row(name=name, **{key: _value(key, value) for key, value in table.items()})
+         for name, table in tables.items()}
+    )  # fmt: skip
+
+
+def _value(key: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if value == "none":
+        return None
+    return float(value) if key.endswith("_mm") else value
+
+
 @functools.cache
-def card_sizes() -> dict[str, CardSize]:
+def card_sizes() -> Mapping[str, CardSize]:
     """Return the named sizes in the order of the file."""
-    tables = tomllib.loads((Path(__file__).parent / "sizes.toml").read_text(encoding="utf-8"))
-    return {
-        name: CardSize(
-            name=name,
-            title=table["title"],
-            width_mm=float(table["width_mm"]),
-            height_mm=float(table["height_mm"]),
-            corner_radius_mm=float(table["corner_radius_mm"]),
-            source=table["source"],
-        )
-        for name, table in tables.items()
-    }
+    return load_rows("sizes.toml", CardSize)
+
+
+@functools.cache
+def papers() -> Mapping[str, Paper]:
+    """Return the named papers in the order of the file."""
+    return load_rows("papers.toml", Paper)
 
 
 def card_size(text: str) -> CardSize:
@@ -87,6 +127,34 @@ def card_size(text: str) -> CardSize:
     if sides is None:
         raise unknown_choice("card size", text, [*card_sizes(), "WIDTHxHEIGHTmm"])
     return CardSize(size_name(*sides), "free size", *sides)
+
+
+def paper_size(text: str) -> Paper:
+    """Return the paper a name or a free size stands for.
+
+    Args:
+        text: A name from ``papers.toml`` or one of its aliases (``A3+``, ``4x6in``), or a free size such as
+            ``210x297mm`` or ``8 × 12 in``. Upper and lower case and spaces make no difference.
+
+    Returns:
+        The paper upright: of a free size the shorter side becomes the width.
+
+    Raises:
+        UsageError: The name is unknown (the nearest is named), or a side is not between 10 and 2000 mm.
+    """
+    name = _plain(text)
+    for paper in papers().values():
+        if name in (paper.name, *map(_plain, paper.aliases)):
+            return paper
+    sides = free_size(text, "paper")
+    if sides is None:
+        raise unknown_choice("paper", text, [*papers(), "WIDTHxHEIGHTmm"])
+    width_mm, height_mm = sorted(sides)
+    return Paper(size_name(width_mm, height_mm), "free size", width_mm, height_mm)
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split()).lower().replace("×", "x").replace("_", "-").replace('"', "in")
 
 
 def free_size(text: str, what: str) -> tuple[float, float] | None:

@@ -89,7 +89,7 @@ class PressSettings:
     """Who prints, and in which colours."""
 
     printer: str = "home"
-    """A name from ``printing/printers.toml``: limits for preflight, colours, layout."""
+    """A name from ``paper/printers.toml``: limits for preflight, colours, layout."""
     profile: str | None = None
     """Path of an ICC profile of the press or printer; the pixels are converted to it."""
     intent: str = "relative"

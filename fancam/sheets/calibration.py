@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fancam.errors import UsageError
-from fancam.paper import Area, BackOffset, Line, Note, Page, Paper, Ruler, SheetPlan
+from fancam.paper import Paper
 from fancam.settings import SheetSettings
 from fancam.sheets.grid import line_behind
 from fancam.sheets.marks import (
@@ -29,10 +29,10 @@ from fancam.sheets.marks import (
     RULER_END_MM,
     RULER_LENGTHS_MM,
     Room,
-    line_area,
     place_note,
     text_length_mm,
 )
+from fancam.sheets.plan import Area, BackOffset, Line, Note, Page, Ruler, SheetPlan
 
 FRONT_PITCH_MM = 2.0
 BACK_PITCH_MM = 1.9
@@ -233,7 +233,7 @@ def _front_page(paper: Paper, page: tuple[float, float], reach: int, printable: 
     """Return the side that shines through: its lines where the back's belong, and rulers."""
     scales = _scales(paper, page, reach)
     lines = tuple(line_behind(line, *page, duplex) for scale in scales for line in _ticks(scale, reach, back=False))
-    areas = [line_area(line) for line in lines]
+    areas = [line.area for line in lines]
     room = Room(printable, Area.around(areas), areas)
     (lying, lying_note), (standing, standing_note) = (_ruler(room, vertical) for vertical in (False, True))
     texts = (

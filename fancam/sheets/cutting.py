@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fancam.paper import Area, CutPath, CutSheet
+from fancam.sheets.plan import Area, CutPath, CutSheet
 
 QUARTER_BULGE = math.tan(math.pi / 8)
 """Of a quarter circle: the tangent of a quarter of the angle (AutoCAD DXF reference, group code 42)."""

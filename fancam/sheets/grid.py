@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fancam.errors import UsageError
-from fancam.paper import Area, Line, Paper, Placement, SheetCard
+from fancam.paper import Paper
 from fancam.settings import SheetSettings
+from fancam.sheets.plan import Area, Line, Placement, SheetCard
 from fancam.sheets.registration import clear_zones, registration_marks
 
 EPSILON_MM = 1e-6

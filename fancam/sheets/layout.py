@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fancam.errors import UsageError
-from fancam.paper import Area, BackOffset, CutPath, CutSheet, Note, Page, Paper, Placement, Ruler, SheetCard, SheetPlan
-from fancam.paper.papers import paper_size
-from fancam.paper.sizes import size_name
+from fancam.paper import Paper, paper_size, size_name
 from fancam.settings import SheetSettings
 from fancam.sheets.grid import EPSILON_MM, Form, Grid, best_grid, line_behind, place, place_backs
 from fancam.sheets.marks import (
@@ -20,10 +18,10 @@ from fancam.sheets.marks import (
     Lacks,
     Room,
     crop_marks,
-    line_area,
     place_note,
     place_ruler,
 )
+from fancam.sheets.plan import Area, BackOffset, CutPath, CutSheet, Note, Page, Placement, Ruler, SheetCard, SheetPlan
 from fancam.sheets.registration import ARM_MM, THICKNESS_MM, clear_zones, registration_marks
 
 
@@ -188,7 +186,7 @@ def _around(
     found: list[tuple[CropMarks, Room, Ruler | None, Note | None]] = []
     for longest in LENGTHS_MM if settings.crop_marks == "on" else (0.0,):
         marks = crop_marks(trims, block, printable, zones, longest) if longest else CropMarks(())
-        room = Room(printable, block, (block, *zones, *map(line_area, marks.lines)))
+        room = Room(printable, block, (block, *zones, *(line.area for line in marks.lines)))
         if settings.ruler == "off":
             return marks, room, None, None
         found.append((marks, room, *place_ruler(room)))
@@ -209,7 +207,7 @@ def _back(
         return Page(width, height, is_back=True, offset=offset)
     marks = tuple(line_behind(line, width, height, duplex) for line in front.crop_marks)
     block = Area.around([back.shown for back in backs])
-    room = Room(Area(0, 0, width, height).grown(-settings.margin_mm), block, (block, *map(line_area, marks)))
+    room = Room(Area(0, 0, width, height).grown(-settings.margin_mm), block, (block, *(line.area for line in marks)))
     facts = place_note(room, f"{number}, turned over the {duplex} edge", number)
     return Page(
         width_mm=width,

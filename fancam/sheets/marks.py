@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from fancam.paper import Area, Line, Note, Ruler
 from fancam.settings import SheetSettings
 from fancam.sheets.grid import EPSILON_MM, touches
+from fancam.sheets.plan import Area, Line, Note, Ruler
 
 WIDTH_MM = 0.25 / 72 * 25.4
 """A quarter of a point, as layout programs draw crop marks (the default of Adobe InDesign's and Acrobat's): two dots
@@ -68,17 +68,8 @@ def crop_marks(
         for at in positions:
             line = (at, start, at, end) if positions is xs else (start, at, end, at)
             lines.append(Line(*line, WIDTH_MM))
-    clear = tuple(line for line in lines if not touches(line_area(line), zones))
+    clear = tuple(line for line in lines if not touches(line.area, zones))
     return CropMarks(clear, tuple(missing), tuple(shortened), len(lines) - len(clear))
-
-
-def line_area(line: Line) -> Area:
-    """Return what a line that lies or stands covers, its width included."""
-    x, y = min(line.x0_mm, line.x1_mm), min(line.y0_mm, line.y1_mm)
-    width, height = abs(line.x1_mm - line.x0_mm), abs(line.y1_mm - line.y0_mm)
-    half = line.width_mm / 2
-    return Area(x - (half if width == 0 else 0), y - (half if height == 0 else 0),
-                width or line.width_mm, height or line.width_mm)  # fmt: skip
 
 
 def _fitted(room_mm: float, longest_mm: float) -> tuple[float, float]:

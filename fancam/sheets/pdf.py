@@ -21,10 +21,10 @@ from fancam.errors import ProfileError
 from fancam.files import replacing_file, scratch_file, sha256_of_file
 from fancam.geometry import Orientation
 from fancam.media import Progress, no_progress
-from fancam.paper.elements import Area, BackOffset, Page, Placement, SheetPlan
 from fancam.pictures import FieldValue, PictureMetadata, profile_description, srgb_profile, xmp_packet
 from fancam.sheets.pdf_shapes import POINTS_PER_MM, drawn_pages
 from fancam.sheets.pdf_store import PictureStore, StoredPicture
+from fancam.sheets.plan import Area, BackOffset, Page, Placement, SheetPlan
 
 PDF_VERSION = "1.7"
 

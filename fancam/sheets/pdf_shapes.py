@@ -10,8 +10,8 @@ from fpdf import FPDF
 from fpdf.drawing import PaintedPath
 
 from fancam.files import output_error
-from fancam.paper.elements import Area, Line, Note, Page, Ruler
 from fancam.pictures import builtin_font, drawable
+from fancam.sheets.plan import Area, Line, Note, Page, Ruler
 
 POINTS_PER_MM = 72 / 25.4
 

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from fancam.cards.preflight import CardFacts, Status, check_card
-from fancam.paper import Area, Check, Line, Page, Placement, SheetPlan
-from fancam.paper.printers import Printer
+from fancam.paper import Check, Printer, Status
+from fancam.pictures import PictureFacts
+from fancam.sheets.plan import Area, Page, Placement, SheetCard, SheetPlan
 
 _SLACK_MM = 0.01
 _SIZE_SLACK_MM = 0.05
 
 
-def check_sheet(plan: SheetPlan, cards: Sequence[CardFacts], printer: Printer) -> tuple[Check, ...]:
-    """Return what was found of a sheet: of its cards first, then page by page, then of the whole.
+def check_sheet(
+    plan: SheetPlan, cards: Sequence[SheetCard], files: Mapping[str, PictureFacts], printer: Printer
+) -> tuple[Check, ...]:
+    """Return what was found of a sheet: page by page, then of the whole. Its cards are checked on their own.
 
     Args:
         plan: All pages.
-        cards: Facts of the cards on them, by the names the pages use.
+        cards: Those on them.
+        files: Name of a card to the facts of its file, as it will stand in the PDF.
         printer: Its limits.
     """
     known = {card.name: card for card in cards}
-    checks = [check for card in cards for check in check_card(card, printer)]
+    checks: list[Check] = []
     for number, page in enumerate(plan.pages, 1):
         if page.placements:
             item = f"page {number}"
             checks += [_margins(item, page, printer), _printed_bleed(item, page, printer)]
             checks += [*_marks(item, page), *_sizes(item, page, known)]
-    checks += [*_ruler(plan, printer), *_layout(plan, printer), *_duplex(plan), *_output_intent(cards, printer)]
+    checks += [*_ruler(plan, printer), *_layout(plan, printer), *_duplex(plan)]
+    checks += _output_intent([files[card.name] for card in cards], printer)
     return tuple(checks)
-
-
-def _check(item: str, name: str, status: Status, value: str, limit: str, message: str = "") -> Check:
-    return Check(item, name, status, value, limit, "" if status == "ok" else message)
 
 
 # --- one page -----------------------------------------------------------------------------------------------------
@@ -45,15 +45,15 @@ def _margins(item: str, page: Page, printer: Printer) -> Check:
     limit = f">= {least:g} mm"
     value = f"{min(trim):.1f} mm to the cut, {min(shown):.1f} mm to the bleed"
     if min(trim) < -_SLACK_MM:
-        return _check(item, "margins", "fail", value, limit, "a card reaches beyond the paper: take larger paper")
+        return Check(item, "margins", "fail", value, limit, "a card reaches beyond the paper: take larger paper")
     if max(shown) < least - _SLACK_MM:  # on all four sides: a page of the card's own size
         message = "the page is hardly larger than the card: print it borderless, or choose --layout sheet"
-        return _check(item, "margins", "warn", value, limit, message)
+        return Check(item, "margins", "warn", value, limit, message)
     if min(trim) < least - _SLACK_MM:
         message = f"a part of a card is not printed: keep a margin of {least:g} mm"
-        return _check(item, "margins", "fail", value, limit, message)
+        return Check(item, "margins", "fail", value, limit, message)
     message = f"some of the bleed is not printed: keep a margin of {least:g} mm, or print less bleed"
-    return _check(item, "margins", "ok" if min(shown) >= least - _SLACK_MM else "warn", value, limit, message)
+    return Check(item, "margins", "ok" if min(shown) >= least - _SLACK_MM else "warn", value, limit, message)
 
 
 def _room_mm(page: Page, areas: Sequence[Area]) -> tuple[float, float, float, float]:
@@ -67,7 +67,7 @@ def _printed_bleed(item: str, page: Page, printer: Printer) -> Check:
     enough = printed >= printer.bleed_mm - _SLACK_MM
     message = "white or a neighbour shows where the cut is off: print all of the bleed, with --gutter separate"
     status: Status = "ok" if enough else "fail"
-    return _check(item, "bleed", status, f"{printed:.2g} mm printed", f">= {printer.bleed_mm:g} mm", message)
+    return Check(item, "bleed", status, f"{printed:.2g} mm printed", f">= {printer.bleed_mm:g} mm", message)
 
 
 def _bleed_sides(placement: Placement) -> tuple[float, ...]:
@@ -80,7 +80,7 @@ def _bleed_sides(placement: Placement) -> tuple[float, ...]:
 
 def _marks(item: str, page: Page) -> Iterator[Check]:
     """Find marks that lie on a card or off the paper."""
-    marks = [*map(_covered, page.crop_marks), *page.registration]
+    marks = [*(line.area for line in page.crop_marks), *page.registration]
     if not marks:
         return
     value = f"{len(page.crop_marks)} crop marks, {len(page.registration)} registration marks"
@@ -89,28 +89,18 @@ def _marks(item: str, page: Page) -> Iterator[Check]:
     off = min(_room_mm(page, marks)) < -_SLACK_MM
     if on_cards or off:
         message = f"{on_cards} on a card" if on_cards else "some beyond the paper"
-        yield _check(item, "marks", "fail", value, limit, f"{message}: choose other paper, or leave marks out")
+        yield Check(item, "marks", "fail", value, limit, f"{message}: choose other paper, or leave marks out")
         return
     on_bleed = _overlapping(marks, [placement.shown for placement in page.placements])
     message = f"{on_bleed} in the bleed: they show where the cut is off"
-    yield _check(item, "marks", "warn" if on_bleed else "ok", value, limit, message)
-
-
-def _covered(line: Line) -> Area:
-    """Return what a line covers, ends without its width."""
-    x, y = min(line.x0_mm, line.x1_mm), min(line.y0_mm, line.y1_mm)
-    width, height = abs(line.x1_mm - line.x0_mm), abs(line.y1_mm - line.y0_mm)
-    across = line.width_mm
-    if width >= height:
-        return Area(x, y - across / 2, width, height + across)
-    return Area(x - across / 2, y, width + across, height)
+    yield Check(item, "marks", "warn" if on_bleed else "ok", value, limit, message)
 
 
 def _overlapping(marks: Iterable[Area], areas: Sequence[Area]) -> int:
     return sum(any(mark.overlaps(area.grown(-_SLACK_MM)) for area in areas) for mark in marks)
 
 
-def _sizes(item: str, page: Page, known: Mapping[str, CardFacts]) -> Iterator[Check]:
+def _sizes(item: str, page: Page, known: Mapping[str, SheetCard]) -> Iterator[Check]:
     """Find cards that are placed in another size than they have."""
     for placement in page.placements:
         card = known.get(placement.card)
@@ -120,7 +110,7 @@ def _sizes(item: str, page: Page, known: Mapping[str, CardFacts]) -> Iterator[Ch
         placed = (placement.trim.width_mm, placement.trim.height_mm)
         placed = placed[::-1] if placement.turn_deg % 180 else placed
         if max(abs(a - b) for a, b in zip(wanted, placed, strict=True)) > _SIZE_SLACK_MM:
-            yield _check(
+            yield Check(
                 item, "size", "fail", f"{placement.card} at {placed[0]:g} x {placed[1]:g} mm",
                 f"{wanted[0]:g} x {wanted[1]:g} mm", "it would be printed in another size: lay the sheet out anew",
             )  # fmt: skip
@@ -136,14 +126,14 @@ def _ruler(plan: SheetPlan, printer: Printer) -> Iterator[Check]:
     with_ruler = sum(page.ruler is not None for page in fronts)
     message = "nothing on the page shows whether it was printed at 100 %: measure a card instead"
     value = f"on {with_ruler} of {len(fronts)} pages"
-    yield _check("sheet", "ruler", "ok" if with_ruler else "warn", value, "on a page", message)
+    yield Check("sheet", "ruler", "ok" if with_ruler else "warn", value, "on a page", message)
 
 
 def _layout(plan: SheetPlan, printer: Printer) -> Iterator[Check]:
     most = max((len(page.placements) for page in plan.pages), default=0)
     if printer.layout == "single":
         message = "this printer wants one card per page: --layout single"
-        yield _check("sheet", "layout", "ok" if most <= 1 else "warn", f"{most} per page", "1 per page", message)
+        yield Check("sheet", "layout", "ok" if most <= 1 else "warn", f"{most} per page", "1 per page", message)
 
 
 def _duplex(plan: SheetPlan) -> Iterator[Check]:
@@ -160,12 +150,12 @@ def _duplex(plan: SheetPlan) -> Iterator[Check]:
     value, limit = f"{backs} backs, {cards} fronts", "a back behind every front"
     if len(pairs) < fronts or len(pairs) < sum(page.is_back for page in plan.pages):
         message = "fronts and backs do not take turns: a printer that prints both sides pairs the wrong pages"
-        yield _check("sheet", "duplex", "fail", value, limit, message)
+        yield Check("sheet", "duplex", "fail", value, limit, message)
     elif not all(_mirrored(front, back) for front, back in pairs):
-        yield _check("sheet", "duplex", "fail", value, limit, "a back lies beside its front: lay the sheet out anew")
+        yield Check("sheet", "duplex", "fail", value, limit, "a back lies beside its front: lay the sheet out anew")
     else:
         message = f"{cards - backs} cards have no back: theirs stays empty"
-        yield _check("sheet", "duplex", "warn" if backs < cards else "ok", value, limit, message)
+        yield Check("sheet", "duplex", "warn" if backs < cards else "ok", value, limit, message)
 
 
 def _mirrored(front: Page, back: Page) -> bool:
@@ -188,25 +178,24 @@ def _mirrored(front: Page, back: Page) -> bool:
     )
 
 
-def _output_intent(cards: Sequence[CardFacts], printer: Printer) -> Iterator[Check]:
+def _output_intent(files: Sequence[PictureFacts], printer: Printer) -> Iterator[Check]:
     """A PDF has one output intent: that of all its pictures (ISO 15930-7, PDF/X-4)."""
-    found = sorted({_colours(card) for card in cards})
+    found = sorted(set(map(_colours, files)))
     if not found:
         return
     limit = "one for all cards"
     if len(found) > 1:
         status: Status = "fail" if printer.colour == "cmyk" else "warn"
         message = "cards in different colours make one PDF: convert all of them to the same profile"
-        yield _check("sheet", "output_intent", status, "; ".join(found), limit, message)
-    elif printer.needs_profile and cards[0].facts.profile_space is None:
+        yield Check("sheet", "output_intent", status, "; ".join(found), limit, message)
+    elif printer.needs_profile and files[0].profile_space is None:
         message = "there is no profile to name in the PDF: make the cards with 'fancam card'"
-        yield _check("sheet", "output_intent", "fail", found[0], limit, message)
+        yield Check("sheet", "output_intent", "fail", found[0], limit, message)
     else:
-        yield _check("sheet", "output_intent", "ok", found[0], limit)
+        yield Check("sheet", "output_intent", "ok", found[0], limit)
 
 
-def _colours(card: CardFacts) -> str:
-    file = card.facts
+def _colours(file: PictureFacts) -> str:
     if file.is_srgb or (file.space == "grey" and file.profile_space is None):
         return "sRGB"
     return file.profile_description or f"{file.space.upper()} without a profile"

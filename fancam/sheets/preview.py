@@ -19,8 +19,8 @@ import pypdfium2  # type: ignore[import-untyped]  # it ships no type information
 
 from fancam.errors import InputNotFoundError, InputUnreadableError, NotMediaError, UsageError
 from fancam.media import Picture
-from fancam.paper.elements import Area, CutPath, SheetPlan
 from fancam.pictures import MAX_PIXELS
+from fancam.sheets.plan import Area, CutPath, SheetPlan
 
 GROUND = (226, 226, 224)
 """A light neutral grey: white cards and dark ones stand out from it."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fancam.errors import UsageError
-from fancam.paper import Area
 from fancam.settings import SheetSettings
+from fancam.sheets.plan import Area
 
 SQUARE_MM = 5.0
 ARM_MM = 5.0

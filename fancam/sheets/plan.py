@@ -1,4 +1,4 @@
-"""What is printed on paper: cards as files, where they lie on a page, marks, and what preflight found.
+"""The plan of a sheet: cards as files, where they lie on its pages, marks, and where they are cut.
 
 Everything here is in millimetres from the top left corner of the page, x to the right and y down. Nothing is rounded to
 pixels: a PDF is placed by length.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from fancam.paper import Paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +53,6 @@ class Area:
         """Return the smallest area that holds them all; there is at least one."""
         x, y = min(a.x_mm for a in areas), min(a.y_mm for a in areas)
         return Area(x, y, max(a.right_mm for a in areas) - x, max(a.bottom_mm for a in areas) - y)
-
-
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """A sheet of paper, upright."""
-
-    name: str
-    """Name in ``papers.toml``, or the size in the form ``210x297mm``."""
-    title: str
-    width_mm: float
-    height_mm: float
-    source: str = ""
-    """Where the numbers come from, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +100,15 @@ class Line:
     x1_mm: float
     y1_mm: float
     width_mm: float
+
+    @property
+    def area(self) -> Area:
+        """What a line that lies or stands covers, its width included; beyond its ends there is nothing of it."""
+        x, y = min(self.x0_mm, self.x1_mm), min(self.y0_mm, self.y1_mm)
+        width, height = abs(self.x1_mm - self.x0_mm), abs(self.y1_mm - self.y0_mm)
+        half = self.width_mm / 2
+        return Area(x - (half if width == 0 else 0), y - (half if height == 0 else 0),
+                    width or self.width_mm, height or self.width_mm)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,22 +208,3 @@ class SheetPlan:
     cuts: tuple[CutSheet, ...] = ()
     notes: tuple[str, ...] = ()
     """What had to be left out or done otherwise: a ruler without room, shorter marks …"""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that preflight looked at."""
-
-    item: str
-    """Name of the card or page."""
-    name: str
-    """``effective_ppi``, ``resolution``, ``size``, ``bleed``, ``real_bleed``, ``safe_zone``, ``profile``,
-    ``transparency``, ``total_ink`` …"""
-    status: str
-    """``ok``, ``warn`` or ``fail``; a fail breaks a limit of the chosen printer."""
-    value: str
-    """What was found, with its unit."""
-    limit: str
-    """What the printer asks for, with its unit."""
-    message: str = ""
-    """What it means and what to do, in one line; empty where it is ok."""
