@@ -6,7 +6,18 @@ The same name serves as field, TOML key and, with dashes, as command-line flag. 
 
 from __future__ import annotations
 
-from fancam.settings.choices import (
+from fancam.settings.enhancing import (
+    CleanSettings,
+    EnhanceSettings,
+    FuseSettings,
+    GuardSettings,
+    PhotoSettings,
+    RestoreSettings,
+)
+from fancam.settings.finding import CropSettings, FaceSettings, PickSettings, ScanSettings
+from fancam.settings.loading import Overrides, Settings, load_presets, load_settings, preset_folder, preset_names
+from fancam.settings.printing import ArtSettings, CardSettings, PressSettings, SheetSettings
+from fancam.settings.rules import (
     AUTO,
     AUTO_PRESETS,
     AUTOMATIC,
@@ -30,17 +41,6 @@ from fancam.settings.choices import (
     SWITCH,
     UPSCALERS,
 )
-from fancam.settings.enhancing import (
-    CleanSettings,
-    EnhanceSettings,
-    FuseSettings,
-    GuardSettings,
-    PhotoSettings,
-    RestoreSettings,
-)
-from fancam.settings.finding import CropSettings, FaceSettings, PickSettings, ScanSettings
-from fancam.settings.loading import Overrides, Settings, load_presets, load_settings, preset_folder, preset_names
-from fancam.settings.printing import ArtSettings, CardSettings, PressSettings, SheetSettings
 
 __all__ = [
     "AUTO",

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from fancam.errors import InputNotFoundError, InputUnreadableError, UsageError, unknown_choice
-from fancam.settings.choices import AUTO, AUTO_PRESETS
 from fancam.settings.enhancing import (
     CleanSettings,
     EnhanceSettings,
@@ -21,6 +20,7 @@ from fancam.settings.enhancing import (
 )
 from fancam.settings.finding import CropSettings, FaceSettings, PickSettings, ScanSettings
 from fancam.settings.printing import ArtSettings, CardSettings, PressSettings, SheetSettings
+from fancam.settings.rules import AUTO, AUTO_PRESETS
 
 _PACKAGE = Path(__file__).parent.parent
 
