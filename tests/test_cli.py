@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 
 import pytest
 
-from fancam.cli import invoke
+from fancam.cli import card, enhance, invoke, options, run, sheet
+from fancam.errors import UsageError
 from fancam.nn import ModelStore
+from fancam.settings import Settings
 
 
 def fancam(*arguments: object) -> int:
@@ -116,3 +122,63 @@ def test_probe_of_no_video_is_one_line_and_json_names_the_failure(tmp_path, caps
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
     assert json.loads(printed.out)["failures"][0]["exit_code"] == 1
+
+
+VERBS = {"run": run, "enhance": enhance, "card": card, "sheet": sheet}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_shows_every_option_under_a_heading_and_examples_at_the_end(verb, capsys):
+    assert invoke([verb, "--help"]) == 0
+    text = capsys.readouterr().out
+    headings = [line.rstrip(":") for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings[-1] == "Examples"
+    assert headings[:-1] == [group for group in options.GROUPS if group in headings] and len(headings) >= 5
+    assert f"fancam {verb} " in text.split("Examples:")[1]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_flags_of_every_example_exist(verb, capsys):
+    invoke([verb, "--help"])
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out.split("Examples:")[0]))
+    for line in VERBS[verb].EXAMPLES.strip().splitlines():
+        assert line.startswith(f"fancam {verb} ")
+        assert set(re.findall(r"--[a-z-]+", line)) <= known, line
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_setting_that_an_option_gives_exists(verb):
+    settings = Settings().as_dict()
+    for setting in VERBS[verb].SETTINGS.values():
+        stage, key = setting.split(".")
+        assert key in settings[stage], setting
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "cp1252", "ascii"])
+def test_a_terminal_that_lacks_a_character_gets_a_question_mark(encoding):
+    done = subprocess.run(
+        [sys.executable, "-m", "fancam", "models", "list"],
+        env={**os.environ, "PYTHONIOENCODING": encoding}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and b"Traceback" not in done.stderr
+    assert b"centerface" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("83.5", 83.5), ("1:23.5", 83.5), ("0:01:23.5", 83.5), ("2s", 2.0), ("1:02:03", 3723.0)]
+)
+def test_times_are_seconds_or_minutes_and_seconds(text, expected):
+    assert options.seconds(text, "--from") == expected
+
+
+@pytest.mark.parametrize("text", ["", "abc", "-1", "1:2:3:4", "nan", "1::2"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(UsageError, match="minutes:seconds"):
+        options.seconds(text, "--from")
+
+
+def test_a_span_that_ends_before_it_begins_is_refused_before_any_work(capsys):
+    assert invoke(["run", "none.mp4", "--from", "1:00", "--to", "0:30"]) == 2
+    assert "later than 60" in capsys.readouterr().err
+    assert invoke(["run", "none.mp4", "--crop", "1,2,3"]) == 2
+    assert "x,y,width,height" in capsys.readouterr().err

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from fancam import __version__
-from fancam.cli import card, doctor, enhance, models, probe, run, sheet
+from fancam.cli import card, doctor, enhance, models, options, probe, run, sheet
 from fancam.errors import ExitCode
 
 app = typer.Typer(
@@ -19,6 +22,29 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
+
+
+class GroupedCommand(TyperCommand):
+    """A verb whose help shows its options by group, the common ones first, and examples at the end."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options under the heading of their group, in the order of ``options.GROUPS``."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                name = getattr(parameter, "rich_help_panel", None) or options.OUTPUT
+                groups.setdefault(name, []).append(record)
+        for name in options.GROUPS:
+            if name in groups:
+                with formatter.section(name):
+                    formatter.write_dl(groups[name])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the signature is Typer's
+        """Write the examples, a line each."""
+        with formatter.section("Examples"):
+            for line in (self.epilog or "").strip().splitlines():
+                formatter.write(f"  {line}\n")
 
 
 def _show_version(value: bool) -> None:
@@ -34,10 +60,10 @@ def _root(
     """Concert videos and group photos in, print-ready photocards out."""
 
 
-app.command("run")(run.run)
-app.command("enhance")(enhance.enhance)
-app.command("card")(card.card)
-app.command("sheet")(sheet.sheet)
+app.command("run", cls=GroupedCommand, epilog=run.EXAMPLES)(run.run)
+app.command("enhance", cls=GroupedCommand, epilog=enhance.EXAMPLES)(enhance.enhance)
+app.command("card", cls=GroupedCommand, epilog=card.EXAMPLES)(card.card)
+app.command("sheet", cls=GroupedCommand, epilog=sheet.EXAMPLES)(sheet.sheet)
 app.command("probe")(probe.probe)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
@@ -50,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def invoke(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; usage errors become one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character gets a question mark
+            stream.reconfigure(errors="replace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(given, standalone_mode=False, prog_name="fancam")

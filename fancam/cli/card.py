@@ -6,151 +6,116 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-from rich.console import Console
-
 from fancam import jobs
-from fancam.cli import options, print_options, report
+from fancam.cli import options as o
+from fancam.cli import report
 from fancam.cli.edge import edge
-from fancam.geometry import Box
-from fancam.settings import FITS, ORIENTATIONS, PLACES, Overrides, Settings, load_settings
+from fancam.cli.enhance import expanded
+from fancam.settings import FITS, ORIENTATIONS, PLACES, load_settings
 
-_DEFAULTS = Settings()
+SETTINGS = {
+    **o.CARD_SETTINGS, **o.PRESS_SETTINGS, "fit": "art.fit", "orientation": "art.orientation",
+    "border": "art.border_mm", "border_colour": "art.border_colour", "frame": "art.frame", "text": "art.text",
+    "font": "art.font", "text_size": "art.text_size_mm", "text_colour": "art.text_colour",
+    "text_outline": "art.text_outline_mm", "text_place": "art.text_place", "back": "art.back",
+    "back_text": "art.back_text", "safe": "art.safe_mm",
+}  # fmt: skip
 
-PicturesArg = Annotated[
-    list[Path], typer.Argument(metavar="INPUT...", help="Pictures, or folders of them.", show_default=False)
-]
+EXAMPLES = """
+fancam card cards --out printed --back provenance --mockup --cut
+fancam card photo.jpg --fit cover --text "민지" --text-outline 0.4mm
+fancam card scan.png --size 63x88mm --border 3mm --check
+"""
+
+ART = o.DEFAULTS.art
 
 
 def card(
-    inputs: PicturesArg,
-    out: options.OutOpt = Path("printed"),
-    size: print_options.SizeOpt = None,
-    bleed: print_options.BleedOpt = None,
-    dpi: Annotated[float | None, typer.Option(help=f"[default: {_DEFAULTS.card.dpi:g}]", show_default=False)] = None,
-    long_edge: Annotated[
-        str | None, typer.Option(metavar="PX", help="Long edge of the files, instead of --dpi.", show_default=False)
-    ] = None,
-    card_format: Annotated[
-        str | None, typer.Option("--format", metavar="FMT", help=f"png, jpg or tif. [default: {_DEFAULTS.card.format}]")
-    ] = None,
+    inputs: o.PicturesArg,
+    preset: o.PresetOpt = None,
+    config: o.ConfigOpt = None,
+    crop: Annotated[str | None, o.option(o.INPUT, "The part to show after cutting, in pixels.", "X0,Y0,X1,Y1")] = None,
+    size: o.SizeOpt = None,
+    bleed: o.BleedOpt = None,
+    fit: Annotated[str | None, o.option(o.CARD, f"{o.listed(FITS)}.", "NAME", default=ART.fit)] = None,
     orientation: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"{', '.join(ORIENTATIONS)}. [default: as the picture lies]")
+        str | None, o.option(o.CARD, f"{o.listed(ORIENTATIONS)}.", "NAME", default="as the picture lies")
     ] = None,
-    fit: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"{', '.join(FITS)}. [default: {_DEFAULTS.art.fit}]")
-    ] = None,
-    crop: Annotated[
-        str | None,
-        typer.Option(metavar="X0,Y0,X1,Y1", help="The part to show after cutting, in pixels.", show_default=False),
-    ] = None,
-    border: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help="Border inside the cut. [default: none]", show_default=False)
-    ] = None,
-    border_colour: Annotated[
-        str | None, typer.Option(metavar="COLOUR", help=f"[default: {_DEFAULTS.art.border_colour}]", show_default=False)
-    ] = None,
-    frame: Annotated[
-        str | None, typer.Option(metavar="FILE.png", help="Frame art, laid over everything.", show_default=False)
-    ] = None,
-    text: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="A line of text; repeat it for more.", show_default=False)
-    ] = None,
-    font: Annotated[str | None, typer.Option(metavar="FILE.ttf", help="Font of the text.", show_default=False)] = None,
+    card_format: o.CardFormatOpt = None,
+    long_edge: o.LongEdgeOpt = None,
+    dpi: o.DpiOpt = None,
+    text: Annotated[list[str] | None, o.option(o.OVER, "A line of text; repeat it for more.", "TEXT")] = None,
+    font: Annotated[str | None, o.option(o.OVER, "Font of the text.", "FILE.ttf", default="found by itself")] = None,
     text_size: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help=f"[default: {_DEFAULTS.art.text_size_mm:g}mm]")
+        str | None, o.option(o.OVER, "Of the text.", "LENGTH", default=f"{ART.text_size_mm:g}mm")
     ] = None,
-    text_colour: Annotated[
-        str | None, typer.Option(metavar="COLOUR", help=f"[default: {_DEFAULTS.art.text_colour}]", show_default=False)
+    text_colour: Annotated[str | None, o.option(o.OVER, "Of the text.", "COLOUR", default=ART.text_colour)] = None,
+    text_outline: Annotated[str | None, o.option(o.OVER, "Outline, to be legible on anything.", "LENGTH")] = None,
+    text_place: Annotated[str | None, o.option(o.OVER, f"{o.listed(PLACES)}.", "PLACE", default=ART.text_place)] = None,
+    border: Annotated[str | None, o.option(o.OVER, "Border inside the cut.", "LENGTH", default="none")] = None,
+    border_colour: Annotated[
+        str | None, o.option(o.OVER, "Of the border.", "COLOUR", default=ART.border_colour)
     ] = None,
-    text_outline: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help="Outline, to be legible on anything.", show_default=False)
-    ] = None,
-    text_place: Annotated[
-        str | None, typer.Option(metavar="PLACE", help=f"{', '.join(PLACES)}. [default: {_DEFAULTS.art.text_place}]")
-    ] = None,
+    frame: Annotated[str | None, o.option(o.OVER, "Frame art, laid over everything.", "FILE.png")] = None,
     back: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE|COLOUR|provenance",
-            help="Back side: a picture, a colour, or where it comes from.",
-            show_default=False,
-        ),
+        o.option(o.OVER, "Back side: a picture, a colour, or where it comes from.", "FILE|COLOUR|provenance"),
     ] = None,
-    back_text: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="A line on the back; repeatable.", show_default=False)
-    ] = None,
+    back_text: Annotated[list[str] | None, o.option(o.OVER, "A line on the back; repeatable.", "TEXT")] = None,
     safe: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help="Safe zone inside the cut. [default: the printer's]")
+        str | None, o.option(o.PRINT, "Safe zone inside the cut.", "LENGTH", default="the printer's")
     ] = None,
-    printer: print_options.PrinterOpt = None,
-    profile: print_options.ProfileOpt = None,
-    intent: print_options.IntentOpt = None,
-    black_point: print_options.BlackPointOpt = None,
-    check: print_options.CheckOpt = False,
-    force: print_options.ForceOpt = False,
-    proof: Annotated[
-        bool, typer.Option("--proof", help="Also a picture of each card as the profile will print it.")
-    ] = False,
-    mockup: Annotated[bool, typer.Option("--mockup", help="Also a picture of each card in a sleeve, to post.")] = False,
-    guides: Annotated[
-        bool, typer.Option("--guides", help="Also each card with its cut, safe zone and faces drawn.")
+    printer: o.PrinterOpt = None,
+    profile: o.ProfileOpt = None,
+    intent: o.IntentOpt = None,
+    black_point: o.BlackPointOpt = None,
+    check: o.CheckOpt = False,
+    force: o.ForceOpt = False,
+    out: o.OutOpt = Path("printed"),
+    mockup: Annotated[
+        bool, o.option(o.OUTPUT, "Also a picture of each card in a sleeve, to post.", None, "--mockup")
     ] = False,
     cut: Annotated[
-        bool, typer.Option("--cut", help="Also each card as it is cut, and the cut path as SVG and DXF.")
+        bool, o.option(o.OUTPUT, "Also each card as it is cut, and the cut path as SVG and DXF.", None, "--cut")
     ] = False,
-    preset: options.PresetOpt = None,
-    config: options.ConfigOpt = None,
-    models_dir: options.ModelsDirOpt = None,
-    as_json: options.JsonOpt = False,
-    quiet: options.QuietOpt = False,
-    verbose: options.VerboseOpt = False,
+    guides: Annotated[
+        bool, o.option(o.OUTPUT, "Also each card with its cut, safe zone and faces drawn.", None, "--guides")
+    ] = False,
+    proof: Annotated[
+        bool, o.option(o.OUTPUT, "Also a picture of each card as the profile will print it.", None, "--proof")
+    ] = False,
+    as_json: o.JsonOpt = False,
+    quiet: o.QuietOpt = False,
+    verbose: o.VerboseOpt = False,
+    models_dir: o.ModelsDirOpt = None,
 ) -> None:
     """Make finished cards of pictures: exact size, bleed, text and frame, a back; checked for the printer.
 
     Writes DIR/NAME.*, its back and DIR/manifest.json. With --check nothing but the report is made; exit 6 where a limit
     of the printer is broken.
     """
+    given = locals() | {"text": _lines(text), "back_text": _lines(back_text)}
     with edge("card", as_json=as_json, verbose=verbose):
-        millimetres = print_options.millimetres
-        overrides: Overrides = {
-            "card": {"size": size, "bleed_mm": millimetres(bleed, "--bleed"), "dpi": dpi,
-                     "long_edge_px": options.pixels(long_edge, "--long-edge"), "format": card_format},
-            "art": {"fit": fit, "orientation": orientation, "border_mm": millimetres(border, "--border"),
-                    "border_colour": border_colour, "frame": frame, "text": _lines(text), "font": font,
-                    "text_size_mm": millimetres(text_size, "--text-size"), "text_colour": text_colour,
-                    "text_outline_mm": millimetres(text_outline, "--text-outline"), "text_place": text_place,
-                    "back": back, "back_text": _lines(back_text), "safe_mm": millimetres(safe, "--safe")},
-            "press": {"printer": printer, "profile": profile, "intent": intent, "black_point": black_point},
-        }  # fmt: skip
-        settings = load_settings(preset, config, overrides)
+        settings = load_settings(preset, config, o.overrides(given, SETTINGS))
         wanted = jobs.CardExtras(proof=proof, mockup=mockup, guides=guides, cut=cut)
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = jobs.card(
-                inputs, out, settings, options.open_store(models_dir), crop=_box(crop), extras=wanted,
+                expanded(inputs), out, settings, o.open_store(models_dir), crop=o.box(crop), extras=wanted,
                 check_only=check, force=force, progress=progress,
             )  # fmt: skip
         report.tell(result, lambda document: _show(document, out, check), {}, quiet=quiet, as_json=as_json)
 
 
 def _show(document: Mapping[str, Any], out: Path, check: bool) -> None:
-    console = Console()
     rows = [row for card in document["cards"] for row in card["checks"]]
-    report.print_checks(console, rows, as_table=check)
+    report.print_checks(rows, as_table=check)
     written = [card for card in document["cards"] if card["path"]]
     if written:
         one = written[0]
         size = f"{one['width_mm']:g}×{one['height_mm']:g} mm + {one['bleed_mm']:g} mm bleed"
         pixels = f"{one['width_px']}×{one['height_px']} px at {one['dpi']:g} dpi"
-        cards = f"{len(written)} {'card' if len(written) == 1 else 'cards'}"
-        console.print(f"{cards} of {size} ({pixels}) in {out}", highlight=False)
+        print(f"{report.counted(len(written), 'card')} of {size} ({pixels}) in {out}")
 
 
 def _lines(texts: list[str] | None) -> str | None:
     return "\n".join(texts) if texts else None
-
-
-def _box(text: str | None) -> Box | None:
-    if text is None:
-        return None
-    return Box(*print_options.numbers(text, "--crop", 4, "x0,y0,x1,y1 in pixels, such as 100,0,750,1004"))

@@ -7,86 +7,78 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fancam import jobs
-from fancam.cli import options, report
+from fancam.cli import options as o
+from fancam.cli import report
 from fancam.cli.edge import edge, print_json
-from fancam.settings import Overrides, Settings, load_presets, load_settings
+from fancam.settings import load_presets, load_settings
 
-_DEFAULTS = Settings()
+SETTINGS = {
+    **o.PICTURE_SETTINGS, "scale": "photo.scale", "long_edge": "photo.long_edge_px", "size": "photo.size",
+    "dpi": "photo.dpi", "picture_format": "photo.format", "quality": "photo.quality",
+}  # fmt: skip
 
-PicturesArg = Annotated[
-    list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders of them, or globs.", show_default=False)
-]
+EXAMPLES = """
+fancam enhance scan.png --scale 2 --compare --explain
+fancam enhance photos --long-edge 3000 --format jpg
+fancam enhance page.png --preset scan --explain
+fancam enhance photo.jpg --size 55x85mm --dpi 300
+"""
 
 
 def enhance(
-    inputs: PicturesArg,
-    out: options.OutOpt = Path("enhanced"),
-    scale: Annotated[
-        float | None, typer.Option(metavar="2|4|8", help="Times as large. [default: 2]", show_default=False)
-    ] = None,
-    long_edge: Annotated[
-        str | None, typer.Option(metavar="PX", help="Long edge of the results.", show_default=False)
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Paper to fill: a name or WxHmm.", show_default=False)
-    ] = None,
-    dpi: Annotated[
-        float | None, typer.Option(help=f"With --size. [default: {_DEFAULTS.photo.dpi:g}]", show_default=False)
-    ] = None,
+    inputs: o.PicturesArg,
+    preset: o.PresetOpt = None,
+    config: o.ConfigOpt = None,
+    scale: Annotated[float | None, o.option(o.PICTURE, "Times as large.", "2|4|8", default=2)] = None,
+    long_edge: Annotated[str | None, o.option(o.PICTURE, "Long edge of the results.", "PX")] = None,
+    size: Annotated[str | None, o.option(o.PICTURE, "Paper to fill: a name or WxHmm.", "SIZE")] = None,
+    dpi: Annotated[float | None, o.option(o.PICTURE, "With --size.", "N", default=f"{o.DEFAULTS.photo.dpi:g}")] = None,
+    upscaler: o.UpscalerOpt = None,
+    detail: o.DetailOpt = None,
+    denoise: o.DenoiseOpt = None,
+    grain: o.GrainOpt = None,
+    restore: o.RestoreOpt = None,
+    strength: o.StrengthOpt = None,
+    guard: o.GuardOpt = None,
+    denoiser: o.DenoiserOpt = None,
+    deblock: o.DeblockOpt = None,
+    descreen: o.DescreenOpt = None,
+    paper_texture: o.PaperTextureOpt = None,
+    out: o.OutOpt = Path("enhanced"),
     picture_format: Annotated[
-        str | None, typer.Option("--format", metavar="FMT", help="png, jpg, tif, webp, avif … [default: as it came]")
+        str | None,
+        o.option(o.OUTPUT, "png, jpg, tif, webp, avif …", "FMT", "--format", default="as it came"),
     ] = None,
     quality: Annotated[
-        int | None, typer.Option(help=f"Of JPEG, AVIF and HEIC. [default: {_DEFAULTS.photo.quality}]")
+        int | None, o.option(o.OUTPUT, "Of JPEG, AVIF and HEIC.", "1-100", default=o.DEFAULTS.photo.quality)
     ] = None,
-    preset: options.PresetOpt = None,
-    config: options.ConfigOpt = None,
-    descreen: options.DescreenOpt = None,
-    paper: options.PaperOpt = None,
-    deblock: options.DeblockOpt = None,
-    denoise: options.DenoiseOpt = None,
-    denoiser: options.DenoiserOpt = None,
-    grain: options.GrainOpt = None,
-    upscaler: options.UpscalerOpt = None,
-    detail: options.DetailOpt = None,
-    restore: options.RestoreOpt = None,
-    strength: options.StrengthOpt = None,
-    guard: options.GuardOpt = None,
-    compare: options.CompareOpt = False,
-    provenance: options.ProvenanceOpt = False,
-    explain: options.ExplainOpt = False,
-    precision: options.PrecisionOpt = None,
-    device: options.DevicesOpt = None,
-    models_dir: options.ModelsDirOpt = None,
-    as_json: options.JsonOpt = False,
-    dry_run: options.DryRunOpt = False,
-    quiet: options.QuietOpt = False,
-    verbose: options.VerboseOpt = False,
+    compare: o.CompareOpt = False,
+    explain: o.ExplainOpt = False,
+    provenance: o.ProvenanceOpt = False,
+    dry_run: o.DryRunOpt = False,
+    as_json: o.JsonOpt = False,
+    quiet: o.QuietOpt = False,
+    verbose: o.VerboseOpt = False,
+    device: o.DevicesOpt = None,
+    precision: o.PrecisionOpt = None,
+    models_dir: o.ModelsDirOpt = None,
 ) -> None:
     """Make whole pictures larger and cleaner; faces stay the same person.
 
     Writes DIR/NAME.* and DIR/manifest.json. Colour profile, EXIF, XMP, resolution, transparency and 16 bits are kept.
     Run the same command again to go on after a stop.
     """
+    given = locals()
     with edge("enhance", as_json=as_json, verbose=verbose):
-        overrides: Overrides = {
-            "clean": {"descreen": descreen, "paper": paper, "deblock": deblock, "denoise": denoise,
-                      "denoiser": denoiser, "grain": grain},
-            "enhance": {"upscaler": upscaler, "detail": detail, "device": device, "precision": precision},
-            "restore": {"restore": restore, "strength": strength},
-            "guard": {"guard": guard},
-            "photo": {"scale": scale, "long_edge_px": options.pixels(long_edge, "--long-edge"), "size": size,
-                      "dpi": dpi, "format": picture_format, "quality": quality},
-        }  # fmt: skip
+        overrides = o.overrides(given, SETTINGS)
         settings = load_settings(preset, config, overrides)
         by_preset = load_presets(preset, config, overrides)
-        paths = _expanded(inputs)
-        store = options.open_store(models_dir)
+        paths = expanded(inputs)
+        store = o.open_store(models_dir)
         if dry_run:
             _show_plan(jobs.plan_enhance(paths, settings), as_json=as_json)
             return
@@ -99,7 +91,7 @@ def enhance(
         report.tell(result, lambda document: _show_result(document, out), chains, quiet=quiet, as_json=as_json)
 
 
-def _expanded(inputs: list[str]) -> list[Path]:
+def expanded(inputs: list[str]) -> list[Path]:
     """Return the inputs with globs replaced by what they match; shells on Windows leave them as they are."""
     paths: list[Path] = []
     for text in inputs:
@@ -118,18 +110,17 @@ def _show_result(document: Mapping[str, Any], out: Path) -> None:
     for row in document["pictures"]:
         made = row["enhance"]
         table.add_row(
-            row["path"],
+            escape(row["path"]),
             f"{row['width_px']}×{row['height_px']}",
             f"{row['scale']:.2f}",
             "–" if row["dpi"] is None else f"{row['dpi']:g}",
-            made["upscaler"] if made["invented"] else "none",
+            escape(made["upscaler"]) if made["invented"] else "none",
             str(len(made["faces"])),
-            made["restorer"] or "none",
+            escape(made["restorer"] or "none"),
             "–" if made["delta_e"] is None else f"{made['delta_e']:.2f}",
         )
-    console = Console()
-    console.print(table)
-    console.print(f"{len(document['pictures'])} in {out}", highlight=False)
+    report.print_table(lambda _: table)
+    print(f"{len(document['pictures'])} in {out}")
 
 
 def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
@@ -140,3 +131,4 @@ def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
         print(
             f"{row['path']}: {row['width']}x{row['height']} to {row['width_px']}x{row['height_px']} ({row['output']})"
         )
+    report.print_estimate(plan)

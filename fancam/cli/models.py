@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fancam import __version__
@@ -51,7 +52,8 @@ def _print_statuses(verb: str, rows: list[dict[str, Any]], *, as_json: bool) -> 
     for row in rows:
         state = f"[{colours[row['state']]}]{row['state']}[/]"
         use = "yes" if row["commercial"] else "[yellow]no[/]"
-        table.add_row(row["name"], row["task"], state, row["source"] or "–", row["licence"], use)
+        words = (escape(text) for text in (row["source"] or "–", row["licence"]))
+        table.add_row(row["name"], row["task"], state, *words, use)
     Console().print(table)
 
 

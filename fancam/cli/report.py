@@ -22,6 +22,9 @@ from fancam.report import explain_lines, format_time, ppi_grade
 from fancam.results import Decision
 
 STAGE_TITLES = {
+    "start": "starting",
+    "read": "reading",
+    "prepare": "cleaning",
     "scan": "scanning frames",
     "faces": "looking for faces",
     "enhance": "making cards",
@@ -50,9 +53,11 @@ def progress_bars(*, quiet: bool) -> Iterator[ProgressCallback]:
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     with Progress(*columns, console=console) as bars:
-        tasks: dict[str, TaskID] = {}
+        tasks: dict[str, TaskID] = {"start": bars.add_task(STAGE_TITLES["start"], total=None)}
 
         def show(stage: str, done: int, total: int | None) -> None:
+            if "start" in tasks:
+                bars.remove_task(tasks.pop("start"))
             if stage in tasks and bars.tasks[tasks[stage]].finished and done < (total or 0):
                 del tasks[stage]  # the next input starts
             if stage not in tasks:
@@ -110,22 +115,42 @@ def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
         sharpness = pick["why"].get("sharpness")
         ppi = pick["effective_ppi"]
         row = [
-            pick["id"] if pick["card"] else f"{pick['id']} [red]failed[/]",
+            escape(pick["id"]) + ("" if pick["card"] else " [red]failed[/]"),
             "–" if pick["time_s"] is None else format_time(pick["time_s"]),
             f"{pick['score']:.2f}",
             "–" if sharpness is None else f"{sharpness:.2f}",
             f"{box[3] - box[1]:.0f}",
             f"[{ppi_style(ppi)}]{ppi:.0f}[/]",
         ]
-        table.add_row(*row, *([pick["reason"]] if with_reasons else []))
+        table.add_row(*row, *([escape(pick["reason"])] if with_reasons else []))
     return table
 
 
-def print_checks(console: Console, checks: Sequence[Mapping[str, str]], *, as_table: bool) -> None:
+def print_table(table: Callable[[int], Table]) -> None:
+    """Print a table on stdout, made for the width that there is."""
+    console = Console()
+    console.print(table(console.width))
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number with what it counts, in the singular or plural."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def print_estimate(plan: Mapping[str, Any]) -> None:
+    """Print how long a planned job will take, where that was measured."""
+    seconds = plan.get("estimated_s")
+    if seconds is not None:
+        said = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+        print(f"about {said} on {plan['device']}, by a trial of the network")
+
+
+def print_checks(checks: Sequence[Mapping[str, str]], *, as_table: bool) -> None:
     """Print what preflight found: a line for each thing that is not as it should be, after a table where one is asked.
 
     A table of many checks counts them: nobody reads two thousand rows.
     """
+    console = Console()
     if as_table and checks:
         console.print(_checks_table(checks) if len(checks) <= MOST_CHECKS else _counts_table(checks))
     lines: dict[str, list[str]] = {}

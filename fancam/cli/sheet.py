@@ -6,132 +6,107 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-from rich.console import Console
-
 from fancam import jobs
-from fancam.cli import options, print_options, report
+from fancam.cli import options as o
+from fancam.cli import report
 from fancam.cli.edge import edge
 from fancam.errors import UsageError
 from fancam.paper import papers
-from fancam.settings import DUPLEX, GUTTERS, ORIENTATIONS, Overrides, Settings, load_settings
+from fancam.settings import DUPLEX, GUTTERS, ORIENTATIONS, Settings, load_settings
 
-_DEFAULTS = Settings()
+SETTINGS = {
+    **o.PRESS_SETTINGS, "size": "card.size", "paper": "sheet.paper", "orientation": "sheet.orientation",
+    "margin": "sheet.margin_mm", "layout": "sheet.layout", "gutter": "sheet.gutter", "gap": "sheet.gap_mm",
+    "bleed": "sheet.bleed_mm", "copies_of_all": "sheet.copies", "skip": "sheet.skip",
+    "crop_marks": "sheet.crop_marks", "registration": "sheet.registration", "ruler": "sheet.ruler",
+    "duplex": "sheet.duplex", "back_x": "sheet.back_x_mm", "back_y": "sheet.back_y_mm",
+    "back_angle": "sheet.back_angle_deg",
+}  # fmt: skip
 
-CardsArg = Annotated[
-    list[Path] | None,
-    typer.Argument(metavar="CARD...", help="Card files, or folders that fancam has written.", show_default=False),
-]
+EXAMPLES = """
+fancam sheet printed --out sheet.pdf --copies 2 --duplex long --cut --preview
+fancam sheet a.png b.png --gutter outside --copies 5
+fancam sheet printed --printer rgb-shop --check
+fancam sheet --calibrate --out test.pdf
+"""
 
 
 def sheet(
-    cards: CardsArg = None,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.pdf", help="The PDF.", show_default=False)] = Path(
-        "sheet.pdf"
-    ),
+    cards: o.CardsArg = None,
+    preset: o.PresetOpt = None,
+    config: o.ConfigOpt = None,
+    copies: Annotated[str | None, o.option(o.SHEET, "Of every card, or one number per card.", "N[,N...]")] = None,
     paper: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help=f"{', '.join(papers())} or WxHmm. [default: {_DEFAULTS.sheet.paper}]"),
+        str | None, o.option(o.SHEET, f"{o.listed(papers())} or WxHmm.", "SIZE", default=o.DEFAULTS.sheet.paper)
     ] = None,
     orientation: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"Of the paper: {', '.join(ORIENTATIONS)}. [default: the best]")
+        str | None, o.option(o.SHEET, f"Of the paper: {o.listed(ORIENTATIONS)}.", "NAME", default="the best")
     ] = None,
     margin: Annotated[
         str | None,
-        typer.Option(
-            metavar="LENGTH", help=f"What the printer leaves white. [default: {_DEFAULTS.sheet.margin_mm:g}mm]"
-        ),
+        o.option(o.SHEET, "What the printer leaves white.", "LENGTH", default=f"{o.DEFAULTS.sheet.margin_mm:g}mm"),
+    ] = None,
+    gutter: Annotated[
+        str | None, o.option(o.SHEET, f"{o.listed(GUTTERS)}.", "NAME", default=o.DEFAULTS.sheet.gutter)
+    ] = None,
+    gap: Annotated[str | None, o.option(o.SHEET, "White between the bleeds.", "LENGTH", default="none")] = None,
+    skip: Annotated[str | None, o.option(o.SHEET, "Positions to leave empty.", "N[,N...]")] = None,
+    crop_marks: Annotated[str | None, o.option(o.SHEET, "Marks to cut along.", "on|off", default="on")] = None,
+    ruler: Annotated[str | None, o.option(o.SHEET, "100 mm to measure the print.", "on|off", default="on")] = None,
+    registration: Annotated[
+        str | None, o.option(o.SHEET, "Marks for a Silhouette cutter.", "off|3|4", default="off")
     ] = None,
     one_per_page: Annotated[
         bool | None,
-        typer.Option("--one-per-page/--imposed", help="A page per card. [default: the printer's]", show_default=False),
+        o.option(o.SHEET, "A page per card.", None, "--one-per-page/--imposed", default="the printer's"),
     ] = None,
-    gutter: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"{', '.join(GUTTERS)}. [default: {_DEFAULTS.sheet.gutter}]")
-    ] = None,
-    gap: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help="White between the bleeds. [default: none]", show_default=False)
-    ] = None,
-    size: print_options.SizeOpt = None,
+    size: o.SizeOpt = None,
     bleed: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help="How much of the files' bleed to print. [default: all of it]")
-    ] = None,
-    copies: Annotated[
-        str | None,
-        typer.Option(metavar="N[,N...]", help="Of every card, or one number per card.", show_default=False),
-    ] = None,
-    skip: Annotated[
-        str | None, typer.Option(metavar="N[,N...]", help="Positions to leave empty.", show_default=False)
-    ] = None,
-    crop_marks: Annotated[
-        str | None, typer.Option(metavar="on|off", help="Marks to cut along. [default: on]", show_default=False)
-    ] = None,
-    registration: Annotated[
-        str | None, typer.Option(metavar="off|3|4", help="Marks for a Silhouette cutter. [default: off]")
-    ] = None,
-    ruler: Annotated[
-        str | None, typer.Option(metavar="on|off", help="100 mm to measure the print. [default: on]")
+        str | None, o.option(o.CARD, "How much of the files' bleed to print.", "LENGTH", default="all of it")
     ] = None,
     duplex: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help=f"{', '.join(DUPLEX)}: edge the paper is turned over. [default: off]"),
+        str | None, o.option(o.BACK, f"{o.listed(DUPLEX)}: edge the paper is turned over.", "NAME", default="off")
     ] = None,
     back: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Back of every card. [default: NAME-back.* beside it]")
+        Path | None, o.option(o.BACK, "Back of every card.", "FILE", default="NAME-back.* beside it")
     ] = None,
     back_offset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="X,Y[,DEG]", help="Moves the back: mm right, mm down, degrees clockwise.", show_default=False
-        ),
+        str | None, o.option(o.BACK, "Moves the back: mm right, mm down, degrees clockwise.", "X,Y[,DEG]")
     ] = None,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Make the two pages that measure a printer's back offset.")
+        bool, o.option(o.BACK, "Make the two pages that measure a printer's back offset.", None, "--calibrate")
     ] = False,
     readings: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LX,LY,RX,RY", help="What was read on them: writes FILE.toml for --config.", show_default=False
-        ),
+        str | None, o.option(o.BACK, "What was read on them: writes FILE.toml for --config.", "LX,LY,RX,RY")
     ] = None,
-    cut: Annotated[bool, typer.Option("--cut", help="Also the cut paths as SVG and DXF.")] = False,
-    preview: Annotated[bool, typer.Option("--preview", help="Also PNGs of the pages as printed and as cut.")] = False,
-    printer: print_options.PrinterOpt = None,
-    profile: print_options.ProfileOpt = None,
-    intent: print_options.IntentOpt = None,
-    black_point: print_options.BlackPointOpt = None,
-    check: print_options.CheckOpt = False,
-    force: print_options.ForceOpt = False,
-    preset: options.PresetOpt = None,
-    config: options.ConfigOpt = None,
-    as_json: options.JsonOpt = False,
-    quiet: options.QuietOpt = False,
-    verbose: options.VerboseOpt = False,
+    printer: o.PrinterOpt = None,
+    profile: o.ProfileOpt = None,
+    intent: o.IntentOpt = None,
+    black_point: o.BlackPointOpt = None,
+    check: o.CheckOpt = False,
+    force: o.ForceOpt = False,
+    out: Annotated[Path, o.option(o.OUTPUT, "The PDF.", "FILE.pdf", "--out", "-o")] = Path("sheet.pdf"),
+    cut: Annotated[bool, o.option(o.OUTPUT, "Also the cut paths as SVG and DXF.", None, "--cut")] = False,
+    preview: Annotated[
+        bool, o.option(o.OUTPUT, "Also PNGs of the pages as printed and as cut.", None, "--preview")
+    ] = False,
+    as_json: o.JsonOpt = False,
+    quiet: o.QuietOpt = False,
+    verbose: o.VerboseOpt = False,
 ) -> None:
     """Lay finished cards on paper: marks, backs, a ruler; JPEG and PNG go in as they are.
 
     Writes one PDF, and beside it what --cut and --preview ask for. Print it at 100 %.
     """
+    given = locals()
     with edge("sheet", as_json=as_json, verbose=verbose):
-        millimetres = print_options.millimetres
-        x_mm, y_mm, angle_deg = _offset(back_offset)
-        every, each = _copies(copies)
-        overrides: Overrides = {
-            "card": {"size": size},
-            "press": {"printer": printer, "profile": profile, "intent": intent, "black_point": black_point},
-            "sheet": {"paper": paper, "orientation": orientation, "margin_mm": millimetres(margin, "--margin"),
-                      "layout": None if one_per_page is None else ("single" if one_per_page else "sheet"),
-                      "gutter": gutter, "gap_mm": millimetres(gap, "--gap"), "bleed_mm": millimetres(bleed, "--bleed"),
-                      "copies": every, "skip": skip, "crop_marks": crop_marks, "registration": registration,
-                      "ruler": ruler, "duplex": duplex, "back_x_mm": x_mm, "back_y_mm": y_mm,
-                      "back_angle_deg": angle_deg},
-        }  # fmt: skip
-        settings = load_settings(preset, config, overrides)
+        given["back_x"], given["back_y"], given["back_angle"] = _offset(back_offset)
+        given["copies_of_all"], each = _copies(copies)
+        given["layout"] = None if one_per_page is None else ("single" if one_per_page else "sheet")
+        settings = load_settings(preset, config, o.overrides(given, SETTINGS))
         if calibrate or readings is not None:
             if settings.sheet.duplex == "off":  # a calibration has a back by its nature
-                settings = load_settings(
-                    preset, config, {**overrides, "sheet": {**overrides["sheet"], "duplex": "long"}}
-                )
+                settings = load_settings(preset, config, o.overrides(given | {"duplex": "long"}, SETTINGS))
             _calibrate(out, settings, readings, cards, quiet=quiet, as_json=as_json)
             return
         if not cards:
@@ -153,7 +128,7 @@ def _calibrate(
     if readings is None:
         result = jobs.calibration(out, settings)
     else:
-        left_x, left_y, right_x, right_y = print_options.numbers(
+        left_x, left_y, right_x, right_y = o.numbers(
             readings, "--readings", 4, "the four numbers that the calibration page asks for, such as 0.3,-0.2,0.3,0.1"
         )
         result = jobs.printer_offset(out.with_suffix(".toml"), settings, (left_x, left_y), (right_x, right_y))
@@ -166,20 +141,18 @@ def _show_calibration(document: Mapping[str, Any]) -> None:
 
 
 def _show(document: Mapping[str, Any], out: Path, check: bool) -> None:
-    console = Console()
-    report.print_checks(console, document["checks"], as_table=check)
+    report.print_checks(document["checks"], as_table=check)
     if document["pdf"]:
         plan = document["sheet"]
-        cards = f"{plan['cards']} {'card' if plan['cards'] == 1 else 'cards'}"
-        pages = f"{plan['pages']} {'page' if plan['pages'] == 1 else 'pages'} of {plan['paper']}"
-        console.print(f"{cards} on {pages} ({plan['columns']}×{plan['rows']} a page) in {out}", highlight=False)
+        pages = f"{report.counted(plan['pages'], 'page')} of {plan['paper']}"
+        print(f"{report.counted(plan['cards'], 'card')} on {pages} ({plan['columns']}×{plan['rows']} a page) in {out}")
 
 
 def _offset(text: str | None) -> tuple[float | None, float | None, float | None]:
     if text is None:
         return None, None, None
     count = min(max(text.count(",") + 1, 2), 3)
-    values = print_options.numbers(text, "--back-offset", count, "mm right, mm down and degrees, such as 0.4,-0.2,0.1")
+    values = o.numbers(text, "--back-offset", count, "mm right, mm down and degrees, such as 0.4,-0.2,0.1")
     return values[0], values[1], values[2] if count == 3 else None
 
 

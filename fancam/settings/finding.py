@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fancam.settings.rules import DETECTORS, FRAMINGS, Checked, above, at_least, between, inside, one_of
+from fancam.geometry import Box
+from fancam.settings.rules import DETECTORS, FRAMINGS, Checked, above, at_least, between, inside, one_of, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,29 @@ class ScanSettings(Checked):
     """Size of the picture that is searched for faces during the scan; 50 px in a 1080p frame are 10 px in it."""
     probe_min_face_px: int = at_least(1, default=10)
     """Smallest face the scan follows, in the picture it searches; the detector finds most faces of this height."""
+    from_s: float | None = at_least(0, default=None)
+    """Frames before this time are not looked at; None: from the start."""
+    to_s: float | None = above(0, default=None)
+    """Frames from this time on are not looked at; None: to the end."""
+    crop: str | None = None
+    """The part of the picture that is looked at: ``x,y,width,height`` in pixels of the upright frame; None: all."""
     candidates_per_pick: int = at_least(1, default=12)
     """How many moments per requested card are looked at exactly."""
+
+    def check_together(self) -> None:
+        """Refuse a time span that ends before it begins, and a part that is none."""
+        if self.from_s is not None and self.to_s is not None:
+            require(self.to_s > self.from_s, "to_s", self.to_s, f"later than {self.from_s:g}")
+        require(self.crop is None or self.crop_box is not None, "crop", self.crop, "x,y,width,height in pixels")
+
+    @property
+    def crop_box(self) -> Box | None:
+        """The part of the picture that is looked at; None for all of it."""
+        try:
+            x, y, width, height = (float(part) for part in (self.crop or "").split(","))
+        except ValueError:
+            return None
+        return Box(x, y, x + width, y + height) if min(x, y) >= 0 and min(width, height) >= 1 else None
 
 
 @dataclass(frozen=True, slots=True)
