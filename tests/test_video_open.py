@@ -143,3 +143,19 @@ def test_a_moment_where_nothing_is_sound_says_so(tmp_path, monkeypatch, clip):
     monkeypatch.setattr(ExactDecoder, "shown_at", lambda self, target: None)
     with pytest.raises(NoFramesError, match="no sound frame at"):
         open_video(clip).frame_at(1.0)
+
+
+@pytest.mark.parametrize(("from_s", "to_s"), [(None, None), (0.0, 0.5), (0.55, 2.1), (2.0, None), (1.0, 1.001)])
+def test_a_scan_of_a_span_gives_the_frames_of_the_whole_scan_within_it(clip, from_s, to_s):
+    with open_video(clip).scan() as whole:
+        luma = {frame.pts: (frame.time_s, frame.luma.tobytes()) for frame in whole}
+    with open_video(clip).scan(from_s=from_s, to_s=to_s) as part:
+        found = {frame.pts: (frame.time_s, frame.luma.tobytes()) for frame in part}
+    low, high = from_s or 0.0, to_s or 99.0
+    assert found == {pts: one for pts, one in luma.items() if low <= one[0] < high}
+    assert part.report.frames_rejected == {} and part.report.warnings == []
+
+
+def test_a_span_beyond_the_end_is_said_with_the_length(clip):
+    with open_video(clip).scan(from_s=7.0) as scanned, pytest.raises(NoFramesError, match=r"from 7 s.*3\.0 s long"):
+        list(scanned)

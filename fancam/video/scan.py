@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -30,16 +31,26 @@ class Scan:
     is used as far as it goes, and ``report.warnings`` says so. Frames are read in one pass; a second iteration goes on
     where the first one stopped.
 
+    Args:
+        info: Of the video.
+        threads: Decoder threads; one per processor, at most 8, when None.
+        from_s: Frames before this time are left out, uncounted; None begins at the start.
+        to_s: The first frame from this time on ends the scan; None goes on to the end.
+
     Raises:
         NoFramesError: At the end of the iteration, where nothing was sound.
     """
 
-    def __init__(self, info: VideoInfo, *, threads: int | None = None) -> None:
+    def __init__(
+        self, info: VideoInfo, *, threads: int | None = None, from_s: float | None = None, to_s: float | None = None
+    ) -> None:
         self.info = info
         """What is known of the video."""
         self.report = ScanReport(warnings=list(self.info.warnings))
         """Counts and warnings, complete once the iteration has ended."""
         self._threads = thread_count(threads)
+        self._from_s = -math.inf if from_s is None else from_s
+        self._to_s = math.inf if to_s is None else to_s
         self._stack = ExitStack()
         self._frames: Iterator[LumaFrame] | None = None
 
@@ -47,6 +58,10 @@ class Scan:
         container = self._stack.enter_context(opened(self.info.path))
         self._container = container
         self._stream = chosen_stream(container, self.info.path, self.info.stream)
+        if self._from_s > 0 and self.info.has_times:
+            with suppress(av.error.FFmpegError):  # then all of it is decoded
+                target = self.info.start_pts_or_zero + int(self._from_s / self.info.time_base)
+                container.seek(target, stream=self._stream, backward=True)
         self._frames = self._read()
         return self
 
@@ -65,6 +80,11 @@ class Scan:
         reader = FrameReader(self._container, self._stream, self._threads, lost=lambda: self.report.reject(UNDECODABLE))
         try:
             for decoded in reader:
+                time_s = None if decoded.frame.pts is None else self.info.time_s(decoded.frame.pts)
+                if time_s is not None and time_s < self._from_s:
+                    continue
+                if time_s is not None and time_s >= self._to_s:
+                    break
                 self._note_end(decoded.frame)
                 reason = decoded.rejected or ("no_pts" if decoded.frame.pts is None else None)
                 if reason is not None:
@@ -103,10 +123,16 @@ class Scan:
     def _finish(self, reader: FrameReader) -> None:
         if reader.stopped_early:
             self.report.warnings.append(f"reading stopped at {self.report.end_time_s:.1f} s: {reader.stopped_early}")
-        warning = truncation_warning(self._stream, self.info, self.report.end_time_s)
-        if warning:
-            self.report.warnings.append(warning)
+        stated = self.info.duration_s
+        if stated is None or self._to_s >= stated:
+            warning = truncation_warning(self._stream, self.info, self.report.end_time_s)
+            if warning:
+                self.report.warnings.append(warning)
         if self.report.frames_scanned == 0:
+            if not self.report.frames_rejected and (self._from_s > 0 or self._to_s < math.inf):
+                span = f"from {max(self._from_s, 0):g} s" + ("" if self._to_s == math.inf else f" to {self._to_s:g} s")
+                remedy = "choose another span" if stated is None else f"it is {stated:.1f} s long"
+                raise NoFramesError(f"has no frame {span}", item=self.info.path, remedy=remedy)
             lost = ", ".join(f"{count} {reason}" for reason, count in self.report.frames_rejected.items())
             raise NoFramesError(
                 f"not one clean frame could be decoded ({lost or 'the stream is empty'})",

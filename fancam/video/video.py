@@ -78,13 +78,15 @@ class Video:
             )
         return self._frame(*found)
 
-    def scan(self, *, threads: int | None = None) -> Scan:
+    def scan(self, *, threads: int | None = None, from_s: float | None = None, to_s: float | None = None) -> Scan:
         """Return the first pass over the video: the luma of every frame, in constant memory.
 
         Args:
             threads: Decoder threads; one per processor, at most 8, when None.
+            from_s: Frames before this time are left out; None begins at the start.
+            to_s: Frames from this time on are left out; None goes on to the end.
         """
-        return Scan(self.info, threads=threads)
+        return Scan(self.info, threads=threads, from_s=from_s, to_s=to_s)
 
     def frames(self, pts: Sequence[int], *, threads: int | None = None) -> Iterator[Frame]:
         """Yield the frames with these pts in ascending order.
