@@ -63,6 +63,11 @@ class Box:
         x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
         return Box(x0, y0, max(min(self.x1, other.x1), x0), max(min(self.y1, other.y1), y0))
 
+    def shown_in(self, part: Box, width_px: float, height_px: float) -> Box:
+        """Return the box in pixels of a picture of this size that shows this part of the frame."""
+        moved = Box(self.x0 - part.x0, self.y0 - part.y0, self.x1 - part.x0, self.y1 - part.y0)
+        return moved.scaled(width_px / part.width, height_px / part.height)
+
     def iou(self, other: Box) -> float:
         """Return intersection over union in [0, 1]."""
         common = self.intersection(other).area

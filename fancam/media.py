@@ -209,3 +209,13 @@ class FrameWithNeighbours:
     frame: Frame
     neighbours: tuple[tuple[NeighbourFrame, ...], ...]
     """For every region that was asked for its neighbours in the order of time, the picked frame not among them."""
+
+
+def format_time(time_s: float) -> str:
+    """Return a time as ``M:SS.mmm`` or ``H:MM:SS.mmm``, rounded to the millisecond."""
+    sign, milliseconds = ("-" if time_s < 0 else ""), round(abs(time_s) * 1000)
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{sign}{head}:{seconds:02d}.{milliseconds:03d}"

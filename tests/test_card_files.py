@@ -11,8 +11,9 @@ from PIL import Image
 
 from fancam import pictures
 from fancam.errors import InputNotFoundError, NotMediaError, UsageError
+from fancam.geometry import Box
 from fancam.jobs.card_files import find_cards, sheet_cards
-from fancam.jobs.origin import Origin, provenance_lines
+from fancam.provenance import Provenance
 from fancam.results import CardGeometry
 from fancam.settings import CardSettings
 
@@ -163,37 +164,63 @@ def test_a_back_of_other_proportions_is_never_stretched(tmp_path):
 # --- provenance ---------------------------------------------------------------------------------------------------
 
 
-def test_numbers_that_are_none_are_none():
-    origin = Origin.of({"fancam:scale": "two", "fancam:time_s": "1.5", "fancam:notes": ["a"]})
-    assert origin.number("scale") is None
-    assert origin.number("time_s") == 1.5
-    assert origin.number("notes") is None
-    assert origin.scale == 1
+def test_what_is_no_number_counts_as_missing():
+    found = Provenance.from_xmp(
+        {"fancam:scale": "two", "fancam:time_s": "1.5", "fancam:pts": "nan", "fancam:notes": "a"}
+    )
+    assert (found.scale, found.time_s, found.pts, found.notes) == (None, 1.5, None, ())
+    assert found.enlargement == 1
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    card = CardGeometry(55, 85, 3, 300)
+    written = Provenance(
+        source="concert.mp4", version="1.2.3", pts=123456, time_s=41.152, crop_box=Box(100.25, 50.5, 460.25, 588),
+        trim_box=Box(120, 70.5, 440, 568), framing="bust", effective_ppi=149.93, bleed_share=0.75, upscaler="net",
+        upscaler_sha256="ab" * 32, restorer="gfpgan", strengths={"denoise": 0.25, "detail": 1.0}, scale=2.0,
+        invented=True, card=card, ink_percent=287.5, face_boxes_mm=(Box(10, 20, 30.25, 44.5),), notes=("one", "two"),
+    )  # fmt: skip
+    path = tmp_path / "card.png"
+    metadata = pictures.PictureMetadata.of(written)
+    pictures.write_picture(path, np.zeros((1075, 720, 3), np.uint8), dpi=300, metadata=metadata)
+    assert Provenance.from_xmp(pictures.read_metadata(path)["xmp"]) == written
+    assert Provenance.from_xmp({}) == Provenance()
+
+
+def test_a_card_of_a_picture_inherits_what_holds_for_it_as_well():
+    first = Provenance(
+        source="concert.mp4", version="1", time_s=41.152, crop_box=Box(0, 0, 9, 9), upscaler="net", scale=2.0,
+        invented=True, effective_ppi=150.0, notes=("soft",),
+    )  # fmt: skip
+    card = first.card_of("card.png", effective_ppi=75.0, scale=4.0, card=CardGeometry(55, 85, 3, 300))
+    assert (card.time_s, card.upscaler, card.invented, card.notes) == (41.152, "net", True, ("soft",))
+    assert (card.source, card.crop_box, card.effective_ppi, card.scale) == ("card.png", None, 75.0, 4.0)
+    assert card.description() == (
+        "Photocard 55 x 85 mm + 3 mm bleed; source 75 ppi, printed at 300 dpi with invented detail; from card.png"
+    )
+    assert first.description() == "2.00x by net with invented detail; from concert.mp4 at 41.152 s"
 
 
 def test_the_trim_of_a_card_is_found_in_its_pixels():
-    origin = Origin.of({f"fancam:{name}": str(value) for name, value in KPOP.items()})
-    box = origin.trim_box(610, 910, CardGeometry(55, 85, 2, 300))
+    found = Provenance.from_xmp({f"fancam:{name}": str(value) for name, value in KPOP.items()})
+    box = found.trim_in(610, 910, CardGeometry(55, 85, 2, 300))
     assert box is not None
     assert box.as_list(6) == pytest.approx([30, 30, 580, 880])
-    assert origin.trim_box(610, 910, CardGeometry(54, 86, 2, 300)) is None
-    assert origin.trim_box(500, 500, CardGeometry(55, 85, 2, 300)) is None
+    assert found.trim_in(610, 910, CardGeometry(54, 86, 2, 300)) is None
+    assert found.trim_in(500, 500, CardGeometry(55, 85, 2, 300)) is None
 
 
 def test_the_back_says_what_was_invented_and_from_where():
-    origin = Origin.of(
-        {"fancam:invented": "True", "fancam:upscaler": "net", "fancam:scale": "2.0", "fancam:time_s": "61.5"}
-    )
-    lines = provenance_lines("concert.mp4", origin, 150.2, CardGeometry(55, 85, 3, 300))
+    found = Provenance(source="concert.mp4", invented=True, upscaler="net", scale=2.0, time_s=61.5)
+    lines = found.back_lines(150.2, CardGeometry(55, 85, 3, 300))
     assert lines[:4] == ["Source: concert.mp4", "Moment: 1:01.500", "Camera: 150 ppi", "Print: 300 dpi, 55 × 85 mm"]
     assert "Contains detail that a network invented." in lines
-    plain = provenance_lines("card.png", Origin({}), 100, CardGeometry(55, 85, 3, 300))
+    plain = Provenance(source="card.png").back_lines(100, CardGeometry(55, 85, 3, 300))
     assert not any("invented" in line or "Enlarged" in line or "Moment" in line for line in plain)
 
 
 def test_a_face_prior_that_was_used_is_named_and_none_is_not():
     card = CardGeometry(55, 85, 3, 300)
-    assert "Face: gfpgan" in provenance_lines("a", Origin.of({"fancam:restorer": "gfpgan"}), 100, card)
-    assert not any(
-        line.startswith("Face") for line in provenance_lines("a", Origin.of({"fancam:restorer": "none"}), 100, card)
-    )
+    assert "Face: gfpgan" in Provenance.from_xmp({"fancam:restorer": "gfpgan"}).back_lines(100, card)
+    unused = Provenance.from_xmp({"fancam:restorer": "none"}).back_lines(100, card)
+    assert not any(line.startswith("Face") for line in unused)

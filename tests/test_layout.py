@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fancam"
-SHARED = {"geometry", "results", "media", "settings", "errors", "files", "__init__"}
+SHARED = {"geometry", "results", "media", "settings", "errors", "files", "provenance", "__init__"}
 FOUNDATION = {"paper", "pictures", "nn", "crop"}
 STAGES = {"video", "picking", "faces", "enhance", "cards", "sheets", "report"}
 MAY_IMPORT = {

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from fancam.cards import Provenance, write_card
+from fancam.cards import write_card
 from fancam.errors import UsageError
 from fancam.geometry import Box
+from fancam.media import format_time
 from fancam.paper import card_geometry, card_size, card_sizes, parse_length
 from fancam.pictures import PictureMetadata, read_metadata, read_picture, write_picture
-from fancam.report import ContactEntry, contact_sheet, format_time, ppi_colour, write_contact_sheet
+from fancam.provenance import Provenance
+from fancam.report import ContactEntry, contact_sheet, ppi_colour, write_contact_sheet
 from fancam.results import CardGeometry, Crop, Enhanced, Face, Pick, Score
 from fancam.settings import CardSettings
 
@@ -171,13 +173,17 @@ def test_pixels_are_a_length_without_millimetres():
 # --- the card -----------------------------------------------------------------------------------------------------
 
 
+def provenance(source: str, made: Enhanced, geometry: CardGeometry) -> Provenance:
+    return dataclasses.replace(Provenance.of_pick(source, a_pick(), made, geometry), version="1.2.3")
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
 def test_card_says_where_it_comes_from_and_what_was_done(tmp_path, suffix):
     settings = CardSettings(format=suffix)
     geometry = card_geometry(settings)
     made = enhanced(geometry)
-    provenance = Provenance.of("concert.mp4", a_pick(), made, "1.2.3")
-    card = write_card(made, geometry, provenance, tmp_path / f"card.{suffix}", settings)
+    about = provenance("concert.mp4", made, geometry)
+    card = write_card(made, geometry, about, tmp_path / f"card.{suffix}", settings)
     with Image.open(card.path) as image:
         assert image.size == (720, 1075) == (card.width_px, card.height_px)
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
@@ -201,10 +207,10 @@ def test_card_says_where_it_comes_from_and_what_was_done(tmp_path, suffix):
 def test_strengths_are_written_when_a_stage_has_one(tmp_path):
     geometry = card_geometry(CardSettings(size="10x10mm", bleed_mm=0, dpi=72))
     made = enhanced(geometry)
-    provenance = dataclasses.replace(
-        Provenance.of("a.jpg", a_pick(), made, "1"), restorer="gfpgan", strengths={"restore": 0.5, "denoise": 0.25}
+    about = dataclasses.replace(
+        provenance("a.jpg", made, geometry), restorer="gfpgan", strengths={"restore": 0.5, "denoise": 0.25}
     )
-    write_card(made, geometry, provenance, tmp_path / "c.png", CardSettings())
+    write_card(made, geometry, about, tmp_path / "c.png", CardSettings())
     xmp = read_metadata(tmp_path / "c.png")["xmp"]
     assert xmp["fancam:strengths"] == ["denoise=0.25", "restore=0.5"]
     assert xmp["fancam:restorer"] == "gfpgan"
@@ -214,9 +220,9 @@ def test_long_edge_card_has_the_right_resolution_in_the_file(tmp_path):
     settings = CardSettings(size="mini-id", bleed_mm=0, long_edge_px=500)
     geometry = card_geometry(settings)
     made = enhanced(geometry)
-    provenance = Provenance.of("a.jpg", a_pick(), made, "1")
+    about = provenance("a.jpg", made, geometry)
     for suffix, tolerance in (("png", 0.0127), ("jpg", 0.5), ("tif", 1e-4)):
-        card = write_card(made, geometry, provenance, tmp_path / f"c.{suffix}", settings)
+        card = write_card(made, geometry, about, tmp_path / f"c.{suffix}", settings)
         facts = read_metadata(card.path)
         assert max(facts["width_px"], facts["height_px"]) == 500
         assert facts["dpi"][1] == pytest.approx(500 / (45 / 25.4), abs=tolerance)
@@ -228,8 +234,8 @@ def test_same_card_twice_is_the_same_bytes(tmp_path):
     settings = CardSettings()
     geometry = card_geometry(settings)
     made = enhanced(geometry)
-    provenance = Provenance.of("concert.mp4", a_pick(), made, "1.2.3")
-    first, second = (write_card(made, geometry, provenance, tmp_path / name, settings) for name in ("a.png", "b.png"))
+    about = provenance("concert.mp4", made, geometry)
+    first, second = (write_card(made, geometry, about, tmp_path / name, settings) for name in ("a.png", "b.png"))
     assert first.sha256 == second.sha256
     assert first.path.read_bytes() == second.path.read_bytes()
 
@@ -238,7 +244,7 @@ def test_pixels_of_another_size_are_never_scaled_in_silence(tmp_path):
     geometry = card_geometry(CardSettings())
     made = dataclasses.replace(enhanced(geometry), pixels=np.zeros((1075, 721, 3), np.uint8))
     with pytest.raises(ValueError, match="721x1075 pixels for a card of 720x1075"):
-        write_card(made, geometry, Provenance.of("a", a_pick(), made, "1"), tmp_path / "c.png", CardSettings())
+        write_card(made, geometry, provenance("a", made, geometry), tmp_path / "c.png", CardSettings())
     assert list(tmp_path.iterdir()) == []
 
 

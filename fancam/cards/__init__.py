@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fancam.cards.back import make_back
-from fancam.cards.card import CardFile, Provenance, card_metadata, face_boxes_mm, write_card
+from fancam.cards.card import CardFile, write_card
 from fancam.cards.colours import parse_colour
 from fancam.cards.front import Finished, finish_front
 from fancam.cards.mockups import cut_preview, mockup
@@ -14,11 +14,8 @@ __all__ = [
     "CardFacts",
     "CardFile",
     "Finished",
-    "Provenance",
-    "card_metadata",
     "check_card",
     "cut_preview",
-    "face_boxes_mm",
     "finish_front",
     "make_back",
     "mockup",

@@ -17,8 +17,8 @@ from rich.table import Table
 from fancam.cli.edge import complain, print_json
 from fancam.jobs import RunResult
 from fancam.media import Progress as ProgressCallback
-from fancam.media import no_progress
-from fancam.report import explain_lines, format_time, ppi_grade
+from fancam.media import format_time, no_progress
+from fancam.report import explain_lines, ppi_grade
 from fancam.results import Decision
 
 STAGE_TITLES = {

@@ -11,10 +11,10 @@ from fancam import pictures
 from fancam.crop import compose
 from fancam.errors import InputNotFoundError, NotMediaError, UsageError
 from fancam.geometry import MM_PER_INCH
-from fancam.jobs.origin import Origin
 from fancam.jobs.sources import find_pictures
 from fancam.jobs.workspace import distinct_stems
 from fancam.paper import CardSize, card_size, card_sizes
+from fancam.provenance import Provenance
 from fancam.results import CardGeometry
 from fancam.settings import CardSettings
 from fancam.sheets.plan import SheetCard
@@ -136,7 +136,7 @@ def sheet_cards(files: Sequence[CardFiles], settings: CardSettings, size: str | 
 def _sheet_card(files: CardFiles, name: str, settings: CardSettings, size: str | None) -> SheetCard:
     facts = pictures.picture_facts(files.front)
     named = card_size(size or settings.size)
-    stated = Origin.of(facts.xmp).geometry(*facts.upright_size)
+    stated = Provenance.from_xmp(facts.xmp).card_in(*facts.upright_size)
     if stated is not None:
         if size is not None and not _same_size(stated, named):
             raise UsageError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fancam import __version__, pictures
-from fancam.cards import cut_preview, face_boxes_mm, mockup, safe_zone_overlay
+from fancam.cards import cut_preview, mockup, safe_zone_overlay
 from fancam.errors import FancamError, InputError, OutputError, PreflightError, UsageError
 from fancam.files import replace_file, sha256_of_file
 from fancam.geometry import Box
@@ -23,6 +23,7 @@ from fancam.jobs.workspace import Workspace
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
 from fancam.paper import require_passed
+from fancam.provenance import Provenance, boxes_mm
 from fancam.settings import Settings
 from fancam.sheets import cut_dxf, cut_svg
 from fancam.sheets.plan import Area, CutPath, CutSheet
@@ -172,7 +173,8 @@ class CardRun:
         workspace.make_parent(path)
         settings = self.settings.card
         press = self.designer.press
-        how: Json = {"dpi": design.geometry.dpi, "metadata": _about(design), "jpeg_quality": settings.jpeg_quality}
+        metadata = pictures.PictureMetadata.of(_provenance(design))
+        how: Json = {"dpi": design.geometry.dpi, "metadata": metadata, "jpeg_quality": settings.jpeg_quality}
         if press is None or side.ink is None:
             sha256 = pictures.write_picture(path, side.pixels, **how)
         else:
@@ -267,31 +269,17 @@ def _row(design: Design, sha256: str) -> Json:
     }
 
 
-def _about(design: Design) -> pictures.PictureMetadata:
-    """Return what a card says about itself: what it says on top of what its picture said."""
+def _provenance(design: Design) -> Provenance:
+    """Return what a card says about itself, on top of what its picture said."""
     geometry, ppi = design.geometry, design.effective_ppi
-    name = design.source.path.name
-    invented = " with invented detail" if design.origin.invented else ""
-    own: dict[str, Any] = {
-        "version": __version__,
-        "effective_ppi": round(ppi, 2),
-        "scale": round(geometry.dpi / ppi, 4),
-        "bleed_share": round(design.bleed_share, 4),
-        "trim_width_mm": geometry.width_mm,
-        "trim_height_mm": geometry.height_mm,
-        "bleed_mm": geometry.bleed_mm,
-        "dpi": round(geometry.dpi, 4),
-        "ink_percent": None if design.ink_percent is None else round(design.ink_percent, 1),
-        "face_boxes_mm": face_boxes_mm(design.faces, geometry),
-    }
-    return pictures.PictureMetadata(
-        software=f"fancam {__version__}",
-        description=(
-            f"Photocard {geometry.width_mm:g} x {geometry.height_mm:g} mm + {geometry.bleed_mm:g} mm bleed; source "
-            f"{ppi:.0f} ppi, printed at {geometry.dpi:.0f} dpi{invented}; from {name}"
-        ),
-        source=name,
-        fields={**design.origin.kept, **own},
+    return design.origin.card_of(
+        design.source.path.name,
+        effective_ppi=ppi,
+        scale=geometry.dpi / ppi,
+        bleed_share=design.bleed_share,
+        card=geometry,
+        ink_percent=design.ink_percent,
+        face_boxes_mm=boxes_mm(design.faces, geometry),
     )
 
 

@@ -12,12 +12,12 @@ from fancam.cards import CardFacts, check_card, finish_front, make_back, parse_c
 from fancam.crop import Composition, compose, render_composition
 from fancam.errors import UsageError
 from fancam.geometry import Box
-from fancam.jobs.origin import Origin, provenance_lines
 from fancam.jobs.sources import Source
 from fancam.jobs.stopwatch import Stopwatch
 from fancam.media import Picture, Samples, StillPicture
 from fancam.nn import ModelStore
 from fancam.paper import CardSize, Check, card_geometry, card_size, printer
+from fancam.provenance import Provenance
 from fancam.results import CardGeometry
 from fancam.settings import Settings
 
@@ -63,7 +63,7 @@ class Design:
     composition: Composition
     effective_ppi: float
     """Pixels of the camera per printed inch: what fancam added to the picture before is not counted."""
-    origin: Origin
+    origin: Provenance
     faces: tuple[Box, ...]
     """In pixels of the card."""
     text_boxes: tuple[Box, ...]
@@ -126,7 +126,7 @@ class Designer:
             screen = pictures.srgb_view(still)
         with watch("faces"):
             subjects = _subjects([face.box for face in self._detector.detect([screen])[0]])
-        origin = Origin.of(facts.xmp)
+        origin = Provenance.from_xmp(facts.xmp)
         size, geometry = self._lying(still)
         with watch("compose"):
             composition = self._composition(still, origin, geometry, subjects)
@@ -135,10 +135,10 @@ class Designer:
             finished = finish_front(
                 shown, geometry, self.art, safe_mm=self.safe_mm, corner_radius_mm=size.corner_radius_mm
             )
-        effective_ppi = composition.effective_ppi / origin.scale
+        effective_ppi = composition.effective_ppi / origin.enlargement
         with watch("back"):
-            made_of = _text(facts.xmp.get("dc:source")) or source.path.name
-            lines = provenance_lines(made_of, origin, effective_ppi, geometry)
+            made_of = dataclasses.replace(origin, source=origin.source or source.path.name)
+            lines = made_of.back_lines(effective_ppi, geometry)
             back = make_back(geometry, self.art, provenance_lines=lines, safe_mm=self.safe_mm, front=finished.pixels)
         with watch("press"):
             front = self._side(finished.pixels)
@@ -171,14 +171,14 @@ class Designer:
         )
 
     def _composition(
-        self, still: StillPicture, origin: Origin, geometry: CardGeometry, subjects: Sequence[Box]
+        self, still: StillPicture, origin: Provenance, geometry: CardGeometry, subjects: Sequence[Box]
     ) -> Composition:
         fit, crop = self.art.fit, self.crop
-        stated = origin.geometry(still.width, still.height)
+        stated = origin.card_in(still.width, still.height)
         if crop is None and stated is not None and _same_card(stated, geometry):
             fit = "exact"
         elif crop is None:
-            crop = origin.trim_box(still.width, still.height, geometry)
+            crop = origin.trim_in(still.width, still.height, geometry)
         return compose(
             still.width, still.height, geometry, fit=fit, crop=crop, subjects=subjects,
             safe_mm=self.safe_mm, border_mm=self.art.border_mm,
@@ -263,8 +263,7 @@ def _on_card(face: Box, composition: Composition, geometry: CardGeometry) -> Box
     x, y = face.centre
     if not (outer.x0 <= x <= outer.x1 and outer.y0 <= y <= outer.y1):
         return None
-    moved = Box(face.x0 - outer.x0, face.y0 - outer.y0, face.x1 - outer.x0, face.y1 - outer.y0)
-    return moved.scaled(geometry.width_px / outer.width, geometry.height_px / outer.height)
+    return face.shown_in(outer, geometry.width_px, geometry.height_px)
 
 
 def _working(still: StillPicture, screen: Picture) -> Samples:
@@ -275,7 +274,3 @@ def _working(still: StillPicture, screen: Picture) -> Samples:
 def _format(wanted: str, press: pictures.PressProfile | None) -> str:
     """Return the ending of the cards: PNG has no CMYK, so that becomes TIFF."""
     return "tif" if press is not None and press.space == "cmyk" and wanted == "png" else wanted
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from fancam import __version__, pictures, video
-from fancam.cards import Provenance, write_card
+from fancam import pictures, video
+from fancam.cards import write_card
 from fancam.enhance import CropRequest, EnhanceJob, Made, Prepared
 from fancam.errors import FancamError, NotMediaError
 from fancam.files import seed_of, sha256_of_file
@@ -19,6 +19,7 @@ from fancam.jobs.overlap import WriteBehind, read_ahead
 from fancam.jobs.sources import Source
 from fancam.jobs.stages import extras_are_whole, keep_provenance, keep_stages
 from fancam.media import Frame, NeighbourFrame, Progress
+from fancam.provenance import Provenance
 from fancam.results import CardGeometry, Decision, Pick
 
 Json = dict[str, Any]
@@ -194,7 +195,7 @@ class CardMaker:
     def _write_card(self, source: Source, pick: Pick, made: Made) -> Json:
         path = self.workspace.card_path(pick.id, self.settings.card.format)
         self.workspace.make_parent(path)
-        provenance = Provenance.of(source.path.name, pick, made.enhanced, __version__)
+        provenance = Provenance.of_pick(source.path.name, pick, made.enhanced, self.geometry)
         file = write_card(made.enhanced, self.geometry, provenance, path, self.settings.card)
         row = {
             "path": self.workspace.relative(path),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__, pictures
+from fancam import pictures
 from fancam.enhance import CropRequest, EnhanceJob, Made, Prepared
 from fancam.errors import FancamError, OutputError, PictureTooLargeError
 from fancam.files import seed_of
@@ -21,6 +21,7 @@ from fancam.jobs.stages import keep_provenance, keep_stages
 from fancam.jobs.target import Target, target
 from fancam.media import Picture, Samples, StillPicture
 from fancam.paper import card_size
+from fancam.provenance import Provenance
 from fancam.results import Decision, Face
 
 Json = dict[str, Any]
@@ -175,8 +176,15 @@ class PhotoMaker:
         path = self.output_path(one.source)
         result = dataclasses.replace(one.still, colour=made.enhanced.pixels, alpha=_alpha(one))
         workspace.make_parent(path)
+        metadata = pictures.PictureMetadata.of(
+            Provenance.of_picture(one.source.path.name, one.target.box, made.enhanced)
+        )
         written = pictures.write_still(
-            path, result, dpi=one.target.dpi, quality=self.settings.quality, extra=_about(one, made)
+            path,
+            result,
+            dpi=one.target.dpi,
+            quality=self.settings.quality,
+            extra=metadata,
         )
         row = {
             "path": workspace.relative(path),
@@ -224,25 +232,3 @@ def _input_values(one: Loaded) -> Json:
         "duration_s": None, "faces_found": len(one.faces), "warnings": list(one.still.warnings),
         **chosen,
     }  # fmt: skip
-
-
-def _about(one: Loaded, made: Made) -> pictures.PictureMetadata:
-    """Return the provenance that goes into the file."""
-    enhanced = made.enhanced
-    invented = " with invented detail" if enhanced.invented else ""
-    return pictures.PictureMetadata(
-        software=f"fancam {__version__}",
-        description=f"{enhanced.scale:.2f}x by {enhanced.upscaler}{invented}; from {one.source.path.name}",
-        source=one.source.path.name,
-        fields={
-            "version": __version__,
-            "crop_box": one.target.box.as_list(3),
-            "upscaler": enhanced.upscaler,
-            "upscaler_sha256": enhanced.upscaler_sha256,
-            "restorer": enhanced.restorer or "none",
-            "strengths": [f"{name}={value:g}" for name, value in sorted(enhanced.strengths.items())],
-            "scale": round(enhanced.scale, 4),
-            "invented": enhanced.invented,
-            "notes": list(enhanced.notes) or None,
-        },
-    )

@@ -16,11 +16,11 @@ from fancam.errors import ExitCode, PreflightError, UsageError
 from fancam.files import replace_file, sha256_of_file
 from fancam.jobs import manifest
 from fancam.jobs.card_files import CardFiles, find_cards, sheet_cards
-from fancam.jobs.origin import Origin
 from fancam.jobs.result import RunResult, failure_values
 from fancam.jobs.stopwatch import Stopwatch
 from fancam.media import Progress, no_progress
 from fancam.paper import Check, printer, require_passed
+from fancam.provenance import Provenance
 from fancam.settings import Settings
 from fancam.sheets import (
     check_sheet,
@@ -249,28 +249,27 @@ class SheetRun:
     def _facts(self, card: SheetCard) -> CardFacts:
         """Return what preflight looks at: the card as it will stand in the PDF."""
         file = pictures.picture_facts(card.front)
-        origin = Origin.of(file.xmp)
+        origin = Provenance.from_xmp(file.xmp)
         if self.press is not None:
             file = dataclasses.replace(
                 file, space=self.press.space, profile_space=self.press.space, is_srgb=False,
                 profile_description=self.press.description,
             )  # fmt: skip
-        bleed_share = origin.number("bleed_share")
         facts = CardFacts(
             name=card.name,
             facts=file,
             width_mm=card.width_mm,
             height_mm=card.height_mm,
             bleed_mm=card.bleed_mm,
-            bleed_share=1.0 if bleed_share is None else bleed_share,
-            effective_ppi=origin.number("effective_ppi"),
-            faces=origin.face_boxes(*file.upright_size),
-            ink_percent=origin.number("ink_percent") if file.space == "cmyk" else None,
+            bleed_share=1.0 if origin.bleed_share is None else origin.bleed_share,
+            effective_ppi=origin.effective_ppi,
+            faces=origin.faces_in(*file.upright_size),
+            ink_percent=origin.ink_percent if file.space == "cmyk" else None,
             invented=origin.invented,
         )
         if facts.effective_ppi is not None:
             return facts
-        return dataclasses.replace(facts, effective_ppi=facts.dpi_at_size / origin.scale)
+        return dataclasses.replace(facts, effective_ppi=facts.dpi_at_size / origin.enlargement)
 
     def _document(
         self, files: Sequence[CardFiles], cards: Sequence[SheetCard], plan: SheetPlan, checks: Sequence[Check]

@@ -73,8 +73,7 @@ def keep_stages(
 
 
 def _in_print(face: Box, box: Box, width_px: int, height_px: int) -> Box:
-    moved = Box(face.x0 - box.x0, face.y0 - box.y0, face.x1 - box.x0, face.y1 - box.y0)
-    return moved.scaled(width_px / box.width, height_px / box.height).clipped(width_px, height_px)
+    return face.shown_in(box, width_px, height_px).clipped(width_px, height_px)
 
 
 def keep_provenance(

@@ -18,6 +18,7 @@ from fancam.pictures.deep import XMP_PNG_KEYWORD
 from fancam.pictures.ifd import rational
 from fancam.pictures.opening import opened_picture
 from fancam.pictures.xmp import FANCAM_NAMESPACE, RDF, Name, xml_text
+from fancam.provenance import Provenance
 
 _NAMESPACES = {
     "rdf": RDF,
@@ -57,6 +58,11 @@ class PictureMetadata:
     """Further provenance by snake_case name; None is left out, a sequence becomes an ordered list."""
     title: str = ""
     """Of a document: ``dc:title``. Pictures have none."""
+
+    @classmethod
+    def of(cls, provenance: Provenance) -> PictureMetadata:
+        """Return what a picture with this provenance says about itself."""
+        return cls(provenance.software, provenance.description(), provenance.source, provenance.to_xmp())
 
 
 # --- out ----------------------------------------------------------------------------------------------------------

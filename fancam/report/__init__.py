@@ -6,7 +6,7 @@ Pictures come in as stages of the same size (the plain filter, the network, the 
 from __future__ import annotations
 
 from fancam.report.comparison import Comparison, Stage, explain_lines, facts_of
-from fancam.report.contact import ContactEntry, contact_sheet, format_time, ppi_colour, ppi_grade, write_contact_sheet
+from fancam.report.contact import ContactEntry, contact_sheet, ppi_colour, ppi_grade, write_contact_sheet
 from fancam.report.page import write_page
 from fancam.report.provenance import write_provenance
 from fancam.report.strip import write_strip
@@ -18,7 +18,6 @@ __all__ = [
     "contact_sheet",
     "explain_lines",
     "facts_of",
-    "format_time",
     "ppi_colour",
     "ppi_grade",
     "write_contact_sheet",

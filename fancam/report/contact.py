@@ -11,7 +11,7 @@ import numpy as np
 
 from fancam import __version__
 from fancam.geometry import Box
-from fancam.media import Picture
+from fancam.media import Picture, format_time
 from fancam.pictures import Canvas, PictureMetadata, fitted, read_picture, resample, text_width, write_picture
 from fancam.results import CardGeometry
 
@@ -70,16 +70,6 @@ def ppi_grade(effective_ppi: float) -> int:
 def ppi_colour(effective_ppi: float) -> tuple[int, int, int]:
     """Return the colour that says how much a camera delivered: green, plain, amber or red."""
     return tuple(_PPI_COLOURS.values())[ppi_grade(effective_ppi)]
-
-
-def format_time(time_s: float) -> str:
-    """Return a time as ``M:SS.mmm`` or ``H:MM:SS.mmm``, rounded to the millisecond."""
-    sign, milliseconds = ("-" if time_s < 0 else ""), round(abs(time_s) * 1000)
-    seconds, milliseconds = divmod(milliseconds, 1000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    return f"{sign}{head}:{seconds:02d}.{milliseconds:03d}"
 
 
 def contact_sheet(
