@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long one example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("fancam", deadline=None)
+hypothesis.settings.load_profile("fancam")
 
 SHARED = Path(os.environ.get("FANCAM_TEST_MEDIA", Path(__file__).parents[2] / "shared"))
 
