@@ -18,12 +18,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import skimage.data
 
-from benchmarks.sharpness import compressed
 from fancam.media import Picture
 from fancam.pictures import read_picture
+from tests.figures import compressed
 
 TRUTH_PX = 256
 """Side of a truth."""
@@ -184,12 +183,6 @@ def pairs(found: list[Truth], scale: float, degradations: dict[str, Degradation]
 
 
 # --- how near -----------------------------------------------------------------------------------------------------
-
-
-def psnr(truth: npt.NDArray[np.uint8], result: npt.NDArray[np.uint8]) -> float:
-    """Return the peak signal-to-noise ratio over all three channels in dB."""
-    error = float(np.mean((truth.astype(np.float64) - result.astype(np.float64)) ** 2))
-    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
 def steepness(picture: Picture) -> float:

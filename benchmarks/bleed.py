@@ -28,12 +28,12 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from benchmarks._pairs import psnr
 from fancam.crop import bleed_seam_step, synthesise_bleed
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.pictures import read_picture, resample
 from fancam.results import CardGeometry
+from tests.figures import psnr
 
 Plane = npt.NDArray[np.float32]
 

@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from benchmarks._pairs import psnr as psnr_of
-from benchmarks._screens import INKS, Printing, Scan, coded_levels, linear, printed_and_scanned
 from fancam.enhance.descreen.notch import descreen
 from fancam.enhance.descreen.spectrum import Screen, find_screens
 from fancam.media import Picture, Samples
 from fancam.pictures import read_picture
+from tests.figures import psnr as psnr_of
+from tests.printed_pages import INKS, Printing, Scan, coded_levels, linear, printed_and_scanned
 
 PHOTOS = Path(__file__).parents[2] / "shared/data/photo"
 

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._fancams import CRFS, CRISP, REPORT, SIGMAS, SOFT, Case, Degradation, cases, enlarged, similarity
-from benchmarks._pairs import psnr
 from fancam.enhance.fusion.fuse import Fused, fuse
 from fancam.media import NeighbourFrame, Picture
 from fancam.settings import FuseSettings
+from tests.figures import psnr
 
 ALWAYS = FuseSettings(min_gain_db=0)
 

@@ -22,13 +22,13 @@ from skimage.metrics import structural_similarity
 
 from benchmarks._fancams import REPORT, TUNE, Case, Degradation, cases
 from benchmarks._fused_prints import Engines, Prints, around_face
-from benchmarks._pairs import psnr
 from fancam import faces
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.nn.upscalers import load_upscaler
 from fancam.results import Embedder
 from fancam.settings import EnhanceSettings, FaceSettings
+from tests.figures import psnr
 
 CELLS = tuple(Degradation(3, sigma, crf) for sigma, crf in ((8, 18), (2, 23), (2, 28), (2, 33)))
 FOURFOLD = (Degradation(4, 8, 18),)

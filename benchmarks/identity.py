@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._people import EAST_ASIAN, WOMEN, Portrait, portraits
-from benchmarks._priors import Prior, blend, eyes_moved, sharpener, stranger
 from fancam import faces, nn
 from fancam.enhance import Engine
 from fancam.enhance.guard import NOT_FOUND, FaceTrial, Guard, landmark_drift
@@ -27,6 +26,7 @@ from fancam.media import Picture
 from fancam.nn.upscalers import load_upscaler
 from fancam.results import Embedder
 from fancam.settings import EnhanceSettings, FaceSettings, GuardSettings
+from tests.made_priors import Prior, blend, eyes_moved, sharpener, stranger
 
 Vectors = npt.NDArray[np.float32]
 CAMERA_EYE_DISTANCE_PX = 32.0

@@ -23,8 +23,7 @@ import numpy.typing as npt
 from skimage.restoration import denoise_tv_chambolle
 
 from benchmarks import _fancams
-from benchmarks._pairs import REPORT, TUNE, Truth, psnr, truths
-from benchmarks.sharpness import compressed
+from benchmarks._pairs import REPORT, TUNE, Truth, truths
 from fancam.enhance.cleaning.blocks import planes_of
 from fancam.enhance.cleaning.deblock import SEAMS_FROM, deblock, measure_blockiness
 from fancam.enhance.cleaning.denoise import denoise, is_noisy
@@ -33,6 +32,7 @@ from fancam.enhance.fusion.fuse import fuse
 from fancam.media import Picture
 from fancam.results import NoiseModel
 from fancam.settings import FuseSettings
+from tests.figures import compressed, psnr
 
 SIGMAS = (8, 15, 25)
 KINDS = ("white", "demosaic", "JPEG 75")

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
-from benchmarks._pairs import DEGRADATIONS, REPORT, TUNE, Pair, Truth, pairs, psnr, steepness, truths
+from benchmarks._pairs import DEGRADATIONS, REPORT, TUNE, Pair, Truth, pairs, steepness, truths
 from fancam import faces
 from fancam.enhance import CropRequest, Engine
 from fancam.enhance.colour import match_low_band, mean_delta_e
@@ -31,6 +31,7 @@ from fancam.media import Picture, Samples
 from fancam.nn import ModelStore
 from fancam.results import Embedder
 from fancam.settings import EnhanceSettings, FaceSettings
+from tests.figures import psnr
 
 NETWORKS = ("realesr-animevideov3", "realesrgan-x4plus")
 PLAIN = ("bicubic", "lanczos")

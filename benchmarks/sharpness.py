@@ -25,6 +25,7 @@ from fancam.media import Picture
 from fancam.picking.sharpness import QUICK_SIDE_PX, face_patch, luma_of, quick_sharpness
 from fancam.results import Face
 from fancam.settings import FaceSettings
+from tests.figures import compressed
 
 Image = npt.NDArray[np.float32]
 Measure = Callable[[Picture, Face], float]
@@ -133,14 +134,6 @@ def motion_blurred(image: Image, length_px: float, angle: float) -> Image:
         matrix = np.array([[1, 0, at * math.cos(angle)], [0, 1, at * math.sin(angle)]], np.float64)
         total += cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
     return total / np.float32(steps)
-
-
-def compressed(picture: Picture, quality: int) -> Picture:
-    """Return the picture as JPEG of this quality leaves it."""
-    packed = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    unpacked = cv2.imdecode(packed, cv2.IMREAD_COLOR)
-    assert unpacked is not None
-    return np.asarray(cv2.cvtColor(unpacked, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def frames(subject: Subject, nuisance: Nuisance, rng: np.random.Generator) -> Iterator[tuple[float, Picture]]:

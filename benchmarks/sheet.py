@@ -23,13 +23,14 @@ import numpy as np
 import pikepdf
 from PIL import Image
 
-from benchmarks._positions import Rendering, measured_card
 from fancam import __version__
 from fancam.pictures import PictureMetadata, adobe_rgb_profile, write_picture
 from fancam.settings import SheetSettings
 from fancam.sheets import render_page, write_pdf
 from fancam.sheets.layout import plan_sheet
 from fancam.sheets.plan import Area, Page, SheetCard, SheetPlan
+from tests.figures import peak_mb
+from tests.rendered_positions import Rendering, measured_card
 
 CARDS = 200
 WIDTH_PX, HEIGHT_PX = 720, 1075
@@ -110,12 +111,6 @@ def _job(writer: Callable[[SheetPlan, Path], None], folder: Path, target: Path) 
     writer(plan, target)
     seconds, cpu = time.perf_counter() - start, time.process_time() - start_cpu
     return {"seconds": seconds, "cpu": cpu, "peak_mb": peak_mb()}
-
-
-def peak_mb() -> float:
-    """Return the largest resident size of this process; not ``ru_maxrss``, which starts with that of the parent."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
 
 
 def _by_fancam(plan: SheetPlan, target: Path) -> None:

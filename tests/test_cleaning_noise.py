@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.sharpness import compressed
 from fancam.enhance.cleaning.denoise import is_noisy
 from fancam.enhance.cleaning.noise import measure_noise
 from fancam.pictures import read_picture
+from tests.figures import compressed
 
 
 def scene(side=256):

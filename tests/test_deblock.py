@@ -2,10 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks._pairs import psnr
-from benchmarks.sharpness import compressed
 from fancam.enhance.cleaning.deblock import deblock, measure_blockiness
 from fancam.pictures import read_picture
+from tests.figures import compressed, psnr
 from tests.test_cleaning_noise import noisy, scene
 
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from benchmarks._pairs import psnr
 from fancam.enhance.cleaning.denoise import Passes, denoise, filtered, halved_spectrum, is_noisy
 from fancam.enhance.cleaning.noise import measure_noise
 from fancam.pictures import read_picture
 from fancam.results import NoiseModel
+from tests.figures import psnr
 from tests.test_cleaning_noise import noisy, scene
 
 module = sys.modules["fancam.enhance.cleaning.denoise"]

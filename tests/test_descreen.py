@@ -9,11 +9,11 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks._screens import Printing, linear, printed_and_scanned
 from fancam.enhance.descreen import notch
 from fancam.enhance.descreen.notch import descreen
 from fancam.enhance.descreen.spectrum import Screen, find_screens
 from fancam.video import open_video
+from tests.printed_pages import Printing, linear, printed_and_scanned
 
 SIDE = 304
 PRINTING = Printing(lpi=150, dpi=600, page_angle_deg=2.3, seed=1)

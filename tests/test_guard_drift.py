@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks._priors import eyes_moved, sharpener
 from fancam.enhance.guard import EYE_DISTANCE_PX, NOT_FOUND, landmark_drift
 from fancam.enhance.prior.alignment import TEMPLATE
 from fancam.pictures import read_picture
+from tests.made_priors import eyes_moved, sharpener
 
 
 def texture(seed: int = 3) -> np.ndarray:

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks._priors import blend, eyes_moved, sharpener, stranger
 from fancam.enhance.guard import FaceTrial, Guard
 from fancam.enhance.prior.alignment import align, cut_face
 from fancam.faces import create_detector, create_embedder, create_landmarker, missing_embedder
@@ -14,6 +13,7 @@ from fancam.nn import ModelStore
 from fancam.pictures import read_picture
 from fancam.settings import FaceSettings, GuardSettings
 from fancam.video import open_video
+from tests.made_priors import blend, eyes_moved, sharpener, stranger
 
 SETTINGS = GuardSettings()
 

@@ -375,7 +375,7 @@ def test_memory_does_not_grow_with_the_pictures(tmp_path):
         cards.append(str(path))
     program = (
         "import sys\n"
-        "from benchmarks.sheet import peak_mb\n"
+        "from tests.figures import peak_mb\n"
         "from tests.pdf_plans import *\n"
         "cards = [Path(name) for name in sys.argv[2:]]\n"
         "def go(cards):\n"

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmarks._positions import BLEED_COLOUR, TRIM_COLOUR, Rendering, measured_card
 from fancam.geometry import Orientation
 from fancam.pictures import read_picture
 from fancam.sheets import render_page
@@ -19,6 +18,7 @@ from fancam.sheets.pdf import Matrix, box, number, offset_matrix, picture_matrix
 from fancam.sheets.pdf_shapes import RULER_DEPTH_MM
 from fancam.sheets.plan import Area, BackOffset, Line, Note, Page, Placement, Ruler
 from tests.pdf_plans import A6, page_of, photo, placed, plan_of, saved, written
+from tests.rendered_positions import BLEED_COLOUR, TRIM_COLOUR, Rendering, measured_card
 
 TOLERANCE_MM = 0.05
 DPI = 600

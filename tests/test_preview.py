@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks._positions import BLEED_COLOUR, TRIM_COLOUR, measured_card
 from fancam.errors import InputNotFoundError, InputUnreadableError, NotMediaError, UsageError
 from fancam.sheets import preview_cut, preview_printed, render_page
 from fancam.sheets.plan import CutPath, CutSheet, Line
 from fancam.sheets.preview import GAP_MM, GROUND
 from tests.pdf_plans import A6, page_of, placed, plan_of, written
+from tests.rendered_positions import BLEED_COLOUR, TRIM_COLOUR, measured_card
 
 DPI = 150
 PER_MM = DPI / 25.4

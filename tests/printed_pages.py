@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.sharpness import compressed
 from fancam.media import Picture
+from tests.figures import compressed
 
 Plane = npt.NDArray[np.float32]
 
