@@ -22,7 +22,7 @@ from fancam.enhance.fusion.fuse import Fused, fuse
 from fancam.enhance.preparation import finer_by
 from fancam.geometry import Box
 from fancam.media import Picture
-from fancam.nn.upscalers import Network
+from fancam.nn.networks import Network
 from fancam.pictures import resample
 from fancam.results import Enhanced
 from fancam.settings import EnhanceSettings, FuseSettings

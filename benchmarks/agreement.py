@@ -22,7 +22,7 @@ from fancam.enhance import CropRequest, Engine
 from fancam.geometry import Box
 from fancam.nn import ModelStore
 from fancam.nn.device import choose_compute
-from fancam.nn.upscalers import load_upscaler
+from fancam.nn.networks import load_upscaler
 from fancam.results import Enhanced
 from fancam.settings import EnhanceSettings
 

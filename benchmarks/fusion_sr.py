@@ -25,7 +25,7 @@ from benchmarks._fused_prints import Engines, Prints, around_face
 from fancam import faces
 from fancam.media import Picture
 from fancam.nn import ModelStore
-from fancam.nn.upscalers import load_upscaler
+from fancam.nn.networks import load_upscaler
 from fancam.results import Embedder
 from fancam.settings import EnhanceSettings, FaceSettings
 from tests.figures import psnr

@@ -16,13 +16,13 @@ import numpy as np
 from fancam.enhance import Engine
 from fancam.enhance.batches import Batches, Count, Job
 from fancam.enhance.layout import Layout
-from fancam.enhance.pace import Pace
-from fancam.enhance.runner import Runner
 from fancam.enhance.tiling import TilePlan, plan_tiles
 from fancam.media import Picture, no_progress
 from fancam.nn import ModelStore
 from fancam.nn.device import choose_compute, cpu_has_fast_bf16
-from fancam.nn.upscalers import Network, load_upscaler
+from fancam.nn.networks import Network, load_upscaler
+from fancam.nn.planner import BatchPlanner
+from fancam.nn.runtime import Runtime
 from fancam.pictures import read_picture
 from fancam.settings import EnhanceSettings
 
@@ -62,23 +62,13 @@ def main(arguments: list[str]) -> None:
         )
 
 
-class _Given(Pace):
-    """Tiles that are given, also those the settings refuse."""
-
-    tiles: TilePlan
-
-    def plan(self, height: int, width: int) -> TilePlan:  # noqa: ARG002 - the tiles are given, whatever the picture
-        return self.tiles
-
-
 def upscaled_by(plan: TilePlan, network: Network, settings: EnhanceSettings, picture: Picture) -> Picture:
     """Return what the engine makes of a picture with these tiles."""
-    runner = Runner(network, choose_compute("cpu", "fp32"))
-    pace = _Given(runner, settings)
-    pace.tiles = plan
-    arrange = partial(Layout, scale=network.scale, dtype=np.uint8, device=runner.compute.device)
+    runtime = Runtime(network, choose_compute("cpu", "fp32"))
+    arrange = partial(Layout, scale=network.scale, dtype=np.uint8, device=runtime.compute.device)
     job = Job(0, picture, arrange, lambda pixels, _notes: pixels)
-    (done,) = Batches(runner, pace, Count(no_progress)).run([job])
+    batches = Batches(runtime, BatchPlanner(runtime, settings), lambda _height, _width: plan, Count(no_progress))
+    (done,) = batches.run([job])
     assert isinstance(done.outcome, np.ndarray)
     return done.outcome
 

@@ -23,7 +23,7 @@ from fancam.enhance.guard import NOT_FOUND, FaceTrial, Guard, landmark_drift
 from fancam.enhance.prior.alignment import TEMPLATE, align, cut_face
 from fancam.faces.embedding import DlibEmbedder
 from fancam.media import Picture
-from fancam.nn.upscalers import load_upscaler
+from fancam.nn.networks import load_upscaler
 from fancam.results import Embedder
 from fancam.settings import EnhanceSettings, FaceSettings, GuardSettings
 from tests.made_priors import Prior, blend, eyes_moved, sharpener, stranger

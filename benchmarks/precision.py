@@ -16,11 +16,11 @@ import torch
 
 from benchmarks.golden import decibel
 from fancam.enhance.layout import Layout
-from fancam.enhance.runner import Runner
 from fancam.enhance.tiling import plan_tiles
 from fancam.nn import ModelStore
 from fancam.nn.device import Compute, choose_compute, resolve_device
-from fancam.nn.upscalers import Network, load_upscaler
+from fancam.nn.networks import Network, load_upscaler
+from fancam.nn.runtime import Runtime
 from fancam.settings import EnhanceSettings
 
 Run = Callable[[], np.ndarray]
@@ -74,9 +74,9 @@ def _plain(network: Network, device: torch.device, tile: np.ndarray) -> Run:
 
 def _engine(network: Network, compute: Compute, tile: np.ndarray) -> Run:
     """The network as the engine runs it."""
-    runner = Runner(network, compute)
+    runtime = Runtime(network, compute)
     height, width = tile.shape[1:3]
     plan = plan_tiles(height, width, max(height, width), 32)
     (whole,) = plan
     order = Layout(plan, network.scale, np.uint8, compute.device).order(whole)
-    return lambda: runner.collect(runner.launch(tile, [order]))[0].values[None]
+    return lambda: runtime.collect(runtime.launch(tile, [order.fill]))[0].values[None]

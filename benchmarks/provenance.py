@@ -28,7 +28,7 @@ from benchmarks._fused_prints import Engines, Prints, around_face, whole
 from fancam.enhance.evidence import DETAIL_SIGMA_PX, FEW_FRAMES, MANY_FRAMES, MOSTLY, evidence_of
 from fancam.media import Picture
 from fancam.nn import ModelStore
-from fancam.nn.upscalers import load_upscaler
+from fancam.nn.networks import load_upscaler
 from fancam.settings import EnhanceSettings
 
 CELLS = tuple(Degradation(3, sigma, crf) for sigma, crf in ((8, 18), (2, 23), (2, 28)))

@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from fancam.enhance import CropRequest, Engine
-from fancam.enhance.layout import Order
-from fancam.enhance.runner import Pending
 from fancam.geometry import Box
-from fancam.media import Picture, Samples
+from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.nn.device import choose_compute
-from fancam.nn.upscalers import Network, load_upscaler
+from fancam.nn.networks import Network, load_upscaler
+from fancam.nn.runtime import Finish, Pending, Prepare
 from fancam.settings import EnhanceSettings
 
 CARDS = 64
@@ -126,7 +126,7 @@ def stream_of_cards(engine: Engine) -> tuple[float, float, tuple[str, ...]]:
             yield CropRequest(frames[number % 4], Box(x, y, x + width, y + height), CARD_WIDTH_PX, CARD_HEIGHT_PX)
 
     list(engine.stream(requests()))  # warm up: page-locked memory, plans of the convolutions
-    timed = _TimedRunner(engine)
+    timed = _TimedRuntime(engine)
     began = time.perf_counter()
     results = [result for _, result in engine.stream(requests())]
     wall_s = time.perf_counter() - began
@@ -134,21 +134,21 @@ def stream_of_cards(engine: Engine) -> tuple[float, float, tuple[str, ...]]:
     return wall_s, timed.busy_s() / wall_s, tuple(sorted(notes))
 
 
-class _TimedRunner:
+class _TimedRuntime:
     """Records an event on the device before and after every batch of an engine."""
 
     def __init__(self, engine: Engine) -> None:
-        runner = engine._runner
-        assert runner is not None
+        runtime = engine.runtime
+        assert runtime is not None
         self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
-        self._launch = runner.launch
-        runner.launch = self.launch  # type: ignore[method-assign]  # the engine calls it as its own
+        self._launch = runtime.launch
+        runtime.launch = self.launch  # type: ignore[method-assign]  # the engine calls it as its own
 
-    def launch(self, tiles: Samples, orders: Sequence[Order]) -> Pending:
+    def launch(self, items: npt.NDArray, finish: Sequence[Finish], prepare: Prepare | None = None) -> Pending:
         """Start a batch between two events."""
         start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         start.record()
-        pending = self._launch(tiles, orders)
+        pending = self._launch(items, finish, prepare)
         end.record()
         self._events.append((start, end))
         return pending

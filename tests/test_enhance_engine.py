@@ -14,7 +14,7 @@ from fancam.geometry import Box
 from fancam.nn import ModelStore
 from fancam.nn import device as device_module
 from fancam.nn.device import choose_compute, resolve_device
-from fancam.nn.upscalers import Network
+from fancam.nn.networks import Network, Recipe, fp32_ends
 from fancam.settings import EnhanceSettings
 from tests import toy_network
 
@@ -32,7 +32,8 @@ class Toy(toy_network.Toy):
 
 def network(module: torch.nn.Module | None = None, **changes) -> Network:
     halves = ("fp32", "bf16", "fp16")
-    plain = Network("toy", (module or Toy()).eval(), 2, "0" * 64, "Toy", precisions=halves, fp32_ends=True)
+    toy = (module or Toy()).eval()
+    plain = Network("toy", toy, 2, "0" * 64, "Toy", recipe=fp32_ends(toy), precisions=halves)
     return dataclasses.replace(plain, **changes)
 
 
@@ -58,7 +59,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def seen_shapes(run: Engine) -> list[tuple[int, ...]]:
-    return run._runner._module.shapes
+    return run.network.module.shapes
 
 
 @pytest.mark.parametrize("size", [(200, 170), (300, 64), (97, 400)])
@@ -100,11 +101,16 @@ def test_half_precision_stays_close_and_is_stable():
 
 
 def test_the_ends_of_the_network_stay_in_fp32():
-    run = engine(settings=replaced(precision="bf16"))
-    module = run._runner._module
-    assert (module.first.weight.dtype, module.last.weight.dtype) == (torch.float32, torch.float32)
-    plain = engine(settings=replaced(precision="bf16"), fp32_ends=False)._runner._module
-    assert (plain.first.weight.dtype, plain.last.weight.dtype) == (torch.bfloat16, torch.bfloat16)
+    seen = []
+
+    class Told(Toy):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append((x.dtype, self.first.weight.dtype, self.last.weight.dtype))
+            return super().forward(x)
+
+    for changes in ({}, {"recipe": Recipe()}):
+        engine(Told(), replaced(precision="bf16"), **changes).upscale([noise(8, 8)])
+    assert seen == [(torch.float32,) * 3, (torch.bfloat16,) * 3]
 
 
 def test_the_network_that_was_handed_in_is_not_changed():
@@ -192,7 +198,7 @@ def test_a_tile_of_non_numbers_is_redone_in_fp32_and_noted():
     dark = noise(50, 50) // 2
     white = dark.copy()
     white[10, 10] = 255
-    run = engine(BreaksInHalf(), replaced(precision="bf16", batch_tiles=3), fp32_ends=False)
+    run = engine(BreaksInHalf(), replaced(precision="bf16", batch_tiles=3), recipe=Recipe())
     results = {index: (pixels, notes) for index, pixels, notes in run._upscaled([dark, white, dark], lambda *_: None)}
     assert np.array_equal(results[1][0], untiled(white)), "the redone tile is the fp32 result"
     assert len(results[1][1]) == 1 and "redone in fp32" in results[1][1][0]
@@ -327,7 +333,7 @@ def test_a_device_that_computes_half_precision_wrongly_falls_back_and_says_so(mo
 
 def test_a_network_without_half_precision_runs_in_fp32_and_says_so_when_it_was_asked_for():
     run = engine(settings=replaced(precision="bf16"), precisions=("fp32",))
-    assert run.compute.precision == "fp32" and "do not work in bf16" in run.compute.notes[0]
+    assert run.compute.precision == "fp32" and "does not work in bf16" in run.compute.notes[0]
 
 
 @pytest.mark.gpu

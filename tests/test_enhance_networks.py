@@ -14,7 +14,7 @@ from fancam.enhance import Engine
 from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
 from fancam.nn import ModelStore, load_ncnn
 from fancam.nn.device import cpu_has_fast_bf16
-from fancam.nn.upscalers import Network, load_upscaler
+from fancam.nn.networks import Network, load_upscaler
 from fancam.settings import EnhanceSettings
 
 FP32 = EnhanceSettings(device="cpu", precision="fp32")
@@ -43,7 +43,7 @@ def golden(shared) -> tuple[np.ndarray, np.ndarray]:
 def test_x4plus_is_the_known_network(x4plus):
     assert (x4plus.name, x4plus.scale, x4plus.architecture) == ("realesrgan-x4plus", 4, "ESRGAN")
     assert x4plus.sha256 == "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf"
-    assert set(x4plus.precisions) == {"fp32", "bf16", "fp16"} and x4plus.fp32_ends
+    assert set(x4plus.precisions) == {"fp32", "bf16", "fp16"} and x4plus.recipe.fp32
 
 
 def test_x4plus_reproduces_the_published_output_in_fp32(x4plus, golden):

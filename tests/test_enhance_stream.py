@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from fancam.enhance import CropRequest, Engine
-from fancam.enhance import pace as pace_module
 from fancam.errors import CropError, DeviceError, FancamError, ModelDamagedError
 from fancam.geometry import Box
+from fancam.nn import planner
 from fancam.nn.device import cpu_has_fast_bf16
-from fancam.nn.upscalers import Network
+from fancam.nn.networks import Network
 from fancam.results import Enhanced
 from fancam.settings import EnhanceSettings
 from tests.toy_network import Toy
@@ -28,7 +28,7 @@ def engine(module: torch.nn.Module | None = None, changes: dict | None = None, *
 
 
 def shapes(run: Engine) -> list[tuple[int, ...]]:
-    return run._runner._module.shapes
+    return run.network.module.shapes
 
 
 def request(seed: int, height: int = 40, width: int = 40, factor: float = 2.0) -> CropRequest:
@@ -241,7 +241,7 @@ def test_a_picture_that_begins_again_with_smaller_tiles_counts_each_once():
     ],
 )
 def test_tiles_on_a_card_follow_its_memory(gigabytes, precision, expected):
-    assert pace_module.cuda_tiles(gigabytes * 2**30, precision, 48) == expected
+    assert planner.cuda_tiles(gigabytes * 2**30, precision, 48) == expected
 
 
 def test_a_picture_too_large_for_a_network_that_takes_no_tiles_fails_alone():
@@ -328,13 +328,14 @@ def test_on_a_cpu_that_does_not_compile_shapes_stay_exact():
     ],
 )
 def test_a_compiler_that_fails_is_noted_once_and_the_plain_network_runs(monkeypatch, error, words):
-    run = compiling(monkeypatch, FakeCompiler(error))
+    compiler = FakeCompiler(error)
+    run = compiling(monkeypatch, compiler)
     results = [result for _, result in run.stream([request(0), request(1, 150, 90)])]
     for index, one in enumerate([request(0), request(1, 150, 90)]):
         assert largest(inner(results[index].pixels), inner(alone(one))) <= 1
         assert len(results[index].notes) == 1 and words in results[index].notes[0]
         assert "the network runs as it is" in results[index].notes[0]
-    assert run._runner._compiled._compiled is None
+    assert compiler.made == 1, "it is not tried again"
 
 
 def test_a_compiled_network_that_gives_something_else_is_not_used(monkeypatch):
@@ -353,10 +354,10 @@ def test_memory_that_runs_out_is_not_taken_for_a_failed_compilation(monkeypatch)
 def test_auto_compiles_only_where_it_is_known_to_pay_and_after_much_work(monkeypatch):
     compiler = FakeCompiler()
     monkeypatch.setattr(torch, "compile", compiler.compile)
-    monkeypatch.setattr(pace_module, "_COMPILE_AFTER_PX", 5000)
+    monkeypatch.setattr(planner, "COMPILE_AFTER_PX", 5000)
     list(engine(compile="auto").stream(request(number) for number in range(6)))
     assert compiler.made == 0, "a CPU is none of those"
-    monkeypatch.setattr("fancam.enhance.runner.Runner.compiles_well", property(lambda self: True))
+    monkeypatch.setattr("fancam.nn.runtime.Runtime.compiles_well", property(lambda self: True))
     run = engine(compile="auto")
     list(run.stream(request(number) for number in range(6)))
     assert compiler.made == 1

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from fancam.errors import FancamError, ModelDamagedError, UsageError
 from fancam.nn import ModelStore, load_ncnn
 from fancam.nn.ncnn import parse_param, read_weights
-from fancam.nn.torchfile import load_torch
+from fancam.nn.networks import load_torch
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from fancam.enhance.evidence import facts as evidence_facts
 from fancam.enhance.preparation import Prepared
 from fancam.enhance.prior.restorers import RestorerChoice, resolve_restorer
 from fancam.nn.device import Compute, DeviceInfo, choose_compute, cpu_has_fast_bf16, describe_devices, resolve_device
-from fancam.nn.upscalers import Network, load_upscaler
+from fancam.nn.networks import Network, load_upscaler
 
 __all__ = [
     "Compute",

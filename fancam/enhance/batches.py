@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from fancam.enhance.layout import Canvas, Layout
-from fancam.enhance.pace import Pace
-from fancam.enhance.runner import Pending, Runner, TileResult
+from fancam.enhance.layout import Canvas, Layout, Order
 from fancam.enhance.tiling import Tile, TilePlan
-from fancam.errors import DeviceError, FancamError
+from fancam.errors import DeviceError, FancamError, ModelDamagedError
 from fancam.media import Progress, Samples
 from fancam.nn.device import is_out_of_memory
+from fancam.nn.planner import BatchPlanner
+from fancam.nn.runtime import Finish, ItemResult, Pending, Runtime
 
 _BATCHES_OPEN = 4
 """Pictures that may be open, in batches, and batches for which one may wait for company of its size."""
@@ -108,14 +109,18 @@ class Batches:
     that the same pictures always share the same batches.
 
     Args:
-        runner: The network on its device.
-        pace: Tiles and batches.
+        runtime: The network on its device.
+        planner: Tiles and batches.
+        plan: Returns the tiles of a picture of some height and width.
         count: Told of every tile.
     """
 
-    def __init__(self, runner: Runner, pace: Pace, count: Count) -> None:
-        self._runner = runner
-        self._pace = pace
+    def __init__(
+        self, runtime: Runtime, planner: BatchPlanner, plan: Callable[[int, int], TilePlan], count: Count
+    ) -> None:
+        self._runtime = runtime
+        self._planner = planner
+        self._plan = plan
         self._count = count
         self._queues: dict[tuple[tuple[int, int], np.dtype], deque[tuple[Job, Tile]]] = {}
         self._open: list[Job] = []
@@ -145,7 +150,7 @@ class Batches:
             part = self._next_part()
             if part:
                 self._launch(part)
-            while len(self._flying) > (self._pace.ahead if part else 0):
+            while len(self._flying) > (self._planner.ahead if part else 0):
                 yield from self._collect(*self._flying.popleft())
             yield from self._failed()
 
@@ -154,9 +159,9 @@ class Batches:
     def _wants_more(self) -> bool:
         """Whether another picture may come: no batch is full or the next would be the last, and there is room."""
         queued = [len(queue) for queue in self._queues.values()]
-        if max(queued, default=0) >= self._pace.batch < sum(queued):
+        if max(queued, default=0) >= self._planner.batch < sum(queued):
             return False
-        if len(self._open) >= self._pace.batch * _BATCHES_OPEN:
+        if len(self._open) >= self._planner.batch * _BATCHES_OPEN:
             return False
         return sum(job.kept_px for job in self._open) < _OPEN_PX
 
@@ -172,13 +177,13 @@ class Batches:
     def _arrange(self, job: Job) -> bool:
         job.canvas, job.laid = None, 0
         try:
-            job.plan = self._pace.plan(*job.picture.shape[:2])
+            job.plan = self._plan(*job.picture.shape[:2])
             job.layout = job.arrange(job.plan)
             job.canvas = Canvas(job.layout)
         except MemoryError as error:
             job.outcome = _no_room(error, job)
             return False
-        key = (self._pace.padded(*job.plan.shape), job.picture.dtype)
+        key = (self._planner.padded(*job.plan.shape), job.picture.dtype)
         self._queues.setdefault(key, deque()).extend((job, tile) for tile in job.plan)
         return True
 
@@ -202,7 +207,7 @@ class Batches:
                 del self._queues[key]
         if not self._queues:
             return []
-        batch = self._pace.batch
+        batch = self._planner.batch
         age = {id(job): number for number, job in enumerate(self._open)}
         by_age = sorted(self._queues.values(), key=lambda queue: age[id(queue[0][0])])
         full = next((queue for queue in by_age if len(queue) >= batch), by_age[0])
@@ -212,47 +217,47 @@ class Batches:
 
     def _launch(self, part: _Part) -> None:
         """Start these tiles, in several batches where memory runs out; begin again where not even one tile fits."""
-        self._pace.launching(sum(tile.height * tile.width for _, tile in part))
+        self._planner.launching(sum(tile.height * tile.width for _, tile in part))
         while part:
-            taken = part[: self._pace.batch]
+            taken = part[: self._planner.batch]
             try:
                 tiles: npt.NDArray[Any] = np.stack([self._cut(job, tile) for job, tile in taken])
-                pending = self._runner.launch(tiles, [_layout(job).order(tile) for job, tile in taken])
+                pending = self._runtime.launch(tiles, [_filled(_layout(job).order(tile)) for job, tile in taken])
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
                 if len(taken) == 1:
                     self._start_over(taken[0][0], error)
                     return
-                self._pace.use_smaller_batches(len(taken))
+                self._planner.use_smaller_batches(len(taken))
             else:
                 self._flying.append((taken, pending))
                 part = part[len(taken) :]
 
     def _collect(self, part: _Part, pending: Pending) -> Iterator[Job]:
         """Lay the results of a batch down and yield the pictures they complete."""
-        try:
-            results = self._runner.collect(pending)
-        except (RuntimeError, MemoryError) as error:  # a tile is redone in fp32, which takes more
-            if not is_out_of_memory(error):
-                raise
-            self._start_over(part[0][0], error)
+        results = self._runtime.collect(pending)
+        no_memory = next((result.no_memory for result in results if result.no_memory is not None), None)
+        if no_memory is not None:  # a tile is redone in fp32, which takes more
+            self._start_over(part[0][0], no_memory)
             return
         for (job, tile), result in zip(part, results, strict=True):
             # A picture may have failed by another of its tiles.
             if job.outcome is None and self._lay(job, tile, result):
                 assert job.canvas is not None
                 self._open.remove(job)
-                job.outcome = job.finish(job.canvas.pixels(), (*self._pace.notes(), *job.notes))
+                job.outcome = job.finish(job.canvas.pixels(), (*self._planner.notes(), *job.notes))
                 yield job
 
-    def _lay(self, job: Job, tile: Tile, result: TileResult) -> bool:
+    def _lay(self, job: Job, tile: Tile, result: ItemResult) -> bool:
         """Lay one tile down and return whether its picture is complete."""
-        if result.error is not None:
-            job.outcome = result.error
+        if result.failure:
+            name = self._runtime.network.name
+            remedy = "the weights are broken; choose another upscaler"
+            job.outcome = ModelDamagedError(result.failure, item=name, remedy=remedy)
             return False
         if result.redone:
-            precision = self._runner.compute.precision
+            precision = self._runtime.compute.precision
             job.notes.append(f"the tile at x {tile.x}, y {tile.y} was redone in fp32: {precision} gave non-numbers")
         assert job.canvas is not None
         try:
@@ -267,15 +272,15 @@ class Batches:
     def _cut(self, job: Job, tile: Tile) -> Samples:
         """Return the pixels of a tile, mirrored outward to the size it is brought to."""
         pixels: npt.NDArray[Any] = job.picture[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
-        height, width = self._pace.padded(tile.height, tile.width)
+        height, width = self._planner.padded(tile.height, tile.width)
         if (height, width) == (tile.height, tile.width):
             return pixels
         return np.pad(pixels, ((0, height - tile.height), (0, width - tile.width), (0, 0)), mode="symmetric")
 
     def _start_over(self, job: Job, error: BaseException) -> None:
         """Begin all open pictures again with smaller tiles; where pictures cannot be cut, this one fails."""
-        if self._runner.network.tiles:
-            self._pace.use_smaller_tiles(error)
+        if self._runtime.network.tiles:
+            self._planner.use_smaller_tiles(error)
         else:
             job.outcome = _no_room(error, job)
         self._queues.clear()
@@ -285,6 +290,15 @@ class Batches:
                 before, lost = len(_layout(other).plan), other.laid
                 if self._arrange(other):
                     self._count.replanned(lost, before, len(_layout(other).plan))
+
+
+def _filled(order: Order) -> Finish:
+    """Return what makes of a tile and the answer of the network what the order wants."""
+
+    def finish(tile: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+        return order.fill(tile, output.clamp_(0, 1))
+
+    return finish
 
 
 def _layout(job: Job) -> Layout:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Self
 
 import numpy as np
-import torch
 
 from fancam.enhance.batches import Batches, Count, Job
 from fancam.enhance.crops import (
@@ -20,14 +19,14 @@ from fancam.enhance.crops import (
     resample_region,
 )
 from fancam.enhance.layout import Layout
-from fancam.enhance.pace import Pace
-from fancam.enhance.runner import Runner
-from fancam.enhance.tiling import TilePlan
+from fancam.enhance.tiling import TilePlan, plan_tiles
 from fancam.errors import DeviceError, FancamError, UsageError
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
-from fancam.nn.device import Compute, choose_compute
-from fancam.nn.upscalers import PLAIN_FILTERS, Network, load_upscaler
+from fancam.nn.device import choose_compute
+from fancam.nn.networks import PLAIN_FILTERS, Network, load_upscaler
+from fancam.nn.planner import BatchPlanner
+from fancam.nn.runtime import Runtime
 from fancam.results import Enhanced
 from fancam.settings import EnhanceSettings
 
@@ -64,11 +63,11 @@ class Engine:
     def _setup(self, settings: EnhanceSettings, network: Network | None) -> None:
         self.settings = settings
         self.network = network
-        self.compute = choose_compute(settings.device, settings.precision)
-        if network is not None and self.compute.precision not in network.precisions:
-            self.compute = _in_fp32(self.compute, network, settings.precision)
-        self._runner = Runner(network, self.compute) if network is not None else None
-        self._pace = Pace(self._runner, settings) if self._runner is not None else None
+        compute = choose_compute(settings.device, settings.precision)
+        self.runtime = Runtime(network, compute) if network is not None else None
+        """The network on its device; None for a plain filter."""
+        self.compute = self.runtime.compute if self.runtime is not None else compute
+        self._planner = BatchPlanner(self.runtime, settings) if self.runtime is not None else None
 
     @property
     def scale(self) -> int:
@@ -78,7 +77,7 @@ class Engine:
     @property
     def tile_px(self) -> int:
         """Side of a tile in source pixels, its overlap not counted; smaller after memory ran out."""
-        return self._pace.tile_px if self._pace is not None else 0
+        return self._planner.tile_px if self._planner is not None else 0
 
     @property
     def pictures_at_once(self) -> int:
@@ -91,7 +90,9 @@ class Engine:
         Raises:
             UsageError: The upscaler is a plain filter.
         """
-        return self._needed()[1].plan(height, width)
+        _, planner = self._needed()
+        tile_px, overlap_px = planner.largest_tile(height, width), self.settings.tile_overlap_px
+        return plan_tiles(height, width, tile_px, overlap_px, multiple=planner.side_multiple)
 
     # --- pictures ----------------------------------------------------------------------------------------------
 
@@ -137,13 +138,13 @@ class Engine:
             yield job.index, pixels, (*self.compute.notes, *notes)
 
     def _run(self, jobs: Iterable[Job], progress: Progress, total: int | None) -> Iterator[Job]:
-        runner, pace = self._needed()
-        yield from Batches(runner, pace, Count(progress, total)).run(jobs)
+        runtime, planner = self._needed()
+        yield from Batches(runtime, planner, self.plan, Count(progress, total)).run(jobs)
 
-    def _needed(self) -> tuple[Runner, Pace]:
-        if self._runner is None or self._pace is None:
+    def _needed(self) -> tuple[Runtime, BatchPlanner]:
+        if self.runtime is None or self._planner is None:
             raise UsageError(f"{self.settings.upscaler} is no network", remedy="choose an upscaler that is one")
-        return self._runner, self._pace
+        return self.runtime, self._planner
 
     # --- crops -------------------------------------------------------------------------------------------------
 
@@ -269,14 +270,6 @@ class Engine:
             notes=region.notes,
             detail=0.0,
         )
-
-
-def _in_fp32(compute: Compute, network: Network, asked: str) -> Compute:
-    """Return fp32 on the same device for a network that is not known to work in half precision."""
-    notes = compute.notes
-    if asked != "auto":
-        notes = (*notes, f"{network.architecture} networks do not work in {asked}; fp32 was used")
-    return Compute(compute.device, torch.float32, "fp32", notes)
 
 
 _LEAST_SHARE, _LEAST_UP_TO = 0.5, 2.0

@@ -16,7 +16,7 @@ import torch
 
 from fancam.errors import ModelDamagedError, unknown_choice
 from fancam.faces.torch_device import exact, in_parts_that_fit, usable_device
-from fancam.nn.torchfile import load_torch
+from fancam.nn.networks import load_torch
 
 SIZE_PX = 512
 """Side of the faces, as the weights were trained."""

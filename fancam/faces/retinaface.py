@@ -21,7 +21,7 @@ from fancam.errors import ModelDamagedError
 from fancam.faces.detections import Detections, FloatArray, batches
 from fancam.faces.torch_device import batch_pixels, exact, in_parts_that_fit, usable_device
 from fancam.media import Picture
-from fancam.nn.torchfile import load_torch
+from fancam.nn.networks import load_torch
 
 BACKBONES = {"retinaface-resnet50": "resnet50", "retinaface-mobilenet": "mobile0.25"}
 """Name in the registry to the name of the backbone in facexlib."""

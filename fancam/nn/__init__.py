@@ -1,6 +1,8 @@
-"""Weight files: a registry with licences and hashes, a store that finds and verifies them, one loader per file format.
+"""Networks: weight files with their licences, and what runs them.
 
-``fancam.nn.torchfile`` is imported where it is needed, so that looking for files does not load torch.
+A registry with licences and hashes, a store that finds and verifies weight files (this is loaded here), ``networks``
+loads a network by name or from a file, and ``runtime`` runs it on a device. Those two are imported where they are
+needed, so that looking for files does not load torch.
 """
 
 from fancam.nn.ncnn import load_ncnn

@@ -83,7 +83,7 @@ def denoise_network(state: Mapping[str, torch.Tensor], path: Path, name: str, sh
     """Return the network these parameters belong to.
 
     Args:
-        state: Name to tensor, as ``fancam.nn.torchfile.load_torch`` returns them.
+        state: Name to tensor, as ``fancam.nn.networks.load_torch`` returns them.
         path: Where they were read, for messages.
         name: For records.
         sha256: Of the file.

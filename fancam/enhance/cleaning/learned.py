@@ -26,7 +26,7 @@ from fancam.errors import DeviceError, ModelDamagedError, ModelMissingError
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore, file_sha256
 from fancam.nn.device import Compute, exact_algorithms, is_out_of_memory
-from fancam.nn.torchfile import load_torch
+from fancam.nn.networks import load_torch
 from fancam.results import NoiseModel
 from fancam.settings import DENOISERS, CleanSettings
 

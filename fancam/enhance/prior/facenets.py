@@ -105,7 +105,7 @@ def face_network(state: Mapping[str, torch.Tensor], path: Path, name: str, sha25
     """Return the face prior these parameters belong to.
 
     Args:
-        state: Name to tensor, as ``fancam.nn.torchfile.load_torch`` returns them.
+        state: Name to tensor, as ``fancam.nn.networks.load_torch`` returns them.
         path: Where they were read, for messages.
         name: For records.
         sha256: Of the file.

@@ -23,7 +23,7 @@ from fancam.errors import DeviceError, ModelMissingError
 from fancam.media import Progress, no_progress
 from fancam.nn import ModelStore, file_sha256
 from fancam.nn.device import Compute, exact_algorithms, is_out_of_memory
-from fancam.nn.torchfile import load_torch
+from fancam.nn.networks import load_torch
 from fancam.settings import RestoreSettings
 
 Faces = npt.NDArray[np.uint8] | npt.NDArray[np.float32]

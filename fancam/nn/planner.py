@@ -1,4 +1,4 @@
-"""How much a device is given at a time: the size of tiles and batches, which shrink where memory runs out."""
+"""The batch planner: how large the tiles are that a network is given, and how many at a time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import math
 
 import torch
 
-from fancam.enhance.runner import Runner
-from fancam.enhance.tiling import SIDE_MULTIPLE, TilePlan, plan_tiles
-from fancam.errors import DeviceError
+from fancam.nn.runtime import Runtime
 from fancam.settings import EnhanceSettings
 
 _CUDA_BATCH_TILES = 4
@@ -25,9 +23,11 @@ _HALF_PRECISION_TILE_PX = 336
 """Tile sides on a CPU where the settings leave them open: with x4plus the whole job stays under 2.5 GB for a 1080p
 video. One tile fills all cores."""
 _SMALLEST_TILE_PX = 32
+_SIDE_MULTIPLE = 8
+"""Tile sides are rounded up to this, so that tiles of pictures of nearly the same size can share a batch."""
 _BUCKET_PX = 32
 """Sides of tiles are rounded up to this where tiles of different sizes cost more than the pixels that are added."""
-_COMPILE_AFTER_PX = 2**30
+COMPILE_AFTER_PX = 2**30
 """Source pixels after which ``auto`` compiles on CUDA. x4plus takes minutes for so many on the fastest card there is,
 and compiling it takes a minute or two: it is done once it costs less than what has been spent already. On a CPU, never:
 on two Zen 4 cores x4plus gains 17 % in bf16 and takes four minutes to compile."""
@@ -49,66 +49,66 @@ def cuda_tiles(memory_bytes: int, precision: str, overlap_px: int) -> tuple[int,
     return side, max(min(pixels // areas[side], _CUDA_BATCH_TILES), 1)
 
 
-class Pace:
-    """The tiles and batches for one network on one device; an engine keeps it from picture to picture.
+class BatchPlanner:
+    """The tiles and batches for one upscaler on one device; kept from picture to picture.
 
     Args:
-        runner: The network on its device.
+        runtime: The network on its device; its batch is set here.
         settings: Tiles, batch and compiling.
     """
 
-    def __init__(self, runner: Runner, settings: EnhanceSettings) -> None:
-        compute = runner.compute
+    def __init__(self, runtime: Runtime, settings: EnhanceSettings) -> None:
+        compute = runtime.compute
         kind = compute.device.type
         tile_px, batch = _TILE_PX.get(compute.precision, _HALF_PRECISION_TILE_PX), 1
         if kind == "cuda":
             total = torch.cuda.get_device_properties(compute.device).total_memory
             tile_px, batch = cuda_tiles(total, compute.precision, settings.tile_overlap_px)
-        self.batch = settings.batch_tiles or batch
-        """Tiles per pass."""
+        runtime.batch = settings.batch_tiles or batch
         self.ahead = _BATCHES_AHEAD.get(kind, 0)
         """Batches that may run while the host does something else."""
         self.tile_px = settings.tile_px or tile_px
         """Side of a tile in source pixels, its overlap not counted."""
-        self._runner = runner
-        self._overlap_px = settings.tile_overlap_px
+        self._runtime = runtime
         self._notes: list[str] = []
         self._launched_px = 0
-        self._compile = settings.compile
+        self._compile_after_px = COMPILE_AFTER_PX if settings.compile == "auto" else math.inf
         bucketed = kind == "cuda" or settings.compile == "on"
-        self._side_multiple = _BUCKET_PX if bucketed else SIDE_MULTIPLE
-        self._multiple = math.lcm(runner.network.size_multiple, _BUCKET_PX if bucketed else 1)
+        self.side_multiple = _BUCKET_PX if bucketed else _SIDE_MULTIPLE
+        """Sides of tiles are rounded up to this."""
+        self._padded_multiple = math.lcm(runtime.network.size_multiple, _BUCKET_PX if bucketed else 1)
         if settings.compile == "on":
-            runner.use_compiled(self.batch)
+            runtime.use_compiled()
+
+    @property
+    def batch(self) -> int:
+        """Tiles per pass."""
+        return self._runtime.batch
 
     def notes(self) -> list[str]:
         """Return what happened so far that belongs to every picture completed from now on."""
-        note = self._runner.compile_note
+        note = self._runtime.compile_note
         return [*self._notes, note] if note is not None else list(self._notes)
 
-    def plan(self, height: int, width: int) -> TilePlan:
-        """Return the tiles of a picture of this size."""
-        tile_px = self.tile_px if self._runner.network.tiles else max(height, width)
-        return plan_tiles(height, width, tile_px, self._overlap_px, multiple=self._side_multiple)
+    def largest_tile(self, height: int, width: int) -> int:
+        """Return the side of a tile for a picture of this size, its overlap not counted."""
+        return self.tile_px if self._runtime.network.tiles else max(height, width)
 
     def padded(self, height: int, width: int) -> tuple[int, int]:
         """Return the size that a tile is brought to: one that the network takes and that other tiles have, too."""
-        least, multiple = self._runner.network.minimum_px, self._multiple
+        least, multiple = self._runtime.network.minimum_px, self._padded_multiple
         height, width = (-(-max(side, least) // multiple) * multiple for side in (height, width))
-        return (max(height, width),) * 2 if self._runner.network.square else (height, width)
+        return (max(height, width),) * 2 if self._runtime.network.square else (height, width)
 
     def launching(self, pixels: int) -> None:
         """Count the source pixels that the network is about to get, and compile it once that pays."""
         self._launched_px += pixels
-        if self._compile == "auto" and self._launched_px >= _COMPILE_AFTER_PX and self._runner.compiles_well:
-            self._runner.use_compiled(self.batch)
+        if self._launched_px >= self._compile_after_px and self._runtime.compiles_well:
+            self._runtime.use_compiled()
 
     def use_smaller_batches(self, tried: int) -> None:
         """Halve the batch after this many tiles did not fit."""
-        self.batch = tried // 2
-        self._runner.expect(self.batch)
-        self._notes.append(f"memory ran out: {self.batch} tile(s) per pass")
-        self._release_memory()
+        self._notes.append(self._runtime.use_smaller_batches(tried))
 
     def use_smaller_tiles(self, error: BaseException) -> None:
         """Halve the tile after even one did not fit.
@@ -116,17 +116,8 @@ class Pace:
         Raises:
             DeviceError: It is as small as can be.
         """
-        self._release_memory()
+        self._runtime.release_memory()
         if self.tile_px <= _SMALLEST_TILE_PX:
-            raise DeviceError(
-                f"not enough memory for one tile of {self.tile_px} pixels",
-                item=str(self._runner.compute.device),
-                remedy="close other programs that use it, or use --device cpu",
-            ) from error
+            raise self._runtime.memory_error(f"one tile of {self.tile_px} pixels") from error
         self.tile_px = max(self.tile_px // 2, _SMALLEST_TILE_PX)
         self._notes.append(f"memory ran out: tiles of {self.tile_px} pixels")
-
-    def _release_memory(self) -> None:
-        """Give unused blocks back, so that a smaller request is not refused for fragmentation."""
-        if self._runner.compute.device.type == "cuda":
-            torch.cuda.empty_cache()
