@@ -5,7 +5,7 @@ import pytest
 from fancam.enhance.cleaning.deblock import deblock, measure_blockiness
 from fancam.pictures import read_picture
 from tests.figures import compressed, psnr
-from tests.test_cleaning_noise import noisy, scene
+from tests.noisy_pictures import noisy, scene
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,11 @@ from fancam.enhance.descreen import notch
 from fancam.enhance.descreen.notch import descreen
 from fancam.enhance.descreen.spectrum import Screen, find_screens
 from fancam.video import open_video
+from tests.figures import psnr
 from tests.printed_pages import Printing, linear, printed_and_scanned
 
 SIDE = 304
 PRINTING = Printing(lpi=150, dpi=600, page_angle_deg=2.3, seed=1)
-
-
-def psnr(one, two):
-    error = np.mean((one.astype(float) - two.astype(float)) ** 2)
-    return np.inf if error == 0 else 10 * np.log10(255**2 / error)
 
 
 @pytest.fixture(scope="module")

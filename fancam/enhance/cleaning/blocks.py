@@ -1,10 +1,13 @@
-"""Overlapping blocks of 8 x 8 pixels and their cosine transform."""
+"""Y, Cb and Cr of a picture, and the discrete cosine transform of their overlapping blocks of 8 x 8 pixels.
+
+All of it is written in additions and multiplications of whole arrays, never as a matrix product or a library's filter:
+those sum in an order that depends on the size of the array and on the processor. Here a block gives the same bits
+wherever it lies, on any processor.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,193 +17,26 @@ from fancam.media import Samples
 BLOCK_PX = 8
 COEFFICIENTS = BLOCK_PX * BLOCK_PX
 
+Floats = npt.NDArray[np.float32]
 Blocks = npt.NDArray[np.float32]
 """(64, rows, columns): coefficients, row by row, of the block at each place."""
+Planes = Sequence[Floats] | Floats
 
-
-def _cosines() -> npt.NDArray[np.float32]:
-    place, order = np.arange(BLOCK_PX), np.arange(BLOCK_PX)[:, None]
-    one = np.sqrt(2 / BLOCK_PX) * np.cos(np.pi * (place + 0.5) * order / BLOCK_PX)
-    one[0] /= np.sqrt(2)
-    return np.kron(one, one).astype(np.float32)
-
-
-_COSINES = _cosines()
-"""(64, 64): orthonormal DCT-II of a block (Ahmed, Natarajan & Rao, "Discrete cosine transform", 1974); a row is one
-coefficient."""
-
-
-def coefficients_of(plane: npt.NDArray[np.float32], step: int) -> Blocks:
-    """Return the cosine transforms of the blocks that begin at every ``step``-th row and column of a plane."""
-    rows, columns = ((side - BLOCK_PX) // step + 1 for side in plane.shape)
-    samples = np.empty((COEFFICIENTS, rows, columns), np.float32)
-    for y in range(BLOCK_PX):
-        for x in range(BLOCK_PX):
-            samples[y * BLOCK_PX + x] = plane[y : y + step * rows : step, x : x + step * columns : step]
-    return (_COSINES @ samples.reshape(COEFFICIENTS, -1)).reshape(samples.shape)
-
-
-def put_together(
-    coefficients: Blocks, weights: npt.NDArray[np.float32], step: int, shape: tuple[int, int]
-) -> npt.NDArray[np.float32]:
-    """Return the plane whose blocks have these transforms: the weighted mean of all blocks that hold a pixel.
-
-    Args:
-        coefficients: As ``coefficients_of`` returns them.
-        weights: (rows, columns), above 0.
-        step: As given to ``coefficients_of``.
-        shape: Of the plane; pixels that no block holds become 0.
-    """
-    rows, columns = weights.shape
-    samples = (_COSINES.T @ coefficients.reshape(COEFFICIENTS, -1)).reshape(coefficients.shape)
-    total, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for y in range(BLOCK_PX):
-        for x in range(BLOCK_PX):
-            place = np.s_[y : y + step * rows : step, x : x + step * columns : step]
-            sample = samples[y * BLOCK_PX + x]
-            sample *= weights
-            total[place] += sample
-            weight[place] += weights
-    return np.divide(total, weight, out=total, where=weight > 0)
-
-
-_TILE_PX = 256
-_MOST_TILES = 32
-"""Of a larger picture, so many parts are measured, evenly spread."""
-_STEP_PX = 4
-"""Blocks are taken on the grid of JPEG and half a block off it, so that a coder's seams count as often as they are."""
-_LUMA_BIN = 16
-_CALM_SHARE = 0.08
-_LEAST_BLOCKS = 64
-"""To judge a brightness by: the strength of white noise is told from so many to 2 %, a single coefficient to 10 %."""
-_CLIPPED_SHARE, _MOST_CLIPPED = 0.03, 0.6
-"""Of the samples of a block. Cut off at black or white noise is weaker than it is; such blocks count only at a
-brightness that has no others."""
-_FLAT_ENERGY = 1e-3
-_DARK_LEVEL, _BRIGHT_LEVEL = 20.0, 235.0
-"""Blocks beyond these without any variation are the black bars of a film, or clipped, and say nothing about noise."""
-
-Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CalmBlocks:
-    """The calmest blocks of about one brightness."""
-
-    level: float
-    """Mean luma in levels of 255."""
-    power: Floats
-    """(3, 64, n) squared coefficients of Y, Cb and Cr."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    luma: Floats
-    """(n,) mean of each block."""
-    power: Floats
-    """(3, 64, n)."""
-    around: Floats
-    """(n,) energy of the eight blocks that touch it, which share no pixel with it."""
-    clipped: Floats
-    """(n,) share of its samples that are 0 or the largest there is."""
-
-
-def calm_blocks(picture: Samples) -> list[CalmBlocks]:
-    """Return the calmest blocks of a picture, by brightness, the darkest first.
-
-    Blocks are chosen by how calm the blocks *around* them are: chosen by their own energy, those whose noise happens to
-    be low would be preferred, and the noise be told too weak.
-
-    Args:
-        picture: (height, width, 3) RGB, 8 or 16 bits.
-
-    Returns:
-        Nothing for a picture too small, or with nothing but borders.
-    """
-    parts = [part for part in map(_blocks_of_tile, _tiles(picture)) if part is not None]
-    if not parts:
-        return []
-    luma, around, clipped = (
-        np.concatenate([getattr(p, name) for p in parts]) for name in ("luma", "around", "clipped")
-    )
-    power = np.concatenate([part.power for part in parts], axis=2)
-    number = (luma / _LUMA_BIN).astype(int)
-    found = []
-    for k in range(256 // _LUMA_BIN):
-        members = np.flatnonzero((number == k) & (clipped <= _CLIPPED_SHARE))
-        if len(members) < _LEAST_BLOCKS:
-            members = np.flatnonzero(number == k)
-        if len(members) >= _LEAST_BLOCKS:
-            count = max(int(len(members) * _CALM_SHARE), _LEAST_BLOCKS)
-            chosen = members[np.argsort(around[members], kind="stable")[:count]]
-            found.append(CalmBlocks(float(luma[chosen].mean()), power[:, :, chosen]))
-    return found
-
-
-def _tiles(picture: Samples) -> Iterator[Samples]:
-    height, width = picture.shape[:2]
-    down, across = math.ceil(height / _TILE_PX), math.ceil(width / _TILE_PX)
-    places = [(y, x) for y in range(down) for x in range(across)]
-    if len(places) > _MOST_TILES:
-        places = [places[k] for k in np.linspace(0, len(places) - 1, _MOST_TILES).astype(int)]
-    reach = _TILE_PX + 2 * BLOCK_PX
-    for y, x in places:
-        yield picture[y * _TILE_PX :, x * _TILE_PX :][:reach, :reach]
-
-
-def _blocks_of_tile(tile: Samples) -> _Found | None:
-    """Return the blocks that have all their neighbours in the tile and are neither clipped nor borders."""
-    if min(tile.shape[:2]) < 3 * BLOCK_PX:
-        return None
-    planes = planes_of(tile)
-    power = np.stack([coefficients_of(plane, _STEP_PX) for plane in planes])
-    luma = power[0, 0] / BLOCK_PX
-    power *= power
-    energy = without_slope(power).sum(axis=(0, 1))
-    share = ((tile == 0) | (tile == np.iinfo(tile.dtype).max)).mean(axis=2, dtype=np.float32)
-    clipped = coefficients_of(share, _STEP_PX)[0] / BLOCK_PX
-    use = ~((energy < _FLAT_ENERGY) & ((luma < _DARK_LEVEL) | (luma > _BRIGHT_LEVEL))) & (clipped <= _MOST_CLIPPED)
-    reach = BLOCK_PX // _STEP_PX
-    inside = np.zeros(use.shape, bool)
-    inside[reach:-reach, reach:-reach] = True
-    use &= inside
-    return _Found(luma[use], power[:, :, use], _around(energy)[use], clipped[use])
-
-
-def without_slope(power: Floats) -> Floats:
-    """Return (3, 61, n) of (3, 64, n): without the mean and the two coefficients that a slope of light fills."""
-    return np.delete(power, (0, 1, BLOCK_PX), axis=1)
-
-
-def _around(energy: Floats) -> Floats:
-    """Return the sum over the eight blocks that touch each block."""
-    apart = BLOCK_PX // _STEP_PX
-    padded = np.pad(energy, apart, mode="edge")
-    rows, columns = energy.shape
-    total = -energy
-    for y in (0, apart, 2 * apart):
-        for x in (0, apart, 2 * apart):
-            total = total + padded[y : y + rows, x : x + columns]
-    return total
-
-
-Planes = npt.NDArray[np.float32]
-
-_TO_YCBCR = np.array(
-    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]],
-    np.float32,
-)
+YCBCR_FROM_RGB = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 """ITU-T T.871 (JFIF), section 7, without the offset of 128 of Cb and Cr."""
-_TO_RGB = np.array([[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]], np.float32)
+RGB_FROM_YCBCR = np.array([[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]])
 """ITU-T T.871, section 7."""
 
-
-def levels_per_step(picture: Samples) -> int:
-    """Return how many values of a sample are one level of 255: 1, or 257 with 16 bits."""
-    return 257 if picture.dtype == np.uint16 else 1
+_BAND_ROWS = 32
+"""Rows of blocks that are worked on at once: their coefficients stay in the processor's cache."""
 
 
-def planes_of(picture: Samples) -> Planes:
+def luma_of(picture: Samples) -> Floats:
+    """Return (height, width) luma in levels of 255 of an RGB picture with 8 or 16 bits."""
+    return _levels(_weighted(YCBCR_FROM_RGB[0].astype(np.float32), _channels(picture)), picture)
+
+
+def planes_of(picture: Samples) -> Floats:
     """Return Y, Cb and Cr of a picture.
 
     Args:
@@ -209,23 +45,140 @@ def planes_of(picture: Samples) -> Planes:
     Returns:
         (3, height, width) in levels of 255; Cb and Cr are around 0.
     """
-    red, green, blue = (picture[..., k].astype(np.float32) for k in range(3))
-    # Written out: a matrix product may add in another order for another size.
-    planes = np.stack([red * row[0] + green * row[1] + blue * row[2] for row in _TO_YCBCR])
+    channels = _channels(picture)
+    return _levels(np.stack([_weighted(row, channels) for row in YCBCR_FROM_RGB.astype(np.float32)]), picture)
+
+
+def _channels(picture: Samples) -> list[Floats]:
+    return [picture[..., k].astype(np.float32) for k in range(3)]
+
+
+def _levels(values: Floats, picture: Samples) -> Floats:
     if picture.dtype == np.uint16:
-        planes *= np.float32(1 / 257)
-    return planes
+        values *= np.float32(1 / 257)
+    return values
 
 
-def picture_of(planes: Planes, dtype: np.dtype[np.uint8] | np.dtype[np.uint16]) -> Samples:
+def picture_of(planes: Floats, dtype: np.dtype[np.uint8] | np.dtype[np.uint16]) -> Samples:
     """Return (height, width, 3) RGB of planes from ``planes_of``, rounded and cut to what the type holds."""
-    top = np.iinfo(dtype).max
-    luma, blue, red = planes
-    rgb = np.stack([luma * row[0] + blue * row[1] + red * row[2] for row in _TO_RGB], axis=-1)
+    rgb = np.stack([_weighted(row, planes) for row in RGB_FROM_YCBCR.astype(np.float32)], axis=-1)
     if dtype == np.uint16:
         rgb *= np.float32(257)
-    result: Samples = np.clip(np.rint(rgb), 0, top).astype(dtype)
+    top = np.iinfo(dtype).max
+    levels = np.clip(np.rint(rgb), 0, top)
+    return levels.astype(np.uint8) if dtype == np.uint8 else levels.astype(np.uint16)
+
+
+# --- cosine transform ---------------------------------------------------------------------------------------------
+
+_MEAN = np.float32(BLOCK_PX**-0.5)
+_ODD = {
+    half: (np.cos(np.pi * np.outer(2 * np.arange(half) + 1, 2 * np.arange(half) + 1) / (4 * half)) / 2).astype(
+        np.float32
+    )
+    for half in (1, 2, 4)
+}
+"""By half the length of a transform: its odd coefficients (rows) of the differences of mirrored samples (columns)."""
+
+
+def _weighted(weights: Floats, planes: Planes) -> Floats:
+    """Return the weighted sum of planes, added up in their order."""
+    total: Floats = planes[0] * weights[0]
+    for weight, plane in zip(weights[1:], planes[1:], strict=True):
+        total += plane * weight
+    return total
+
+
+def _cosine_transform(samples: Planes) -> list[Floats]:
+    """Return the orthonormal DCT-II of 8 planes of samples, by halves (Chen, Smith & Fralick, IEEE Trans. COM 1977)."""
+    if len(samples) == 1:
+        return [samples[0] * _MEAN]
+    half = len(samples) // 2
+    pairs = list(zip(samples[:half], samples[: half - 1 : -1], strict=True))
+    differences = [first - last for first, last in pairs]
+    result = [differences[0]] * len(samples)
+    result[::2] = _cosine_transform([first + last for first, last in pairs])
+    result[1::2] = [_weighted(row, differences) for row in _ODD[half]]
     return result
+
+
+def _inverse_cosine_transform(coefficients: Planes) -> list[Floats]:
+    if len(coefficients) == 1:
+        return [coefficients[0] * _MEAN]
+    even = _inverse_cosine_transform(coefficients[::2])
+    odd = [_weighted(column, coefficients[1::2]) for column in _ODD[len(even)].T]
+    pairs = list(zip(even, odd, strict=True))
+    return [e + o for e, o in pairs] + [e - o for e, o in reversed(pairs)]
+
+
+def _places(count: int, step: int) -> list[slice]:
+    """Return, for each of 8 offsets, where the samples with this offset in their block are along an axis."""
+    return [slice(offset, offset + step * (count - 1) + 1, step) for offset in range(BLOCK_PX)]
+
+
+def coefficients_of(plane: Floats, step: int) -> Blocks:
+    """Return the cosine transforms of the blocks that begin at every ``step``-th row and column of a plane.
+
+    The transform is the orthonormal DCT-II (Ahmed, Natarajan & Rao, "Discrete cosine transform", 1974).
+    """
+    rows, columns = ((side - BLOCK_PX) // step + 1 for side in plane.shape)
+    result = np.empty((COEFFICIENTS, rows, columns), np.float32)
+    for order, across in enumerate(_cosine_transform([plane[:, place] for place in _places(columns, step)])):
+        result[order::BLOCK_PX] = _cosine_transform([across[place] for place in _places(rows, step)])
+    return result
+
+
+def bands_of_blocks(height: int, step: int) -> Iterator[tuple[slice, slice]]:
+    """Yield rows of blocks that begin at every ``step``-th row, and the rows of pixels they cover, in order."""
+    rows = (height - BLOCK_PX) // step + 1
+    for first in range(0, rows, _BAND_ROWS):
+        last = min(first + _BAND_ROWS, rows)
+        yield slice(first, last), slice(first * step, (last - 1) * step + BLOCK_PX)
+
+
+class BlockMean:
+    """The plane that overlapping blocks make together: the weighted mean of all blocks that hold a pixel.
+
+    Args:
+        shape: Of the plane.
+        step: As given to ``coefficients_of``.
+    """
+
+    def __init__(self, shape: tuple[int, int], step: int) -> None:
+        self._shape, self._step = shape, step
+        self._columns = (shape[1] - BLOCK_PX) // step + 1
+        self._total = np.zeros((BLOCK_PX, shape[0], self._columns), np.float32)
+        self._weights = np.zeros(self._total.shape[1:], np.float32)
+
+    def add(self, pixels: slice, coefficients: Blocks, weights: Floats) -> None:
+        """Add rows of blocks, from top to bottom.
+
+        Args:
+            pixels: The rows of pixels that they hold, from ``bands_of_blocks``.
+            coefficients: As ``coefficients_of`` returns them; they are changed.
+            weights: (rows, columns), above 0.
+        """
+        coefficients *= weights
+        places = _places(len(weights), self._step)
+        # From the last row of a block to the first, so that the blocks over a pixel are added from top to bottom,
+        # whether or not they come in one call.
+        for order, total in enumerate(self._total[:, pixels]):
+            samples = _inverse_cosine_transform(coefficients[order::BLOCK_PX])
+            for place, sample in zip(reversed(places), reversed(samples), strict=True):
+                total[place] += sample
+        for place in reversed(places):
+            self._weights[pixels][place] += weights
+
+    def plane(self) -> Floats:
+        """Return the plane; pixels that no block holds are 0."""
+        total, weight = np.zeros(self._shape, np.float32), np.zeros(self._shape, np.float32)
+        for top in range(0, self._shape[0], _BAND_ROWS):
+            rows = slice(top, top + _BAND_ROWS)
+            samples = _inverse_cosine_transform(self._total[:, rows])
+            for place, sample in zip(_places(self._columns, self._step), samples, strict=True):
+                total[rows, place] += sample
+                weight[rows, place] += self._weights[rows]
+        return np.divide(total, weight, out=total, where=weight > 0)
 
 
 def reflected(start: int, end: int, length: int) -> npt.NDArray[np.intp]:

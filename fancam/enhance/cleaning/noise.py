@@ -1,16 +1,36 @@
-"""How strong the noise of a picture is at which brightness, and how it is spread over frequencies, from the picture."""
+"""Blind noise estimation: the strength of a picture's noise by brightness and its spectrum, in homogeneous blocks."""
 
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.cleaning.blocks import BLOCK_PX, COEFFICIENTS, CalmBlocks, calm_blocks, without_slope
+from fancam.enhance.cleaning.blocks import BLOCK_PX, COEFFICIENTS, Floats, coefficients_of, planes_of
 from fancam.media import Samples
 from fancam.results import NoiseModel
+
+_TILE_PX = 256
+_MOST_TILES = 32
+"""Of a larger picture, so many parts are measured, evenly spread."""
+_STEP_PX = 4
+"""Blocks are taken on the grid of JPEG and half a block off it, so that a coder's seams count as often as they are."""
+_LUMA_BIN = 16
+_HOMOGENEOUS_SHARE = 0.08
+"""Of the blocks of one brightness, so many are taken for homogeneous, those with the calmest surroundings first."""
+_LEAST_BLOCKS = 64
+"""To judge a brightness by: the strength of white noise is told from so many to 2 %, a single coefficient to 10 %."""
+_CLIPPED_SHARE, _MOST_CLIPPED = 0.03, 0.6
+"""Of the samples of a block. Cut off at black or white noise is weaker than it is; such blocks count only at a
+brightness that has no others."""
+_FLAT_ENERGY = 1e-3
+_DARK_LEVEL, _BRIGHT_LEVEL = 20.0, 235.0
+"""Blocks beyond these without any variation are the black bars of a film, or clipped, and say nothing about noise."""
 
 _BAND_EDGES = (2, 4, 6, 8, 10, 15)
 """Bands of coefficients by the sum of their two orders; 0 and 1 hold the slope of the light."""
@@ -19,8 +39,8 @@ _EMPTY_BAND = 0.1
 _BAND_SPREAD = 1.3
 """By so much in power the bands of noise differ where they are told from 64 blocks."""
 _EVEN = 1.8
-"""Upper over lower quartile of the energies of blocks. Of white noise 1.2 to 1.4, of noise that was demosaiced 1.5, of
-noise that went through JPEG up to 1.9; of texture 2 to 10."""
+"""Upper over lower quartile of the energies of blocks up to which they hold noise alone. Of white noise 1.2 to 1.4,
+of noise that was demosaiced 1.5, of noise that went through JPEG up to 1.9; of texture 2 to 10."""
 _AGREEING = 1.7
 """Largest ratio of the powers of two bands, each over that of the noise, where there is nothing but noise."""
 _TYPICAL_ENERGY = 2.0
@@ -34,8 +54,6 @@ _DOUBT, _NEAR_LEVELS = 1.3, 64.0
 no more than this times what can be."""
 _SLOPE_LIMIT = 1.3
 
-Floats = npt.NDArray[np.float32]
-
 
 def _bands() -> npt.NDArray[np.bool_]:
     """Return (5, 64): which coefficients are in each band."""
@@ -46,14 +64,24 @@ def _bands() -> npt.NDArray[np.bool_]:
 _BANDS = _bands()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HomogeneousBlocks:
+    """The most homogeneous blocks of about one brightness: those in which noise is nearly all that varies."""
+
+    level: float
+    """Mean luma in levels of 255."""
+    power: Floats
+    """(3, 64, n) squared coefficients of Y, Cb and Cr."""
+
+
 def measure_noise(picture: Samples) -> NoiseModel:
     """Return the noise of a picture.
 
-    Told by brightness in calm blocks of 8 x 8 pixels, as in Ponomarenko et al., "An automatic approach to lossy
-    compression of AVIRIS images" (IGARSS 2007) and Colom & Buades, "Analysis and extension of the Ponomarenko et al.
-    method" (IPOL 2013). Unlike there the noise need not be white. Noise is even where texture is not: its energy is
-    about the same in every block. Its spectrum is taken at the brightnesses where that is so; at the others, the band
-    of frequencies in which texture adds least tells how strong it is.
+    It is measured by brightness in homogeneous blocks of 8 x 8 pixels, as in Ponomarenko et al., "An automatic approach
+    to lossy compression of AVIRIS images" (IGARSS 2007) and Colom & Buades, "Analysis and extension of the Ponomarenko
+    et al. method" (IPOL 2013). Unlike there the noise need not be white. The energy of noise is about the same in every
+    block, that of texture is not. The spectrum is taken at the brightnesses where the energies are even; at the others,
+    the band of frequencies in which texture adds least tells how strong the noise is.
 
     Args:
         picture: (height, width, 3) RGB, 8 or 16 bits, as it was coded: noise is not found again after resampling.
@@ -61,7 +89,7 @@ def measure_noise(picture: Samples) -> NoiseModel:
     Returns:
         One level with a strength of zero for a picture without noise, or too small (32 pixels) to tell.
     """
-    found = calm_blocks(picture)
+    found = _homogeneous_blocks(picture)
     if not found:
         return NoiseModel(np.array([128], np.float32), np.zeros((3, 1), np.float32), _white())
     levels = np.array([blocks.level for blocks in found], np.float32)
@@ -74,7 +102,9 @@ def measure_noise(picture: Samples) -> NoiseModel:
         ratio, weights = _band_ratios(power[:, channel], shape)
         least = ratio.min(axis=1)
         if channel == 0:
-            trusted = even & (ratio.max(axis=1) <= _AGREEING * least)
+            # Blocks without any variation: drawn, or a coder took all that was weak. What varies elsewhere is no noise.
+            silent = even & ~power[:, 0, 2:].any(axis=1)
+            trusted = silent if silent.any() else even & (ratio.max(axis=1) <= _AGREEING * least)
         whole = np.sqrt((ratio * weights).sum(axis=1))
         part = np.sqrt((np.minimum(ratio, _BAND_SPREAD * least[:, None]) * weights).sum(axis=1))
         sigma[channel] = _plausible(levels, np.where(even, whole, part), part, trusted)
@@ -108,7 +138,7 @@ def _coarse_chroma(picture: Samples) -> Floats:
         if min(small.shape[:2]) < 4 * BLOCK_PX:
             break
         small = _halved(small)
-        found = [blocks for blocks in calm_blocks(small) if _unevenness(blocks) < _EVEN]
+        found = [blocks for blocks in _homogeneous_blocks(small) if _unevenness(blocks) < _EVEN]
         if not found:
             break
         power = np.median([_mean_power(blocks) for blocks in found], axis=0).reshape(3, BLOCK_PX, BLOCK_PX)
@@ -123,24 +153,107 @@ def _halved(picture: Samples) -> Samples:
     return np.asarray(half, np.uint16) if picture.dtype == np.uint16 else np.asarray(half, np.uint8)
 
 
+# --- homogeneous blocks -------------------------------------------------------------------------------------------
+
+
+def _homogeneous_blocks(picture: Samples) -> list[HomogeneousBlocks]:
+    """Return the most homogeneous blocks of a picture, by brightness, the darkest first.
+
+    Blocks are chosen by how little the blocks *around* them vary: chosen by their own energy, those whose noise happens
+    to be low would be preferred, and the noise be told too weak.
+
+    Returns:
+        Nothing for a picture too small, or with nothing but borders.
+    """
+    parts = [part for part in map(_blocks_of_tile, _tiles(picture)) if part is not None]
+    if not parts:
+        return []
+    luma, power, around, clipped = (np.concatenate(each, axis=-1) for each in zip(*parts, strict=True))
+    number = (luma / _LUMA_BIN).astype(int)
+    found = []
+    for k in range(256 // _LUMA_BIN):
+        members = np.flatnonzero((number == k) & (clipped <= _CLIPPED_SHARE))
+        if len(members) < _LEAST_BLOCKS:
+            members = np.flatnonzero(number == k)
+        if len(members) >= _LEAST_BLOCKS:
+            count = max(int(len(members) * _HOMOGENEOUS_SHARE), _LEAST_BLOCKS)
+            chosen = members[np.argsort(around[members], kind="stable")[:count]]
+            found.append(HomogeneousBlocks(float(luma[chosen].mean()), power[:, :, chosen]))
+    return found
+
+
+def _tiles(picture: Samples) -> Iterator[Samples]:
+    height, width = picture.shape[:2]
+    down, across = math.ceil(height / _TILE_PX), math.ceil(width / _TILE_PX)
+    places = [(y, x) for y in range(down) for x in range(across)]
+    if len(places) > _MOST_TILES:
+        places = [places[k] for k in np.linspace(0, len(places) - 1, _MOST_TILES).astype(int)]
+    reach = _TILE_PX + 2 * BLOCK_PX
+    for y, x in places:
+        yield picture[y * _TILE_PX :, x * _TILE_PX :][:reach, :reach]
+
+
+def _blocks_of_tile(tile: Samples) -> tuple[Floats, Floats, Floats, Floats] | None:
+    """Return the blocks that have all their neighbours in the tile and are neither clipped nor borders.
+
+    Returns:
+        (n,) mean luma; (3, 64, n) squared coefficients; (n,) energy of the eight blocks that touch each, which share no
+        pixel with it; (n,) share of its samples that are 0 or the largest there is.
+    """
+    if min(tile.shape[:2]) < 3 * BLOCK_PX:
+        return None
+    power = np.stack([coefficients_of(plane, _STEP_PX) for plane in planes_of(tile)])
+    luma = power[0, 0] / BLOCK_PX
+    power *= power
+    energy = _without_slope(power).sum(axis=(0, 1))
+    share = ((tile == 0) | (tile == np.iinfo(tile.dtype).max)).mean(axis=2, dtype=np.float32)
+    clipped = coefficients_of(share, _STEP_PX)[0] / BLOCK_PX
+    use = ~((energy < _FLAT_ENERGY) & ((luma < _DARK_LEVEL) | (luma > _BRIGHT_LEVEL))) & (clipped <= _MOST_CLIPPED)
+    reach = BLOCK_PX // _STEP_PX
+    inside = np.zeros(use.shape, bool)
+    inside[reach:-reach, reach:-reach] = True
+    use &= inside
+    return luma[use], power[:, :, use], _around(energy)[use], clipped[use]
+
+
+def _without_slope(power: Floats) -> Floats:
+    """Return (3, 61, n) of (3, 64, n): without the mean and the two coefficients that a slope of light fills."""
+    return np.delete(power, (0, 1, BLOCK_PX), axis=1)
+
+
+def _around(energy: Floats) -> Floats:
+    """Return the sum over the eight blocks that touch each block."""
+    apart = BLOCK_PX // _STEP_PX
+    padded = np.pad(energy, apart, mode="edge")
+    rows, columns = energy.shape
+    total = -energy
+    for y in (0, apart, 2 * apart):
+        for x in (0, apart, 2 * apart):
+            total = total + padded[y : y + rows, x : x + columns]
+    return total
+
+
+# --- power and spectrum -------------------------------------------------------------------------------------------
+
+
 def _white() -> Floats:
     return np.ones((3, BLOCK_PX, BLOCK_PX), np.float32)
 
 
-def _mean_power(blocks: CalmBlocks) -> Floats:
+def _mean_power(blocks: HomogeneousBlocks) -> Floats:
     """Return (3, 64): mean squared coefficients over the blocks without an edge or a speck."""
     return np.stack([power.mean(axis=1) for power in _typical(blocks)])
 
 
-def _typical(blocks: CalmBlocks) -> list[Floats]:
+def _typical(blocks: HomogeneousBlocks) -> list[Floats]:
     """Return (64, n) squared coefficients of each channel, of its blocks without an edge or a speck."""
-    energy = without_slope(blocks.power).sum(axis=1)
+    energy = _without_slope(blocks.power).sum(axis=1)
     # The chroma of most blocks is empty after compression; what is in the others is its noise.
     usual = np.maximum(np.median(energy, axis=1), energy.mean(axis=1) / 4)
     return [power[:, e <= _TYPICAL_ENERGY * limit] for power, e, limit in zip(blocks.power, energy, usual, strict=True)]
 
 
-def _outliers(found: list[CalmBlocks]) -> Floats | None:
+def _outliers(found: list[HomogeneousBlocks]) -> Floats | None:
     """Return ``NoiseModel.outliers``, from the fourth moment m4, which is 3 σ⁴ for a normal distribution: m4 / 3σ²."""
     if not found:
         return None
@@ -153,8 +266,8 @@ def _outliers(found: list[CalmBlocks]) -> Floats | None:
     return (fourth / (3 * second)).reshape(3, BLOCK_PX, BLOCK_PX).astype(np.float32)
 
 
-def _unevenness(blocks: CalmBlocks) -> float:
-    lower, upper = np.percentile(without_slope(blocks.power[:1]).sum(axis=(0, 1)), (25, 75))
+def _unevenness(blocks: HomogeneousBlocks) -> float:
+    lower, upper = np.percentile(_without_slope(blocks.power[:1]).sum(axis=(0, 1)), (25, 75))
     return float(upper / max(lower, 1e-6))
 
 
@@ -168,7 +281,7 @@ def _shape(power: Floats, even: npt.NDArray[np.bool_]) -> Floats:
         even: At which brightnesses the blocks are about alike; where none is, the noise is taken for white.
     """
     candidates = power[even]
-    candidates = candidates[candidates.sum(axis=1) > 0]
+    candidates = candidates[candidates[:, 2:].any(axis=1)]
     if not len(candidates):
         return np.ones(COEFFICIENTS, np.float32)
     low, high = (candidates[:, _BANDS[k]].mean(axis=1) for k in (0, 2))
@@ -229,9 +342,3 @@ def _plausible(levels: Floats, most: Floats, least: Floats, trusted: npt.NDArray
             nearest = int(distance.argmin())
             result[k] = min(max(least[k], min(most[k], known[nearest])), limits[nearest])
     return result
-
-
-def sigma_map(luma: Floats, noise: NoiseModel, channel: int) -> Floats:
-    """Return the standard deviation of a channel's noise at every pixel, from the luma smoothed over 5 x 5 pixels."""
-    smooth = cv2.blur(luma, (5, 5))
-    return np.interp(smooth, noise.levels, noise.sigma[channel]).astype(np.float32)

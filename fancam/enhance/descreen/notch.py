@@ -191,7 +191,7 @@ _AT = (0.6, 0.8, 1.2, 1.5, 2.0, 2.4)
 _LIGHT = (1.6, 1.1, 1.0, 0.6, 0.35, 4.0)
 _COLOUR = (2.6, 1.4, 1.0, 0.5, 0.2, 4.0)
 """Power there over that at the screen's frequency, for the mean and for the differences of the channels: what was left
-of four photographs of a tuning set, printed at 133, 150 and 175 lpi (``benchmarks/_screens.py``)."""
+of four photographs of a tuning set, printed at 133, 150 and 175 lpi (``tests/printed_pages.py``)."""
 _MIDDLE_BAND = (0.35, 0.65)
 """Where the noise of slow frequencies is looked for in calm windows, in frequencies of the screen."""
 _CALM_SHARE = 0.8
