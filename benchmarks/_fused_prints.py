@@ -18,8 +18,8 @@ from fancam.enhance.cleaning.denoise import denoise, is_noisy
 from fancam.enhance.cleaning.noise import measure_noise
 from fancam.enhance.colour import match_low_band
 from fancam.enhance.engine import auto_share
+from fancam.enhance.enhancer import finer_by
 from fancam.enhance.fusion.fuse import Fused, fuse
-from fancam.enhance.preparation import finer_by
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.nn.networks import Network

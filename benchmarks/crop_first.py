@@ -17,8 +17,6 @@ import torch
 
 from fancam.crop import frame_face
 from fancam.enhance import CropRequest, Engine
-from fancam.enhance.crops import cut_region
-from fancam.enhance.tiling import plan_tiles
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.nn import ModelStore
@@ -46,7 +44,7 @@ def face_of(height_px: float) -> Face:
 
 def whole_frame_s(engine: Engine, frame: Picture, tiles: int) -> tuple[float, str]:
     """Return the seconds the network needs for the frame, and how they were measured."""
-    plan = plan_tiles(HEIGHT, WIDTH, engine.tile_px, engine.settings.tile_overlap_px)
+    plan = engine.plan(HEIGHT, WIDTH)
     rows, columns = plan.shape
     if tiles >= len(plan):
         began = clock()
@@ -92,7 +90,7 @@ def main(arguments: list[str]) -> None:
         began = clock()
         resample(enlarged, crop.box.scaled(engine.scale), CARD.width_px, CARD.height_px)
         print_s = clock() - began
-        region = cut_region(request).pixels.shape
+        region = request.region.pixels.shape
         print(
             f"{framing:8}{f'{region[1]}x{region[0]}':>12}{crop_s:10.1f} s{network_s + print_s:11.1f} s"
             f"{(network_s + print_s) / crop_s:7.1f}x{(usual_s + print_s) / crop_s:22.1f}x"

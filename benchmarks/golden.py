@@ -8,20 +8,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from fancam.enhance import Engine
-from fancam.enhance.batches import Batches, Count, Job
-from fancam.enhance.layout import Layout
+from fancam.enhance.tiledprint import TiledPrint
 from fancam.enhance.tiling import TilePlan, plan_tiles
-from fancam.media import Picture, no_progress
+from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.nn.device import choose_compute, cpu_has_fast_bf16
 from fancam.nn.networks import Network, load_upscaler
-from fancam.nn.planner import BatchPlanner
 from fancam.nn.runtime import Runtime
 from fancam.pictures import read_picture
 from fancam.settings import EnhanceSettings
@@ -54,7 +51,7 @@ def main(arguments: list[str]) -> None:
     print(f"\n{'tiled against untiled':34}{'dB':>7}{'largest difference':>21}{'tiles':>7}{'pixels':>9}", flush=True)
     for overlap, blend in ((0, 0), (10, 0), (32, 0), (32, 32), (48, 48)):
         plan = plan_tiles(height, width, options.tile, overlap, blend)
-        result = upscaled_by(plan, network, base, portrait)
+        result = upscaled_by(plan, network, portrait)
         name = f"overlap {overlap}, " + ("hard cut" if blend == 0 else f"blended over {blend}")
         share = len(plan) * plan.shape[0] * plan.shape[1] / (height * width)
         print(
@@ -62,15 +59,15 @@ def main(arguments: list[str]) -> None:
         )
 
 
-def upscaled_by(plan: TilePlan, network: Network, settings: EnhanceSettings, picture: Picture) -> Picture:
-    """Return what the engine makes of a picture with these tiles."""
+def upscaled_by(plan: TilePlan, network: Network, picture: Picture) -> Picture:
+    """Return what the network makes of a picture with these tiles, also with those that the settings refuse."""
     runtime = Runtime(network, choose_compute("cpu", "fp32"))
-    arrange = partial(Layout, scale=network.scale, dtype=np.uint8, device=runtime.compute.device)
-    job = Job(0, picture, arrange, lambda pixels, _notes: pixels)
-    batches = Batches(runtime, BatchPlanner(runtime, settings), lambda _height, _width: plan, Count(no_progress))
-    (done,) = batches.run([job])
-    assert isinstance(done.outcome, np.ndarray)
-    return done.outcome
+    tiled = TiledPrint(plan, network.scale, np.uint8, runtime.compute.device)
+    for tile in plan:
+        cut = picture[None, tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
+        (result,) = runtime.collect(runtime.launch(cut, [tiled.task(tile).fill]))
+        tiled.add(tile, result.values)
+    return np.asarray(tiled.pixels(), np.uint8)
 
 
 def decibel(one: np.ndarray, other: np.ndarray) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.golden import decibel
-from fancam.enhance.layout import Layout
+from fancam.enhance.tiledprint import TiledPrint
 from fancam.enhance.tiling import plan_tiles
 from fancam.nn import ModelStore
 from fancam.nn.device import Compute, choose_compute, resolve_device
@@ -78,5 +78,5 @@ def _engine(network: Network, compute: Compute, tile: np.ndarray) -> Run:
     height, width = tile.shape[1:3]
     plan = plan_tiles(height, width, max(height, width), 32)
     (whole,) = plan
-    order = Layout(plan, network.scale, np.uint8, compute.device).order(whole)
-    return lambda: runtime.collect(runtime.launch(tile, [order.fill]))[0].values[None]
+    task = TiledPrint(plan, network.scale, np.uint8, compute.device).task(whole)
+    return lambda: runtime.collect(runtime.launch(tile, [task.fill]))[0].values[None]

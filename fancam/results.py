@@ -291,6 +291,16 @@ class CardGeometry:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Stages:
+    """How a result looked before it was done, at its size; for comparisons."""
+
+    plain: Samples
+    """The picture as it came in, enlarged by the bicubic filter alone."""
+    network: Samples | None
+    """The enlargement before the face prior; None where no prior touched it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Enhanced:
     """A crop at print size, and what was done to it."""
 
@@ -311,8 +321,17 @@ class Enhanced:
     delta_e: float | None = None
     """Mean CIEDE2000 between the source and the result made small again; None where it was not measured."""
     faces: tuple[FaceOutcome, ...] = ()
+    """What the guard and the face prior did to each face, in pixels of the source."""
     fusion: Fusion = field(default_factory=Fusion)
     cleaned: Cleaned = field(default_factory=Cleaned)
+    decisions: tuple[Decision, ...] = ()
+    """The steps of the chain in the order they ran, for ``--explain``."""
+    warnings: tuple[str, ...] = ()
+    """What no enhancement can promise for this picture."""
+    stages: Stages | None = None
+    """None where they are not kept."""
+    evidence: Evidence | None = None
+    """Of each pixel, how often it was measured and how much of it was invented; None where it is not kept."""
 
     @property
     def restorer(self) -> str | None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fancam.enhance import CropRequest, Engine
-from fancam.enhance import crops as crops_module
-from fancam.enhance.crops import CONTEXT_PX, cut_region
+from fancam.enhance import work as work_module
 from fancam.enhance.engine import auto_share
+from fancam.enhance.work import CONTEXT_PX, cut_region
 from fancam.geometry import Box
 from fancam.nn import ModelStore
 from fancam.nn.networks import Network
@@ -206,7 +206,7 @@ def test_crops_of_sixteen_bits_stay_so(factor):
 def test_a_large_plain_print_is_resampled_in_bands_that_do_not_show(monkeypatch):
     request = CropRequest(noise(300, 200), Box(3.2, 5.1, 190.7, 290.3), 260, 400)
     whole = plain("lanczos").enhance([request])[0].pixels
-    monkeypatch.setattr(crops_module, "_BAND_PX", 1)
+    monkeypatch.setattr(work_module, "_BAND_PX", 1)
     bands = plain("lanczos").enhance([request])[0].pixels
     assert np.abs(whole.astype(int) - bands).max() <= 1 and (whole != bands).mean() < 1e-3
 

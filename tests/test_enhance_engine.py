@@ -15,10 +15,11 @@ from fancam.nn import ModelStore
 from fancam.nn import device as device_module
 from fancam.nn.device import choose_compute, resolve_device
 from fancam.nn.networks import Network, Recipe, fp32_ends
+from fancam.results import Enhanced
 from fancam.settings import EnhanceSettings
 from tests import toy_network
 
-FP32 = EnhanceSettings(device="cpu", precision="fp32", tile_px=32, tile_overlap_px=32)
+FP32 = EnhanceSettings(device="cpu", precision="fp32", tile_px=32, tile_overlap_px=32, detail=1.0)
 
 
 class Toy(toy_network.Toy):
@@ -51,6 +52,13 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 def untiled(picture: np.ndarray) -> np.ndarray:
     return engine(settings=replaced(tile_px=4096)).upscale([picture])[0]
+
+
+def noted(run: Engine, pictures: list[np.ndarray]) -> list[Enhanced]:
+    """The pictures at the network's size, with what went another way."""
+    return run.enhance(
+        [CropRequest(one, Box(0, 0, *one.shape[1::-1]), 2 * one.shape[1], 2 * one.shape[0]) for one in pictures]
+    )
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -199,11 +207,11 @@ def test_a_tile_of_non_numbers_is_redone_in_fp32_and_noted():
     white = dark.copy()
     white[10, 10] = 255
     run = engine(BreaksInHalf(), replaced(precision="bf16", batch_tiles=3), recipe=Recipe())
-    results = {index: (pixels, notes) for index, pixels, notes in run._upscaled([dark, white, dark], lambda *_: None)}
-    assert np.array_equal(results[1][0], untiled(white)), "the redone tile is the fp32 result"
-    assert len(results[1][1]) == 1 and "redone in fp32" in results[1][1][0]
-    assert results[0][1] == results[2][1] == ()
-    assert np.array_equal(results[0][0], results[2][0]) and psnr(results[0][0], untiled(dark)) > 45
+    first, redone, last = noted(run, [dark, white, dark])
+    assert np.array_equal(redone.pixels, untiled(white)), "the redone tile is the fp32 result"
+    assert len(redone.notes) == 1 and "redone in fp32" in redone.notes[0]
+    assert first.notes == last.notes == ()
+    assert np.array_equal(first.pixels, last.pixels) and psnr(first.pixels, untiled(dark)) > 45
 
 
 class AlwaysBroken(Toy):
@@ -235,11 +243,11 @@ class LittleMemory(Toy):
 def test_out_of_memory_halves_the_batch():
     pictures = [noise(64, 80, seed) for seed in range(5)]
     run = engine(LittleMemory(1, 999), replaced(batch_tiles=4))
-    results = {index: (pixels, notes) for index, pixels, notes in run._upscaled(pictures, lambda *_: None)}
+    results = noted(run, pictures)
     assert [shape[0] for shape in seen_shapes(run)] == [1] * 5
     for index, picture in enumerate(pictures):
-        assert psnr(results[index][0], untiled(picture)) > 60
-    assert results[0][1] == ("memory ran out: 2 tile(s) per pass", "memory ran out: 1 tile(s) per pass")
+        assert psnr(results[index].pixels, untiled(picture)) > 60
+    assert results[0].notes == ("memory ran out: 2 tile(s) per pass", "memory ran out: 1 tile(s) per pass")
 
 
 @pytest.mark.parametrize(
@@ -254,11 +262,11 @@ def test_out_of_memory_halves_the_batch():
 def test_out_of_memory_with_one_tile_halves_the_tile(error):
     pictures = [noise(300, 250, 1), noise(60, 60, 2)]
     run = engine(LittleMemory(9, 140, error), replaced(tile_px=256))
-    results = {index: (pixels, notes) for index, pixels, notes in run._upscaled(pictures, lambda *_: None)}
+    results = noted(run, pictures)
     assert max(max(shape[2:]) for shape in seen_shapes(run)) <= 140
     for index, picture in enumerate(pictures):
-        assert psnr(results[index][0], untiled(picture)) > 60
-    assert "memory ran out: tiles of 64 pixels" in results[0][1]
+        assert psnr(results[index].pixels, untiled(picture)) > 60
+    assert "memory ran out: tiles of 64 pixels" in results[0].notes
 
 
 def test_no_memory_for_the_smallest_tile_is_a_device_error():
@@ -366,4 +374,5 @@ def test_devices_are_described():
 def test_a_finer_picture_for_the_plain_filter_lowers_the_share_of_the_network():
     request = CropRequest(np.full((40, 40, 3), 90, np.uint8), Box(0, 0, 40, 40), 160, 160)
     finer = dataclasses.replace(request, plain_grid=2.0)
-    assert [one.detail for one in engine().enhance([request, finer])] == [auto_share(4.0), auto_share(2.0)]
+    run = engine(settings=replaced(detail=None))
+    assert [one.detail for one in run.enhance([request, finer])] == [auto_share(4.0), auto_share(2.0)]

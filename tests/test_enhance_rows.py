@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.layout import Canvas, Layout
-from fancam.enhance.tiling import TilePlan, lanczos_taps, plan_axis, plan_tiles, simplified
+from fancam.enhance.tiledprint import TiledPrint, lanczos_kernel
+from fancam.enhance.tiling import TilePlan, plan_axis, plan_tiles
 from fancam.geometry import Box
 from fancam.pictures import resample
 
@@ -23,20 +23,19 @@ def enlarged(pixels: np.ndarray, scale: int) -> np.ndarray:
     return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def laid(layout: Layout, picture: np.ndarray, scale: int, network: np.ndarray | None = None) -> np.ndarray:
+def laid(tiled: TiledPrint, picture: np.ndarray, scale: int, network: np.ndarray | None = None) -> np.ndarray:
     """The result of a network that repeats every pixel, tile by tile."""
     network = enlarged(picture, scale) if network is None else network
-    canvas = Canvas(layout)
 
     def part(pixels: np.ndarray, tile, factor: int) -> torch.Tensor:
         y, x = tile.y * factor, tile.x * factor
         cut = pixels[y : y + tile.height * factor, x : x + tile.width * factor]
-        return torch.from_numpy(cut.astype(np.float32) / layout.levels).permute(2, 0, 1)
+        return torch.from_numpy(cut.astype(np.float32) / np.iinfo(pixels.dtype).max).permute(2, 0, 1)
 
-    for number, tile in enumerate(layout.plan):
-        values = layout.order(tile).fill(part(picture, tile, 1), part(network, tile, scale)).numpy()
-        assert canvas.add(tile, values) == (number == len(layout.plan) - 1)
-    return canvas.pixels()
+    for number, tile in enumerate(tiled.plan):
+        values = tiled.task(tile).fill(part(picture, tile, 1), part(network, tile, scale)).numpy()
+        assert tiled.add(tile, values) == (number == len(tiled.plan) - 1)
+    return tiled.pixels()
 
 
 @st.composite
@@ -56,9 +55,9 @@ def prints(draw):
 def test_tiles_resampled_one_by_one_give_what_one_resample_of_the_whole_gives(case, tile_px, scale, dtype):
     size, box, print_size = case
     picture = np.random.default_rng(size).integers(0, np.iinfo(dtype).max + 1, (*size, 3), dtype)
-    layout = Layout(plan_tiles(*size, tile_px, 6), scale, dtype, CPU, box, print_size)
+    tiled = TiledPrint(plan_tiles(*size, tile_px, 6), scale, dtype, CPU, box, print_size)
     expected = resample(enlarged(picture, scale), box.scaled(scale), print_size[1], print_size[0])
-    result = laid(layout, picture, scale)
+    result = laid(tiled, picture, scale)
     assert result.dtype == dtype and result.shape == expected.shape
     assert np.abs(result.astype(int) - expected).max() <= 1, "rounding only"
 
@@ -71,13 +70,13 @@ def test_a_share_of_the_network_is_mixed_with_the_plain_picture_before_rounding(
         np.random.default_rng((*size, factor)).integers(0, 2**16, (size[0] * factor, size[1] * factor, 3), np.uint16)
         for factor in (1, 4)
     )
-    layout = Layout(plan_tiles(*size, tile_px, 6), 4, np.uint16, CPU, box, print_size, share)
+    tiled = TiledPrint(plan_tiles(*size, tile_px, 6), 4, np.uint16, CPU, box, print_size, share)
     plan_of_one = TilePlan(plan_axis(size[0], 999, 0), plan_axis(size[1], 999, 0))
-    only_network = laid(Layout(plan_of_one, 4, np.uint16, CPU, box, print_size), picture, 4, network)
+    only_network = laid(TiledPrint(plan_of_one, 4, np.uint16, CPU, box, print_size), picture, 4, network)
     only_plain = resample(picture, box, print_size[1], print_size[0]).astype(float)
     expected = share * only_network + (1 - share) * only_plain
     inside = (only_network > 0) & (only_network < 65535) & (only_plain > 0) & (only_plain < 65535)
-    result = laid(layout, picture, 4, network)
+    result = laid(tiled, picture, 4, network)
     # Where one of the two would be clipped alone, the mixture is clipped later, and better.
     assert np.abs(result - expected)[inside].max(initial=0) <= 1.6
 
@@ -86,36 +85,34 @@ def test_a_share_of_the_network_is_mixed_with_the_plain_picture_before_rounding(
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(8, 64), st.integers(1, 3))
 def test_a_picture_cut_into_tiles_is_laid_together_unchanged(height, width, tile, scale):
     picture = np.random.default_rng(height * width).integers(0, 256, (height, width, 3), np.uint8)
-    layout = Layout(plan_tiles(height, width, tile, 4), scale, np.uint8, CPU)
-    assert np.array_equal(laid(layout, picture, scale), enlarged(picture, scale))
+    tiled = TiledPrint(plan_tiles(height, width, tile, 4), scale, np.uint8, CPU)
+    assert np.array_equal(laid(tiled, picture, scale), enlarged(picture, scale))
 
 
 def test_at_the_size_of_the_network_nothing_is_resampled():
-    layout = Layout(plan_tiles(90, 70, 32, 8), 4, np.uint16, CPU, Box(0, 0, 70, 90), (360, 280))
+    tiled = TiledPrint(plan_tiles(90, 70, 32, 8), 4, np.uint16, CPU, Box(0, 0, 70, 90), (360, 280))
     picture = np.random.default_rng(0).integers(0, 2**16, (90, 70, 3), np.uint16)
-    assert np.array_equal(laid(layout, picture, 4), enlarged(picture, 4))
-    assert simplified(lanczos_taps(0, 280, 280, 280)).weights.shape == (280, 1)
-    assert simplified(lanczos_taps(0.5, 279.5, 280, 279)).weights.shape[1] > 1
+    assert np.array_equal(laid(tiled, picture, 4), enlarged(picture, 4))
+    assert lanczos_kernel(0, 280, 280, 280).weights.shape == (280, 1)
+    assert lanczos_kernel(0.5, 279.5, 280, 279).weights.shape[1] > 1
 
 
-def test_the_canvas_keeps_sums_for_one_row_of_tiles_only():
+def test_sums_are_kept_for_one_row_of_tiles_only():
     plan = plan_tiles(4000, 100, 64, 32)
-    layout = Layout(plan, 4, np.uint8, CPU)
-    canvas = Canvas(layout)
+    tiled = TiledPrint(plan, 4, np.uint8, CPU)
     for tile in plan:
-        rows, columns = layout.order(tile).shape
-        canvas.add(tile, np.zeros((rows, columns, 3), np.float32))
-        assert canvas._band.shape[0] <= plan.rows.tile * 4 < 4000 * 4 / 20
+        flat = torch.zeros((3, 4 * tile.height, 4 * tile.width))
+        tiled.add(tile, tiled.task(tile).fill(flat, flat).numpy())
+        assert tiled.rows_summed <= plan.rows.tile * 4 < 4000 * 4 / 20
 
 
 def test_two_tiles_that_disagree_meet_without_a_step():
     plan = TilePlan(plan_axis(1, 128, 32), plan_axis(300, 128, 32))
-    layout = Layout(plan, 1, np.uint8, CPU)
-    canvas = Canvas(layout)
+    tiled = TiledPrint(plan, 1, np.uint8, CPU)
     for number, tile in enumerate(plan):
         flat = torch.full((3, 1, tile.width), (50 / 255, 200 / 255)[number % 2])
-        canvas.add(tile, layout.order(tile).fill(flat, flat).numpy())
-    row = canvas.pixels()[0, :, 0].astype(int)
+        tiled.add(tile, tiled.task(tile).fill(flat, flat).numpy())
+    row = tiled.pixels()[0, :, 0].astype(int)
     assert row[0] == 50 and 200 in row
     assert np.abs(np.diff(row)).max() <= 10, "a hard cut would step by 150"
 

@@ -259,14 +259,13 @@ def test_no_memory_for_the_smallest_tile_ends_the_stream():
 def test_a_result_that_the_host_cannot_hold_fails_alone(monkeypatch):
     from fancam.enhance import batches
 
-    real = batches.Canvas
+    class Little(batches.TiledPrint):
+        def __init__(self, plan, scale, dtype, device, box, size, share) -> None:
+            if size[0] == 300:
+                raise MemoryError
+            super().__init__(plan, scale, dtype, device, box, size, share)
 
-    def canvas(layout):
-        if layout.size[0] == 300:
-            raise MemoryError
-        return real(layout)
-
-    monkeypatch.setattr(batches, "Canvas", canvas)
+    monkeypatch.setattr(batches, "TiledPrint", Little)
     results = dict(engine().stream([request(0), request(1, 150, 90), request(2)]))
     assert isinstance(results[1], DeviceError) and "90x150" in str(results[1])
     assert isinstance(results[0], Enhanced) and isinstance(results[2], Enhanced)

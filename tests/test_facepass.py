@@ -10,13 +10,13 @@ from PIL import Image
 
 from fancam import faces
 from fancam.cli import invoke
-from fancam.enhance.crops import CropRequest
-from fancam.enhance.facepass import FacePass, Sheet
+from fancam.enhance.facepass import FacePass
 from fancam.enhance.guard import Guard
+from fancam.enhance.work import CropRequest, EnhanceJob, Work
 from fancam.geometry import Box
 from fancam.nn import ModelStore
 from fancam.pictures import resample
-from fancam.results import Face
+from fancam.results import Enhanced, Face
 from fancam.settings import FaceSettings, GuardSettings, RestoreSettings
 from tests.prior_networks import StandInRestorer, saved, small_gfpgan
 
@@ -29,7 +29,7 @@ def detector():
 
 
 @pytest.fixture(scope="module")
-def sheet(detector) -> Sheet:
+def work(detector) -> Work:
     """A public-domain face of about 80 px, enlarged threefold by a plain filter."""
     from skimage.data import astronaut
 
@@ -37,27 +37,28 @@ def sheet(detector) -> Sheet:
     small = resample(whole, Box(0, 0, 200, 220), 140, 154)
     box = Box(0, 0, 140, 154)
     request = CropRequest(small, box, 140 * SCALE, 154 * SCALE)
-    return Sheet(request, resample(small, box, 140 * SCALE, 154 * SCALE), tuple(detector.detect([small])[0]))
+    enlarged = Enhanced(resample(small, box, 140 * SCALE, 154 * SCALE), "lanczos", None, SCALE, invented=False)
+    return Work(EnhanceJob("it", request), request, tuple(detector.detect([small])[0]), enhanced=enlarged)
 
 
 def guard(detector, **settings) -> Guard:
     return Guard(GuardSettings(**settings), None, faces.create_landmarker(detector))
 
 
-def one(done):
-    (result,) = done
-    return result
+def one(works: list[Work]) -> Enhanced:
+    (work,) = works
+    return work.result
 
 
-def test_a_gentle_prior_changes_the_face_and_nothing_else(sheet, detector):
-    done = one(FacePass(RestoreSettings(), StandInRestorer(), guard(detector), None)([sheet]))
-    (outcome,) = done.outcomes
+def test_a_gentle_prior_changes_the_face_and_nothing_else(work, detector):
+    done = one(FacePass(RestoreSettings(), StandInRestorer(), guard(detector), None)([work]))
+    (outcome,) = done.faces
     assert outcome.restorer == "stand-in"
     assert 0 < outcome.strength <= 0.5
     assert outcome.mask_share > 0.05
     assert outcome.landmark_drift is not None
-    changed = np.abs(done.pixels.astype(int) - sheet.pixels).max(axis=2) > 0
-    face = sheet.faces[0].box.scaled(SCALE).grown(0.1)
+    changed = np.abs(done.pixels.astype(int) - work.result.pixels).max(axis=2) > 0
+    face = work.faces[0].box.scaled(SCALE).grown(0.1)
     rows, columns = np.nonzero(changed)
     assert changed.any()
     assert face.x0 <= columns.min()
@@ -66,23 +67,23 @@ def test_a_gentle_prior_changes_the_face_and_nothing_else(sheet, detector):
     assert rows.max() <= face.y1
 
 
-def test_the_enlargement_given_in_is_never_changed(sheet, detector):
-    before = sheet.pixels.copy()
-    FacePass(RestoreSettings(), StandInRestorer(), guard(detector, guard="off"), None)([sheet])
-    assert np.array_equal(sheet.pixels, before)
+def test_the_enlargement_given_in_is_never_changed(work, detector):
+    before = work.result.pixels.copy()
+    FacePass(RestoreSettings(), StandInRestorer(), guard(detector, enabled=False), None)([work])
+    assert np.array_equal(work.result.pixels, before)
 
 
-def test_more_strength_is_more_change_and_none_is_none(sheet, detector):
+def test_more_strength_is_more_change_and_none_is_none(work, detector):
     change = []
     for strength in (0.0, 0.3, 1.0):
         settings = RestoreSettings(strength=strength)
-        done = one(FacePass(settings, StandInRestorer(), guard(detector, guard="off"), None)([sheet]))
-        change.append(float(np.abs(done.pixels.astype(int) - sheet.pixels).mean()))
-        assert done.touched == (strength > 0)
+        done = one(FacePass(settings, StandInRestorer(), guard(detector, enabled=False), None)([work]))
+        change.append(float(np.abs(done.pixels.astype(int) - work.result.pixels).mean()))
+        assert (done.restorer is not None) == done.invented == (strength > 0)
     assert change[0] == 0 < change[1] < change[2]
 
 
-def test_a_prior_that_moves_the_features_is_driven_down(sheet, detector):
+def test_a_prior_that_moves_the_features_is_driven_down(work, detector):
     def stretched(given: torch.Tensor) -> torch.Tensor:
         """Eyes and mouth 14 % farther from the middle: another person's proportions."""
         theta = torch.tensor([[[0.88, 0.0, 0.0], [0.0, 0.88, 0.0]]]).repeat(len(given), 1, 1)
@@ -90,22 +91,22 @@ def test_a_prior_that_moves_the_features_is_driven_down(sheet, detector):
         return torch.nn.functional.grid_sample(given, grid, align_corners=False, padding_mode="border")
 
     settings = RestoreSettings(strength=1.0)
-    free = one(FacePass(settings, StandInRestorer(stretched), guard(detector, guard="off"), None)([sheet]))
-    held = one(FacePass(settings, StandInRestorer(stretched), guard(detector), None)([sheet]))
-    assert free.outcomes[0].strength == 1.0
-    assert held.outcomes[0].strength < 1.0
-    if held.outcomes[0].strength == 0:
-        assert np.array_equal(held.pixels, sheet.pixels)
+    free = one(FacePass(settings, StandInRestorer(stretched), guard(detector, enabled=False), None)([work]))
+    held = one(FacePass(settings, StandInRestorer(stretched), guard(detector), None)([work]))
+    assert free.faces[0].strength == 1.0
+    assert held.faces[0].strength < 1.0
+    if held.faces[0].strength == 0:
+        assert np.array_equal(held.pixels, work.result.pixels)
 
 
-def test_a_prior_that_draws_another_thing_is_kept_out(sheet, detector):
-    done = one(FacePass(RestoreSettings(), StandInRestorer(lambda given: -given), guard(detector), None)([sheet]))
-    assert done.outcomes[0].skipped == "occluded"
-    assert not done.touched
-    assert np.array_equal(done.pixels, sheet.pixels)
+def test_a_prior_that_draws_another_thing_is_kept_out(work, detector):
+    done = one(FacePass(RestoreSettings(), StandInRestorer(lambda given: -given), guard(detector), None)([work]))
+    assert done.faces[0].skipped == "occluded"
+    assert done.restorer is None
+    assert np.array_equal(done.pixels, work.result.pixels)
 
 
-def test_faces_of_all_pictures_go_through_the_network_together(sheet, detector):
+def test_faces_of_all_pictures_go_through_the_network_together(work, detector):
     seen = []
 
     def counted(given: torch.Tensor) -> torch.Tensor:
@@ -113,56 +114,54 @@ def test_faces_of_all_pictures_go_through_the_network_together(sheet, detector):
         return given
 
     restorer = StandInRestorer(counted, batch=8)
-    results = FacePass(RestoreSettings(), restorer, guard(detector, guard="off"), None)([sheet, sheet, sheet])
+    results = FacePass(RestoreSettings(), restorer, guard(detector, enabled=False), None)([work, work, work])
     assert seen == [3]
     assert len(results) == 3
 
 
-def test_the_result_does_not_depend_on_what_else_is_in_the_batch(sheet, detector):
+def test_the_result_does_not_depend_on_what_else_is_in_the_batch(work, detector):
     chain = FacePass(RestoreSettings(), StandInRestorer(batch=8), guard(detector), None)
-    alone = one(chain([sheet]))
-    together = chain([sheet, sheet])
-    assert all(np.array_equal(alone.pixels, done.pixels) for done in together)
-    assert all(done.outcomes == alone.outcomes for done in together)
+    alone = one(chain([work]))
+    together = chain([work, work])
+    assert all(np.array_equal(alone.pixels, done.result.pixels) for done in together)
+    assert all(done.result.faces == alone.faces for done in together)
 
 
-def test_turned_and_tiny_faces_are_left_alone_with_the_reason(sheet, detector):
-    face = sheet.faces[0]
+def test_turned_and_tiny_faces_are_left_alone_with_the_reason(work, detector):
+    face = work.faces[0]
     (lx, ly), right, _, mouth_left, mouth_right = face.landmarks
     turned = dataclasses.replace(face, landmarks=((lx, ly), right, (lx, ly + 20), mouth_left, mouth_right))
     chain = FacePass(RestoreSettings(), StandInRestorer(), guard(detector), None)
-    done = one(chain([dataclasses.replace(sheet, faces=(turned,))]))
-    assert done.outcomes[0].skipped == "turned"
+    done = one(chain([dataclasses.replace(work, faces=(turned,))]))
+    assert done.faces[0].skipped == "turned"
     tiny = FacePass(RestoreSettings(min_face_px=200), StandInRestorer(), guard(detector), None)
-    done = one(tiny([sheet]))
-    assert done.outcomes[0].skipped == "too_small"
-    assert np.array_equal(done.pixels, sheet.pixels)
+    done = one(tiny([work]))
+    assert done.faces[0].skipped == "too_small"
+    assert np.array_equal(done.pixels, work.result.pixels)
 
 
-def test_a_face_the_network_fails_on_is_given_up_and_said(sheet, detector):
+def test_a_face_the_network_fails_on_is_given_up_and_said(work, detector):
     broken = StandInRestorer(lambda given: given * float("nan"))
-    done = one(FacePass(RestoreSettings(), broken, guard(detector), None)([sheet]))
-    assert done.outcomes[0].skipped == "failed"
+    done = one(FacePass(RestoreSettings(), broken, guard(detector), None)([work]))
+    assert done.faces[0].skipped == "failed"
     assert any("given up" in note for note in done.notes)
-    assert np.array_equal(done.pixels, sheet.pixels)
+    assert np.array_equal(done.pixels, work.result.pixels)
 
 
-def test_landmarks_in_one_place_are_no_face(sheet, detector):
-    box = sheet.faces[0].box
+def test_landmarks_in_one_place_are_no_face(work, detector):
+    box = work.faces[0].box
     odd = Face(box, (box.centre,) * 5, 0.9)
     done = one(
-        FacePass(RestoreSettings(), StandInRestorer(), guard(detector), None)(
-            [dataclasses.replace(sheet, faces=(odd,))]
-        )
+        FacePass(RestoreSettings(), StandInRestorer(), guard(detector), None)([dataclasses.replace(work, faces=(odd,))])
     )
-    assert done.outcomes[0].skipped == "unsure"
+    assert done.faces[0].skipped == "unsure"
 
 
-def test_without_a_prior_the_enlargement_is_judged_all_the_same(sheet, detector):
-    done = one(FacePass(RestoreSettings(), None, guard(detector), None)([sheet]))
-    assert done.pixels is sheet.pixels
-    assert done.outcomes[0].landmark_drift is not None
-    assert done.outcomes[0].restorer is None
+def test_without_a_prior_the_enlargement_is_judged_all_the_same(work, detector):
+    done = one(FacePass(RestoreSettings(), None, guard(detector), None)([work]))
+    assert done.pixels is work.result.pixels
+    assert done.faces[0].landmark_drift is not None
+    assert done.faces[0].restorer is None
 
 
 def test_a_weight_file_of_the_users_goes_the_whole_way_and_the_guard_keeps_its_noise_out(tmp_path):

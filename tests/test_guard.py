@@ -220,7 +220,7 @@ def test_switched_off_it_measures_nothing_and_grants_everything():
         def __call__(self, pictures) -> list:
             raise AssertionError
 
-    off = Guard(GuardSettings(guard="off"), Forbidden(), Forbidden())
+    off = Guard(GuardSettings(enabled=False), Forbidden(), Forbidden())
     (verdict,) = off.judge([trial(prior=(0.0, 0.5), asked=0.7)])
     assert verdict.strength == 0.7 and verdict.identity is None and verdict.warnings == ()
     assert off.notes == () and off.measures == ()

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import dataclasses
+
 import av
 import cv2
 import numpy as np
 import pytest
 
 from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS, measure_blockiness
+from fancam.enhance.explain import warnings
 from fancam.enhance.guard import print_warnings
+from fancam.enhance.work import CropRequest, EnhanceJob
+from fancam.geometry import Box
 from fancam.pictures import read_picture
+from fancam.results import Enhanced
+from fancam.settings import GuardSettings, Settings
 from fancam.video import open_video
 
 PHOTOS = ("astronaut", "coffee", "chelsea")
@@ -146,3 +153,14 @@ def test_each_limit_has_its_warning_and_only_its_own(values, said):
 
 def test_several_limits_give_several_warnings():
     assert len(print_warnings(30, 8.0, 40.0, 5.0)) == 4
+
+
+@pytest.mark.parametrize(("delta_e", "said"), [(None, False), (0.99, False), (1.01, True)])
+def test_a_colour_difference_above_the_limit_is_warned_of(delta_e, said):
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    made = Enhanced(pixels, "lanczos", None, 1.0, invented=False, delta_e=delta_e)
+    job = EnhanceJob("it", CropRequest(pixels, Box(0, 0, 4, 4), 4, 4))
+    found = warnings(Settings(), job, made)
+    assert any("mean colour difference" in line and "above 1" in line for line in found) == said
+    wider = dataclasses.replace(Settings(), guard=GuardSettings(max_delta_e=2.0))
+    assert not warnings(wider, job, made)

@@ -8,9 +8,10 @@ import pytest
 import skimage.data
 
 from fancam.enhance import preparation
-from fancam.enhance.crops import CropRequest, EnhanceJob, cut_region, resample_region
+from fancam.enhance.enhancer import finer_by
 from fancam.enhance.fusion.fuse import Fused
-from fancam.enhance.preparation import Preparation, finer_by
+from fancam.enhance.preparation import Preparation
+from fancam.enhance.work import CropRequest, EnhanceJob, plain_print
 from fancam.geometry import Box
 from fancam.media import NeighbourFrame
 from fancam.results import Face
@@ -46,9 +47,9 @@ def fused_of(pixels: np.ndarray, used: int = 9) -> Fused:
 def test_a_picture_that_needs_nothing_goes_on_as_it_is(portrait):
     job = job_of(portrait)
     prepared = Preparation()(dataclasses.replace(job, clean=NOTHING))
-    assert prepared.request is job.request
+    assert prepared.crop is job.request
     assert prepared.faces == (FACE,)
-    assert prepared.fine is None
+    assert prepared.finer is None
     assert prepared.grain is None
     assert not prepared.cleaned.touched
     assert prepared.fusion.frames_used == 1
@@ -67,10 +68,9 @@ def test_noise_is_taken_out_around_what_is_shown_and_the_face_found_again_in_the
     (face,) = prepared.faces
     assert face != FACE
     assert prepared.in_frame(face) == FACE
-    shown = resample_region(prepared.request, cut_region(prepared.request), "lanczos").astype(float)
-    truth = resample_region(dataclasses.replace(job.request, pixels=portrait), cut_region(
-        dataclasses.replace(job.request, pixels=portrait)), "lanczos").astype(float)  # fmt: skip
-    raw = resample_region(job.request, cut_region(job.request), "lanczos").astype(float)
+    shown = plain_print(prepared.crop, "lanczos").astype(float)
+    truth = plain_print(dataclasses.replace(job.request, pixels=portrait), "lanczos").astype(float)
+    raw = plain_print(job.request, "lanczos").astype(float)
     assert np.square(shown - truth).mean() < 0.5 * np.square(raw - truth).mean()  # also: it lies where it lay
 
 
@@ -95,7 +95,7 @@ def test_grain_is_measured_taken_out_and_handed_on():
     assert prepared.cleaned.grain == prepared.grain.sigma
     assert prepared.cleaned.grain_strength == 0.5
     assert prepared.cleaned.denoiser is None  # the grain was what there was of noise
-    rough = [np.abs(np.diff(pixels.astype(float), axis=1)).mean() for pixels in (prepared.request.pixels, frame)]
+    rough = [np.abs(np.diff(pixels.astype(float), axis=1)).mean() for pixels in (prepared.crop.pixels, frame)]
     assert rough[0] < 0.6 * rough[1]
 
 
@@ -136,12 +136,12 @@ def test_a_fused_picture_lies_where_its_reference_lay(portrait, monkeypatch):
     assert prepared.fusion.frames_used == 9
     assert prepared.fusion.expected_gain_db == 1.5
     assert prepared.in_frame(prepared.faces[0]) == FACE
-    plain = resample_region(job.request, cut_region(job.request), "lanczos").astype(float)
-    for request in (prepared.request, prepared.fine):
-        made = resample_region(request, cut_region(request), "lanczos").astype(float)
+    plain = plain_print(job.request, "lanczos").astype(float)
+    for request in (prepared.crop, prepared.finer):
+        made = plain_print(request, "lanczos").astype(float)
         assert np.abs(made - plain).mean() < 2  # half a pixel aside would be 5 and more
-    assert prepared.request.plain_grid == 2  # the network's share is that of the scale that is left
-    assert prepared.frames.shape == prepared.fine.pixels.shape[:2]
+    assert prepared.crop.plain_grid == 2  # the network's share is that of the scale that is left
+    assert prepared.frames.shape == prepared.finer.pixels.shape[:2]
 
 
 def test_where_nothing_is_fused_the_frame_itself_goes_on_and_says_why(portrait, monkeypatch):
@@ -151,8 +151,8 @@ def test_where_nothing_is_fused_the_frame_itself_goes_on_and_says_why(portrait, 
     monkeypatch.setattr(preparation, "fuse", fuse)
     job = job_of(portrait, neighbours=neighbours_of(portrait), neighbours_box=Box(0, 0, SIDE, SIDE), is_video=True)
     prepared = Preparation()(dataclasses.replace(job, clean=NOTHING))
-    assert prepared.request is job.request
-    assert prepared.fine is None
+    assert prepared.crop is job.request
+    assert prepared.finer is None
     assert prepared.fusion.reason == "too little"
     assert prepared.fusion.expected_gain_db == 0.05
 

@@ -141,20 +141,20 @@ def test_other_settings_replace_the_cards_of_the_same_folder(group_photo, bare_r
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(group_photo, bare_run, tmp_path, monkeypatch, capsys):
-    from fancam.enhance import Enhancer
+    from fancam.enhance.facepass import FacePass
 
-    real = Enhancer._finish
+    real = FacePass.__call__
     calls = []
 
-    def interrupted(self, group):
+    def interrupted(self, works):
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(self, group)
+        return real(self, works)
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(Enhancer, "_finish", interrupted)
+        patch.setattr(FacePass, "__call__", interrupted)
         assert run(group_photo, "-o", out, *BARE, "-q") == 130
     assert "run the same command to go on" in capsys.readouterr().err
     assert [p.name for p in (out / "cards").iterdir()] == ["group-face01.png"]
@@ -186,19 +186,19 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(group_photo, tmp_path, 
 
 
 def test_a_failing_card_is_listed_and_the_others_are_made(group_photo, tmp_path, monkeypatch, capsys):
-    from fancam.enhance import Enhancer
+    from fancam.enhance.facepass import FacePass
     from fancam.errors import DeviceError
 
-    real = Enhancer._finish
+    real = FacePass.__call__
     calls = []
 
-    def failing(self, group):
+    def failing(self, works):
         calls.append(1)
         if len(calls) == 2:
             raise DeviceError("not enough memory", item="cpu", remedy="close other programs")
-        return real(self, group)
+        return real(self, works)
 
-    monkeypatch.setattr(Enhancer, "_finish", failing)
+    monkeypatch.setattr(FacePass, "__call__", failing)
     out = tmp_path / "out"
     assert run(group_photo, "-o", out, *BARE) == 3
     document = json.loads((out / "manifest.json").read_text())

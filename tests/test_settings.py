@@ -103,3 +103,18 @@ def test_words_and_numbers_become_what_the_stages_count_with():
     assert [s.CleanSettings(denoise=text).denoise_strength for text in ("auto", "off", "0.5")] == [1.0, 0.0, 0.5]
     assert [s.CleanSettings(grain=text).grain_strength for text in ("keep", "off", "1.5")] == [1.0, 0.0, 1.5]
     assert [s.CleanSettings(descreen=text).lpi for text in ("auto", "off", "150")] == [None, None, 150.0]
+
+
+@pytest.mark.parametrize(("written", "enabled"), [("guard = 'on'", True), ("guard = 'off'", False)])
+def test_the_guards_older_switch_is_still_read(tmp_path, written, enabled):
+    config = tmp_path / "mine.toml"
+    config.write_text(f"[guard]\n{written}\n")
+    assert s.load_settings(config=config).guard.enabled is enabled
+    assert s.load_settings(overrides={"guard": {"guard": "off"}}).guard.enabled is False
+
+
+def test_a_guard_that_is_neither_on_nor_off_is_refused(tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text("[guard]\nguard = 'of'\n")
+    with pytest.raises(UsageError, match="did you mean 'off'"):
+        s.load_settings(config=config)

@@ -10,13 +10,12 @@ one is wanted and the guard allows it. What was invented is said in ``Enhanced.i
 
 from fancam.enhance.cleaning.learned import DenoiserChoice, resolve_denoiser
 from fancam.enhance.cleaning.noise import measure_noise
-from fancam.enhance.crops import CropRequest, EnhanceJob
 from fancam.enhance.descreen.spectrum import find_screens
 from fancam.enhance.engine import Engine
-from fancam.enhance.enhancer import Enhancer, Instruments, Made
+from fancam.enhance.enhancer import Enhancer, Instruments
 from fancam.enhance.evidence import facts as evidence_facts
-from fancam.enhance.preparation import Prepared
 from fancam.enhance.prior.restorers import RestorerChoice, resolve_restorer
+from fancam.enhance.work import CropRequest, EnhanceJob, Work
 from fancam.nn.device import Compute, DeviceInfo, choose_compute, cpu_has_fast_bf16, describe_devices, resolve_device
 from fancam.nn.networks import Network, load_upscaler
 
@@ -29,10 +28,9 @@ __all__ = [
     "EnhanceJob",
     "Enhancer",
     "Instruments",
-    "Made",
     "Network",
-    "Prepared",
     "RestorerChoice",
+    "Work",
     "choose_compute",
     "cpu_has_fast_bf16",
     "describe_devices",

@@ -12,94 +12,45 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fancam.enhance.layout import Canvas, Layout, Order
+from fancam.enhance.tiledprint import TiledPrint, TileTask
 from fancam.enhance.tiling import Tile, TilePlan
+from fancam.enhance.work import CropRequest
 from fancam.errors import DeviceError, FancamError, ModelDamagedError
-from fancam.media import Progress, Samples
+from fancam.media import Progress, Samples, no_progress
 from fancam.nn.device import is_out_of_memory
 from fancam.nn.planner import BatchPlanner
 from fancam.nn.runtime import Finish, ItemResult, Pending, Runtime
+from fancam.results import Enhanced
 
 _BATCHES_OPEN = 4
 """Pictures that may be open, in batches, and batches for which one may wait for company of its size."""
 _OPEN_PX = 128 * 2**20
 """Pixels of sources and results that may be open together; one picture may have more, but then it is the last."""
 
-_Finish = Callable[[Samples, tuple[str, ...]], object]
-
 
 @dataclass(slots=True, eq=False)
-class Job:
-    """A picture on its way through the network."""
+class Enlargement:
+    """A crop on its way through the network."""
 
     index: int
-    picture: Samples
-    """(H, W, 3) RGB, all that the network is to see."""
-    arrange: Callable[[TilePlan], Layout]
-    """Says where the tiles of a plan lie in the result."""
-    finish: _Finish
-    """Makes the outcome of the pixels and the notes."""
+    """Number of its request."""
+    crop: CropRequest
+    share: float = 0.0
+    """Of the network's picture in the print."""
+    outcome: Enhanced | FancamError | None = None
+    """What came of it where no network was needed, or why it failed; None while it is enlarged and after that."""
     notes: list[str] = field(default_factory=list)
-    outcome: object | None = None
-    """What came of it; a ``FancamError`` where it failed."""
-    plan: TilePlan | None = None
-    layout: Layout | None = None
-    canvas: Canvas | None = None
-    laid: int = 0
-    """Tiles that are laid down."""
-
-    @classmethod
-    def done(cls, index: int, outcome: object) -> Job:
-        """Return a job that needs no network."""
-        return cls(index, np.empty((0, 0, 3), np.uint8), _unused, _unused, outcome=outcome)
+    tiled: TiledPrint | None = None
+    """None until the first tile is wanted."""
 
     @property
     def kept_px(self) -> int:
-        """Pixels it keeps in memory: of the source and of the result."""
-        result = math.prod(self.layout.size) if self.layout is not None else 0
-        return self.picture.shape[0] * self.picture.shape[1] + result
+        """Pixels it keeps in memory: of the source and of the print."""
+        height, width = self.crop.region.pixels.shape[:2]
+        return height * width + (math.prod(self.tiled.size) if self.tiled is not None else 0)
 
 
-def _unused(*_arguments: object) -> Layout:
-    raise AssertionError("the job needs no network")
-
-
-class Count:
-    """Tiles done, told to the caller.
-
-    Args:
-        progress: Called as ``("enhance", tiles done, tiles in all)``.
-        total: Tiles in all; None while that is unknown.
-    """
-
-    def __init__(self, progress: Progress, total: int | None = None) -> None:
-        self._progress = progress
-        self._total = total
-        self._seen = 0
-        self._done = 0
-
-    def seen(self, tiles: int) -> None:
-        """Count the tiles of a picture that has come."""
-        self._seen += tiles
-
-    def complete(self) -> None:
-        """Take what has come for all there is."""
-        self._total = self._seen
-
-    def replanned(self, lost: int, before: int, now: int) -> None:
-        """Count a picture that begins again with other tiles."""
-        self._done -= lost
-        self._seen += now - before
-        if self._total is not None:
-            self._total += now - before
-
-    def tick(self) -> None:
-        """Count one tile."""
-        self._done += 1
-        self._progress("enhance", self._done, self._total)
-
-
-_Part = list[tuple[Job, Tile]]
+_Part = list[tuple[Enlargement, Tile]]
 
 
 class Batches:
@@ -112,25 +63,29 @@ class Batches:
         runtime: The network on its device.
         planner: Tiles and batches.
         plan: Returns the tiles of a picture of some height and width.
-        count: Told of every tile.
+        progress: Called as ``("enhance", tiles done, tiles in all)``.
+        total: Tiles in all; None while that is unknown.
     """
 
     def __init__(
-        self, runtime: Runtime, planner: BatchPlanner, plan: Callable[[int, int], TilePlan], count: Count
-    ) -> None:
+        self, runtime: Runtime, planner: BatchPlanner, plan: Callable[[int, int], TilePlan],
+        progress: Progress = no_progress, total: int | None = None,
+    ) -> None:  # fmt: skip
         self._runtime = runtime
         self._planner = planner
         self._plan = plan
-        self._count = count
-        self._queues: dict[tuple[tuple[int, int], np.dtype], deque[tuple[Job, Tile]]] = {}
-        self._open: list[Job] = []
+        self._progress = progress
+        self._done, self._seen, self._total = 0, 0, total
+        """Tiles that are laid down, of the crops that have come, and in all."""
+        self._queues: dict[tuple[tuple[int, int], np.dtype], deque[tuple[Enlargement, Tile]]] = {}
+        self._open: list[Enlargement] = []
         self._flying: deque[tuple[_Part, Pending]] = deque()
         self._passed_over = 0
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """Yield the jobs with their outcome as they are completed, not always in order.
+    def run(self, jobs: Iterable[Enlargement]) -> Iterator[Enlargement]:
+        """Yield the crops as they are complete, not always in order: with an outcome, or with a print that is done.
 
-        A job that has its outcome already is handed on. One whose tiles give non-numbers in fp32 fails alone.
+        A crop that has its outcome already is handed on. One whose tiles give non-numbers in fp32 fails alone.
 
         Args:
             jobs: Taken a few ahead of the one that is yielded.
@@ -138,13 +93,12 @@ class Batches:
         Raises:
             DeviceError: The device has not enough memory for one small tile.
         """
-        source: Iterator[Job] | None = iter(jobs)
+        source: Iterator[Enlargement] | None = iter(jobs)
         while source is not None or self._open:
             while source is not None and self._wants_more():
                 job = next(source, None)
                 if job is None:
-                    source = None
-                    self._count.complete()
+                    source, self._total = None, self._seen
                 elif job.outcome is not None or not self._begin(job):
                     yield job
             part = self._next_part()
@@ -165,29 +119,32 @@ class Batches:
             return False
         return sum(job.kept_px for job in self._open) < _OPEN_PX
 
-    def _begin(self, job: Job) -> bool:
-        """Queue the tiles of a picture that has come; False, with the outcome set, where there is no room for it."""
-        if not self._arrange(job):
-            return False
-        assert job.plan is not None
-        self._count.seen(len(job.plan))
-        self._open.append(job)
-        return True
+    def _begin(self, job: Enlargement) -> bool:
+        """Queue the tiles of a crop that has come; False, with the outcome set, where there is no room for it."""
+        plan = self._arrange(job)
+        if plan is not None:
+            self._seen += len(plan)
+            self._open.append(job)
+        return plan is not None
 
-    def _arrange(self, job: Job) -> bool:
-        job.canvas, job.laid = None, 0
+    def _arrange(self, job: Enlargement) -> TilePlan | None:
+        """Cut a crop into tiles and queue them; None, with the outcome set, where there is no room for its print."""
+        region, size = job.crop.region, (job.crop.height_px, job.crop.width_px)
+        plan = self._plan(*region.pixels.shape[:2])
+        job.tiled = None
         try:
-            job.plan = self._plan(*job.picture.shape[:2])
-            job.layout = job.arrange(job.plan)
-            job.canvas = Canvas(job.layout)
+            job.tiled = TiledPrint(
+                plan, self._runtime.network.scale, region.pixels.dtype, self._runtime.compute.device, region.box, size,
+                job.share,
+            )  # fmt: skip
         except MemoryError as error:
             job.outcome = _no_room(error, job)
-            return False
-        key = (self._planner.padded(*job.plan.shape), job.picture.dtype)
-        self._queues.setdefault(key, deque()).extend((job, tile) for tile in job.plan)
-        return True
+            return None
+        key = (self._planner.padded(*plan.shape), region.pixels.dtype)
+        self._queues.setdefault(key, deque()).extend((job, tile) for tile in plan)
+        return plan
 
-    def _failed(self) -> Iterator[Job]:
+    def _failed(self) -> Iterator[Enlargement]:
         """Yield the open pictures that failed."""
         for job in [job for job in self._open if job.outcome is not None]:
             self._open.remove(job)
@@ -222,7 +179,7 @@ class Batches:
             taken = part[: self._planner.batch]
             try:
                 tiles: npt.NDArray[Any] = np.stack([self._cut(job, tile) for job, tile in taken])
-                pending = self._runtime.launch(tiles, [_filled(_layout(job).order(tile)) for job, tile in taken])
+                pending = self._runtime.launch(tiles, [_finish(_tiled(job).task(tile)) for job, tile in taken])
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -234,7 +191,7 @@ class Batches:
                 self._flying.append((taken, pending))
                 part = part[len(taken) :]
 
-    def _collect(self, part: _Part, pending: Pending) -> Iterator[Job]:
+    def _collect(self, part: _Part, pending: Pending) -> Iterator[Enlargement]:
         """Lay the results of a batch down and yield the pictures they complete."""
         results = self._runtime.collect(pending)
         no_memory = next((result.no_memory for result in results if result.no_memory is not None), None)
@@ -242,15 +199,14 @@ class Batches:
             self._start_over(part[0][0], no_memory)
             return
         for (job, tile), result in zip(part, results, strict=True):
-            # A picture may have failed by another of its tiles.
+            # A crop may have failed by another of its tiles.
             if job.outcome is None and self._lay(job, tile, result):
-                assert job.canvas is not None
                 self._open.remove(job)
-                job.outcome = job.finish(job.canvas.pixels(), (*self._planner.notes(), *job.notes))
+                job.notes = [*self._planner.notes(), *job.notes]
                 yield job
 
-    def _lay(self, job: Job, tile: Tile, result: ItemResult) -> bool:
-        """Lay one tile down and return whether its picture is complete."""
+    def _lay(self, job: Enlargement, tile: Tile, result: ItemResult) -> bool:
+        """Lay one tile down and return whether its print is complete."""
         if result.failure:
             name = self._runtime.network.name
             remedy = "the weights are broken; choose another upscaler"
@@ -259,26 +215,26 @@ class Batches:
         if result.redone:
             precision = self._runtime.compute.precision
             job.notes.append(f"the tile at x {tile.x}, y {tile.y} was redone in fp32: {precision} gave non-numbers")
-        assert job.canvas is not None
         try:
-            complete = job.canvas.add(tile, result.values)
+            complete = _tiled(job).add(tile, result.values)
         except MemoryError as error:
             job.outcome = _no_room(error, job)
             return False
-        job.laid += 1
-        self._count.tick()
+        self._done += 1
+        self._progress("enhance", self._done, self._total)
         return complete
 
-    def _cut(self, job: Job, tile: Tile) -> Samples:
+    def _cut(self, job: Enlargement, tile: Tile) -> Samples:
         """Return the pixels of a tile, mirrored outward to the size it is brought to."""
-        pixels: npt.NDArray[Any] = job.picture[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
+        source: npt.NDArray[Any] = job.crop.region.pixels
+        pixels = source[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
         height, width = self._planner.padded(tile.height, tile.width)
         if (height, width) == (tile.height, tile.width):
             return pixels
         return np.pad(pixels, ((0, height - tile.height), (0, width - tile.width), (0, 0)), mode="symmetric")
 
-    def _start_over(self, job: Job, error: BaseException) -> None:
-        """Begin all open pictures again with smaller tiles; where pictures cannot be cut, this one fails."""
+    def _start_over(self, job: Enlargement, error: BaseException) -> None:
+        """Begin all open crops again with smaller tiles; where pictures cannot be cut, this one fails."""
         if self._runtime.network.tiles:
             self._planner.use_smaller_tiles(error)
         else:
@@ -287,27 +243,30 @@ class Batches:
         self._flying.clear()
         for other in self._open:
             if other.outcome is None:
-                before, lost = len(_layout(other).plan), other.laid
-                if self._arrange(other):
-                    self._count.replanned(lost, before, len(_layout(other).plan))
+                before = _tiled(other)
+                plan = self._arrange(other)
+                if plan is not None:
+                    self._done -= before.laid
+                    self._seen += len(plan) - len(before.plan)
+                    self._total = None if self._total is None else self._total + len(plan) - len(before.plan)
 
 
-def _filled(order: Order) -> Finish:
-    """Return what makes of a tile and the answer of the network what the order wants."""
+def _finish(task: TileTask) -> Finish:
+    """Return what makes of a tile and of the network's answer what the tile adds to the print."""
 
     def finish(tile: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
-        return order.fill(tile, output.clamp_(0, 1))
+        return task.fill(tile, output.clamp_(0, 1))
 
     return finish
 
 
-def _layout(job: Job) -> Layout:
-    assert job.layout is not None
-    return job.layout
+def _tiled(job: Enlargement) -> TiledPrint:
+    assert job.tiled is not None
+    return job.tiled
 
 
-def _no_room(error: BaseException, job: Job) -> FancamError:
-    height, width = job.picture.shape[:2]
+def _no_room(error: BaseException, job: Enlargement) -> FancamError:
+    height, width = job.crop.region.pixels.shape[:2]
     failure = DeviceError(
         f"not enough memory for a picture of {width}x{height}",
         remedy="ask for a smaller print, close other programs, or use another device",

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from typing import Self
 
 import numpy as np
 
-from fancam.enhance.batches import Batches, Count, Job
-from fancam.enhance.crops import (
-    ENOUGH_PIXELS,
-    CropRequest,
-    Region,
-    check_picture,
-    cut_region,
-    print_scale,
-    resample_region,
-)
-from fancam.enhance.layout import Layout
+from fancam.enhance.batches import Batches, Enlargement
 from fancam.enhance.tiling import TilePlan, plan_tiles
+from fancam.enhance.work import ENOUGH_PIXELS, CropRequest, check_picture, plain_print
 from fancam.errors import DeviceError, FancamError, UsageError
+from fancam.geometry import Box
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
 from fancam.nn.device import choose_compute
@@ -75,11 +66,6 @@ class Engine:
         return self.network.scale if self.network is not None else 1
 
     @property
-    def tile_px(self) -> int:
-        """Side of a tile in source pixels, its overlap not counted; smaller after memory ran out."""
-        return self._planner.tile_px if self._planner is not None else 0
-
-    @property
     def pictures_at_once(self) -> int:
         """How many crops are worth handing over together: a CPU gains nothing, and a stop would lose them all."""
         return 1 if self.compute.device.type == "cpu" else _PICTURES_AT_ONCE
@@ -94,7 +80,12 @@ class Engine:
         tile_px, overlap_px = planner.largest_tile(height, width), self.settings.tile_overlap_px
         return plan_tiles(height, width, tile_px, overlap_px, multiple=planner.side_multiple)
 
-    # --- pictures ----------------------------------------------------------------------------------------------
+    def _needed(self) -> tuple[Runtime, BatchPlanner]:
+        if self.runtime is None or self._planner is None:
+            raise UsageError(f"{self.settings.upscaler} is no network", remedy="choose an upscaler that is one")
+        return self.runtime, self._planner
+
+    # --- what is asked for -------------------------------------------------------------------------------------
 
     def upscale(self, pictures: Sequence[Samples], progress: Progress = no_progress) -> list[Samples]:
         """Return the pictures larger by the scale of the network, each (scale × H, scale × W, 3) RGB.
@@ -110,43 +101,16 @@ class Engine:
             ModelDamagedError: The network gives values that are not numbers.
             CropError: One of them is no RGB picture; also a ValueError.
         """
-        results = {index: pixels for index, pixels, _notes in self._upscaled(pictures, progress)}
-        return [results[index] for index in range(len(pictures))]
-
-    def _upscaled(
-        self, pictures: Sequence[Samples], progress: Progress
-    ) -> Iterator[tuple[int, Samples, tuple[str, ...]]]:
-        """Yield (index, pixels, notes) of each picture as soon as it is complete, not always in order."""
         self._needed()
         for picture in pictures:
             check_picture(picture)
-        jobs = (
-            Job(
-                index,
-                picture,
-                partial(Layout, scale=self.scale, dtype=picture.dtype, device=self.compute.device),
-                lambda pixels, notes: (pixels, notes),
-            )
-            for index, picture in enumerate(pictures)
-        )
-        total = sum(len(self.plan(*picture.shape[:2])) for picture in pictures)
-        for job in self._run(jobs, progress, total):
-            if isinstance(job.outcome, FancamError):
-                raise job.outcome
-            assert isinstance(job.outcome, tuple)
-            pixels, notes = job.outcome
-            yield job.index, pixels, (*self.compute.notes, *notes)
-
-    def _run(self, jobs: Iterable[Job], progress: Progress, total: int | None) -> Iterator[Job]:
-        runtime, planner = self._needed()
-        yield from Batches(runtime, planner, self.plan, Count(progress, total)).run(jobs)
-
-    def _needed(self) -> tuple[Runtime, BatchPlanner]:
-        if self.runtime is None or self._planner is None:
-            raise UsageError(f"{self.settings.upscaler} is no network", remedy="choose an upscaler that is one")
-        return self.runtime, self._planner
-
-    # --- crops -------------------------------------------------------------------------------------------------
+        whole = [
+            CropRequest(picture, Box(0, 0, width, height), width * self.scale, height * self.scale)
+            for picture in pictures
+            for height, width in [picture.shape[:2]]
+        ]
+        jobs = [Enlargement(index, crop, share=1.0) for index, crop in enumerate(whole)]
+        return [enhanced.pixels for enhanced in self._all(jobs, progress)]
 
     def enhance(self, requests: Sequence[CropRequest], progress: Progress = no_progress) -> list[Enhanced]:
         """Return the crops at their print size, in the order of the requests; see ``stream``.
@@ -159,21 +123,9 @@ class Engine:
             DeviceError: The device has not enough memory for one small tile, or the host for a result.
             ModelDamagedError: The network gives values that are not numbers.
             CropError: A frame is no RGB picture, or a box is empty or has no pixel of the frame in it; also a
-                ValueError.
+                ValueError. Nothing is computed then.
         """
-        regions = [cut_region(request) for request in requests]  # views of the frames, save where one is mirrored
-        total = sum(
-            len(self.plan(*region.pixels.shape[:2]))
-            for request, region in zip(requests, regions, strict=True)
-            if self._share(request, region) > 0
-        )
-        del regions
-        results: dict[int, Enhanced] = {}
-        for index, outcome in self._enhanced(requests, progress, total):
-            if isinstance(outcome, FancamError):
-                raise outcome
-            results[index] = outcome
-        return [results[index] for index in range(len(requests))]
+        return self._all([self._job(index, request) for index, request in enumerate(requests)], progress)
 
     def stream(
         self, requests: Iterable[CropRequest], progress: Progress = no_progress
@@ -194,80 +146,84 @@ class Engine:
         Raises:
             DeviceError: The device has not enough memory for one small tile.
         """
-        return self._enhanced(requests, progress, None)
+        return self._run((self._job(index, request) for index, request in enumerate(requests)), progress, None)
 
-    def _enhanced(
-        self, requests: Iterable[CropRequest], progress: Progress, total: int | None
+    # --- one way for all ---------------------------------------------------------------------------------------
+
+    def _all(self, jobs: Sequence[Enlargement], progress: Progress) -> list[Enhanced]:
+        """Return the prints of all jobs in order; raises the first error there is."""
+        for job in jobs:
+            if isinstance(job.outcome, FancamError):
+                raise job.outcome
+        total = sum(len(self.plan(*job.crop.region.pixels.shape[:2])) for job in jobs if job.outcome is None)
+        results: dict[int, Enhanced] = {}
+        for index, outcome in self._run(jobs, progress, total):
+            if isinstance(outcome, FancamError):
+                raise outcome
+            results[index] = outcome
+        return [results[index] for index in range(len(jobs))]
+
+    def _run(
+        self, jobs: Iterable[Enlargement], progress: Progress, total: int | None
     ) -> Iterator[tuple[int, Enhanced | FancamError]]:
-        jobs = (self._job(index, request) for index, request in enumerate(requests))
-        for job in jobs if self.network is None else self._run(jobs, progress, total):
-            assert isinstance(job.outcome, Enhanced | FancamError)
-            yield job.index, job.outcome
+        if self.runtime is not None and self._planner is not None:
+            jobs = Batches(self.runtime, self._planner, self.plan, progress, total).run(jobs)
+        for job in jobs:
+            yield job.index, job.outcome or self._by_network(job)
 
-    def _share(self, request: CropRequest, region: Region) -> float:
+    def _job(self, index: int, crop: CropRequest) -> Enlargement:
+        """Return what is to be done for a request; done already where it needs no network, or failed."""
+        job = Enlargement(index, crop)
+        try:
+            job.share = self._share(crop)
+            if job.share == 0:
+                job.outcome = self._by_filter(crop)
+        except FancamError as error:
+            job.outcome = error
+        except MemoryError as error:
+            job.outcome = DeviceError(
+                f"not enough memory for a print of {crop.width_px}x{crop.height_px}",
+                remedy="ask for a smaller print, or close other programs",
+            )
+            job.outcome.__cause__ = error
+        return job
+
+    def _share(self, crop: CropRequest) -> float:
         """Return the share of the network's picture; 0 where it is not needed."""
-        scale = print_scale(request)
-        if self.network is None or scale <= ENOUGH_PIXELS:
+        region = crop.region
+        if self.network is None or crop.scale <= ENOUGH_PIXELS:
             return 0.0
         if self.settings.detail is not None:
             return self.settings.detail
-        return auto_share(scale / request.plain_grid, source_noise(region.pixels))
+        return auto_share(crop.scale / crop.plain_grid, source_noise(region.pixels))
 
-    def _job(self, index: int, request: CropRequest) -> Job:
-        """Return what is to be done for a request; done already where it needs no network, or failed."""
-        try:
-            region = cut_region(request)
-            share = self._share(request, region)
-            if share == 0:
-                return Job.done(index, self._without_network(request, region))
-        except FancamError as error:
-            return Job.done(index, error)
-        except MemoryError as error:
-            failure = DeviceError(
-                f"not enough memory for a print of {request.width_px}x{request.height_px}",
-                remedy="ask for a smaller print, or close other programs",
-            )
-            failure.__cause__ = error
-            return Job.done(index, failure)
-        arrange = partial(
-            Layout,
-            scale=self.scale,
-            dtype=region.pixels.dtype,
-            device=self.compute.device,
-            box=region.box,
-            size=(request.height_px, request.width_px),
-            share=share,
-        )
-        return Job(index, region.pixels, arrange, partial(self._with_network, request, region.notes, share))
-
-    def _with_network(
-        self, request: CropRequest, before: tuple[str, ...], share: float, pixels: Samples, notes: tuple[str, ...]
-    ) -> Enhanced:
-        assert self.network is not None
-        scale = print_scale(request)
+    def _by_network(self, job: Enlargement) -> Enhanced:
+        assert self.network is not None and job.tiled is not None
+        scale = job.crop.scale
+        notes = (*job.crop.region.notes, *self.compute.notes, *job.notes)
         if scale > self.scale * ENOUGH_PIXELS:
             more = f"the print needs x{scale:.2f} and the network gives x{self.scale}; the rest is Lanczos"
             notes = (*notes, more)
         return Enhanced(
-            pixels=pixels,
+            pixels=job.tiled.pixels(),
             upscaler=self.network.name,
             upscaler_sha256=self.network.sha256,
             scale=scale,
             invented=True,
-            notes=(*before, *self.compute.notes, *notes),
-            detail=share,
+            notes=notes,
+            detail=job.share,
         )
 
-    def _without_network(self, request: CropRequest, region: Region) -> Enhanced:
+    def _by_filter(self, crop: CropRequest) -> Enhanced:
         chosen = self.settings.upscaler
         name = chosen if chosen in PLAIN_FILTERS else "lanczos"
         return Enhanced(
-            pixels=resample_region(request, region, name),
+            pixels=plain_print(crop, name),
             upscaler=name,
             upscaler_sha256=None,
-            scale=print_scale(request),
+            scale=crop.scale,
             invented=False,
-            notes=region.notes,
+            notes=crop.region.notes,
             detail=0.0,
         )
 

@@ -1,4 +1,13 @@
-"""The whole chain for many pictures: enlarge, hold the colours, restore faces under guard, put grain back, say why."""
+"""The whole chain for many pictures: enlarge, hold the colours, restore faces under guard, put grain back, say why.
+
+One record moves all the way, ``Work``::
+
+    EnhanceJob ── prepare ──▶ Work: neighbours fused, screen, blocks and noise taken out, grain measured
+        ── engine ──▶ its print, tile by tile, through the network or a plain filter
+        ── _coloured ──▶ colours held to the source's, fused pixels for the plain share
+        ── faces ──▶ a face prior where one is wanted and the guard allows it
+        ── _finished ──▶ grain put back, and what was measured, decided and warned of: ``Enhanced``
+"""
 
 from __future__ import annotations
 
@@ -6,21 +15,23 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fancam.enhance.cleaning.learned import LearnedDenoiser, resolve_denoiser
 from fancam.enhance.colour import match_low_band, mean_delta_e
-from fancam.enhance.crops import CropRequest, EnhanceJob, cut_region, print_scale, resample_region
 from fancam.enhance.engine import Engine
 from fancam.enhance.evidence import evidence_of
-from fancam.enhance.explain import decisions
-from fancam.enhance.facepass import Done, FacePass, Sheet
+from fancam.enhance.explain import decisions, warnings
+from fancam.enhance.facepass import FacePass
 from fancam.enhance.grain.adding import add_grain
-from fancam.enhance.guard import Guard, print_warnings
-from fancam.enhance.preparation import Preparation, Prepared, finer_by
+from fancam.enhance.guard import Guard
+from fancam.enhance.preparation import Preparation
 from fancam.enhance.prior.restorers import Restorer, resolve_restorer
+from fancam.enhance.work import CropRequest, EnhanceJob, Work, plain_print
 from fancam.errors import FancamError
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
-from fancam.results import Decision, Embedder, Enhanced, Evidence, FaceParser, Landmarker
+from fancam.results import Embedder, Enhanced, Evidence, FaceParser, Landmarker, Stages
 from fancam.settings import Settings
 
 
@@ -33,22 +44,6 @@ class Instruments:
     parser: FaceParser | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Made:
-    """What became of a job."""
-
-    enhanced: Enhanced
-    plain: Samples | None
-    """The same by the bicubic filter alone; None where stages are not kept."""
-    network: Samples | None
-    """The enlargement before the face prior; None where no prior touched it, or stages are not kept."""
-    decisions: tuple[Decision, ...]
-    warnings: tuple[str, ...]
-    """What no enhancement can promise for this picture."""
-    evidence: Evidence | None = None
-    """What was measured and what was invented; None where it is not kept."""
-
-
 class Enhancer:
     """Makes pictures and cards out of crops, many at a time.
 
@@ -58,8 +53,8 @@ class Enhancer:
         settings: Of the enlargement, the face prior and the guard.
         store: Where the weights are.
         instruments: What measures faces.
-        keep_stages: Whether ``Made.plain`` and ``Made.network`` are kept.
-        keep_evidence: Whether ``Made.evidence`` is kept.
+        keep_stages: Whether ``Enhanced.stages`` are kept.
+        keep_evidence: Whether ``Enhanced.evidence`` is kept.
 
     Raises:
         FancamError: See ``Engine``, ``Restorer`` and ``LearnedDenoiser``.
@@ -73,7 +68,6 @@ class Enhancer:
         self.engine = Engine(settings.enhance, store)
         self.choice = resolve_restorer(settings.restore, store)
         restorer = Restorer.load(self.choice, store, self.engine.compute) if self.choice.name is not None else None
-        self.guarding = settings.guard.guard == "on"
         self.guard = Guard(settings.guard, instruments.embedder, instruments.landmarker)
         self.faces = FacePass(settings.restore, restorer, self.guard, instruments.parser)
         denoiser = resolve_denoiser(settings.clean, store).source
@@ -85,8 +79,8 @@ class Enhancer:
         self.keep_evidence = keep_evidence
 
     def __call__(
-        self, pictures: Iterable[Prepared], progress: Progress = no_progress
-    ) -> Iterator[tuple[EnhanceJob, Made | FancamError]]:
+        self, pictures: Iterable[Work], progress: Progress = no_progress
+    ) -> Iterator[tuple[EnhanceJob, Enhanced | FancamError]]:
         """Yield each job with its result or with what went wrong, not always in order.
 
         Pictures are taken from the iterable as the network needs them, a few ahead.
@@ -95,94 +89,103 @@ class Enhancer:
             pictures: What ``prepare`` made of the jobs; one that fails does not harm the others.
             progress: Called as ``("enhance", tiles done, tiles known so far)``.
         """
-        flying: dict[int, Prepared] = {}
+        in_network: dict[int, Work] = {}
 
-        def requests() -> Iterator[CropRequest]:
-            for number, picture in enumerate(pictures):
-                flying[number] = picture
-                yield picture.request
+        def crops() -> Iterator[CropRequest]:
+            for number, work in enumerate(pictures):
+                in_network[number] = work
+                yield work.crop
 
-        waiting: list[tuple[Prepared, Enhanced]] = []
-        for number, result in self.engine.stream(requests(), progress):
-            picture = flying.pop(number)
-            if isinstance(result, FancamError):
-                yield picture.job, result
+        group: list[Work] = []
+        for number, outcome in self.engine.stream(crops(), progress):
+            work = in_network.pop(number)
+            if isinstance(outcome, FancamError):
+                yield work.job, outcome
                 continue
-            waiting.append((picture, result))
-            if len(waiting) >= self.engine.pictures_at_once:
-                yield from self._finished(waiting)
-                waiting = []
-        yield from self._finished(waiting)
+            group.append(self._coloured(dataclasses.replace(work, enhanced=outcome)))
+            if len(group) >= self.engine.pictures_at_once:
+                yield from self._together(group)
+                group = []
+        yield from self._together(group)
 
-    def _finished(self, group: Sequence[tuple[Prepared, Enhanced]]) -> Iterator[tuple[EnhanceJob, Made | FancamError]]:
+    def _together(self, group: Sequence[Work]) -> Iterator[tuple[EnhanceJob, Enhanced | FancamError]]:
         """Finish some pictures together; where that fails, each alone, so that one does not take the others along."""
         try:
-            yield from self._finish(group)
+            finished = [
+                self._finished(work, before.result)
+                for work, before in zip(self.faces(group), group, strict=True)
+            ]  # fmt: skip
         except FancamError as error:
             if len(group) == 1:
-                yield group[0][0].job, error
+                yield group[0].job, error
                 return
             for one in group:
-                yield from self._finished([one])
+                yield from self._together([one])
+        else:
+            yield from ((work.job, enhanced) for work, enhanced in zip(group, finished, strict=True))
 
-    def _finish(self, group: Sequence[tuple[Prepared, Enhanced]]) -> list[tuple[EnhanceJob, Made | FancamError]]:
-        enlarged = [self._held(picture, enhanced) for picture, enhanced in group]
-        sheets = [
-            Sheet(picture.request, enhanced.pixels, picture.faces)
-            for (picture, _), enhanced in zip(group, enlarged, strict=True)
-        ]
-        return [
-            (picture.job, self._made(picture, enhanced, done))
-            for (picture, _), enhanced, done in zip(group, enlarged, self.faces(sheets), strict=True)
-        ]
-
-    def _held(self, picture: Prepared, enhanced: Enhanced) -> Enhanced:
+    def _coloured(self, work: Work) -> Work:
         """Return the enlargement with the colours of its source, and with what was fused of several frames."""
-        pixels = enhanced.pixels
-        if self.guarding and enhanced.invented:
-            region = cut_region(picture.request)
+        pixels, region = work.result.pixels, work.crop.region
+        if self.guard.enabled and work.result.invented:
             pixels = match_low_band(region.pixels, region.box, pixels)
-        if picture.fine is not None:
-            pixels = finer_by(_plainly(picture.fine), _plainly(picture.request), pixels, enhanced.detail)
-        return dataclasses.replace(enhanced, pixels=pixels)
+        if work.finer is not None:
+            plain = plain_print(work.finer, "lanczos")
+            pixels = finer_by(plain, plain_print(work.crop, "lanczos"), pixels, work.result.detail)
+            work = dataclasses.replace(work, plain=plain if self.keep_evidence else None)
+        return work.with_result(pixels=pixels)
 
-    def _made(self, picture: Prepared, enhanced: Enhanced, done: Done) -> Made:
-        """Return the result of a picture whose faces are done; its grain is the last thing to be added."""
-        job = picture.job
-        final = dataclasses.replace(
-            enhanced, pixels=done.pixels, invented=enhanced.invented or done.touched,
-            faces=tuple(dataclasses.replace(one, face=picture.in_frame(one.face)) for one in done.outcomes),
-            delta_e=self._delta_e(picture, done.pixels) if self.guarding else None,
-            notes=(*picture.notes, *enhanced.notes, *done.notes), fusion=picture.fusion, cleaned=picture.cleaned,
+    def _finished(self, work: Work, before: Enhanced) -> Enhanced:
+        """Return the result of a picture whose faces are done; its grain is the last thing to be added.
+
+        Args:
+            work: After the faces.
+            before: The enlargement without them.
+        """
+        job, made = work.job, work.result
+        made = dataclasses.replace(
+            made, notes=(*work.notes, *made.notes), fusion=work.fusion, cleaned=work.cleaned,
+            delta_e=self._delta_e(work) if self.guard.enabled else None,
+            evidence=self._evidence(work) if self.keep_evidence else None,
         )  # fmt: skip
-        evidence = self._evidence(picture, final) if self.keep_evidence else None
-        network = enhanced.pixels if self.keep_stages and done.touched else None
-        plain = resample_region(job.request, cut_region(job.request), "bicubic") if self.keep_stages else None
-        if picture.grain is not None:
-            grained = add_grain(
-                final.pixels, picture.grain, final.scale, strength=picture.cleaned.grain_strength, seed=job.seed
-            )
-            final = dataclasses.replace(final, pixels=grained)
-        chain = decisions(self.settings, self.engine, self.choice, self.guard, job, final)
-        return Made(final, plain, network, chain, self._warnings(job, final), evidence)
-
-    def _evidence(self, picture: Prepared, enhanced: Enhanced) -> Evidence:
-        measured = picture.fine or picture.request
-        plain = _plainly(measured) if enhanced.invented else enhanced.pixels
-        return evidence_of(picture.frames, measured.box, enhanced.pixels, plain, print_scale(picture.request))
-
-    def _delta_e(self, picture: Prepared, pixels: Samples) -> float:
-        region = cut_region(picture.request)
-        return mean_delta_e(region.pixels, region.box, pixels)
-
-    def _warnings(self, job: EnhanceJob, enhanced: Enhanced) -> tuple[str, ...]:
-        """Return what no enhancement can promise for this picture, and what the guard says of its faces."""
-        heights = [face.box.height for face in job.faces]
-        found = print_warnings(
-            min(heights) if heights else None, enhanced.scale, job.effective_ppi, enhanced.cleaned.blockiness
+        if self.keep_stages:
+            network = before.pixels if made.restorer is not None else None
+            made = dataclasses.replace(made, stages=Stages(plain_print(job.request, "bicubic"), network))
+        if work.grain is not None:
+            strength = work.cleaned.grain_strength
+            pixels = add_grain(made.pixels, work.grain, made.scale, strength=strength, seed=job.seed)
+            made = dataclasses.replace(made, pixels=pixels)
+        return dataclasses.replace(
+            made,
+            decisions=decisions(self.settings, self.engine, self.choice, self.guard, job, made),
+            warnings=warnings(self.settings, job, made),
         )
-        return (*found, *(text for outcome in enhanced.faces for text in outcome.warnings))
+
+    def _delta_e(self, work: Work) -> float:
+        region = work.crop.region
+        return mean_delta_e(region.pixels, region.box, work.result.pixels)
+
+    def _evidence(self, work: Work) -> Evidence:
+        pixels, plain = work.result.pixels, work.plain
+        if not work.result.invented:
+            plain = pixels
+        elif plain is None:
+            plain = plain_print(work.crop, "lanczos")
+        return evidence_of(work.frames, (work.finer or work.crop).box, pixels, plain, work.crop.scale)
 
 
-def _plainly(request: CropRequest) -> Samples:
-    return resample_region(request, cut_region(request), "lanczos")
+def finer_by(fine: Samples, plain: Samples, pixels: Samples, share: float) -> Samples:
+    """Return a print with the plain filter's part of it taken from the finer picture.
+
+    A print is ``share`` of the network's picture and the rest of the plain filter's: what the plain filter makes of the
+    finer picture takes the place of what it made of the other.
+
+    Args:
+        fine: (H, W, 3) the finer picture by the plain filter, at print size.
+        plain: (H, W, 3) the other by the plain filter, at print size.
+        pixels: (H, W, 3) the print.
+        share: Of the network's picture in it, in [0, 1].
+    """
+    difference = (fine.astype(np.float32) - plain.astype(np.float32)) * np.float32(1 - share)
+    highest = np.iinfo(pixels.dtype).max
+    return np.rint(np.clip(pixels + difference, 0, highest)).astype(pixels.dtype)

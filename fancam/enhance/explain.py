@@ -1,34 +1,62 @@
-"""What was measured in a source and done to it before the enlargement: the first lines of ``--explain``."""
+"""What was decided for a picture and why, a line per step for ``--explain``, and what it warns of."""
 
 from __future__ import annotations
 
 from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS
-from fancam.enhance.crops import ENOUGH_PIXELS, EnhanceJob
 from fancam.enhance.engine import Engine
-from fancam.enhance.guard import Guard
+from fancam.enhance.guard import Guard, print_warnings
 from fancam.enhance.prior.restorers import RestorerChoice
+from fancam.enhance.work import ENOUGH_PIXELS, EnhanceJob
 from fancam.results import Cleaned, Decision, Enhanced, FaceOutcome, Fusion
 from fancam.settings import Settings
 
 
-def cleaning_decisions(job: EnhanceJob, enhanced: Enhanced) -> tuple[Decision, ...]:
-    """Return the steps before the enlargement, in the order they ran, with what was measured for each."""
+def decisions(
+    settings: Settings, engine: Engine, choice: RestorerChoice, guard: Guard, job: EnhanceJob, enhanced: Enhanced
+) -> tuple[Decision, ...]:
+    """Return the steps of the chain in the order they ran, with what was measured for each.
+
+    Args:
+        settings: What was asked for.
+        engine: What enlarged the picture.
+        choice: Which face prior was taken.
+        guard: What watched over it.
+        job: The picture and what was asked of it.
+        enhanced: What came out.
+    """
     cleaned = enhanced.cleaned
-    fused = (_fuse(enhanced.fusion),) if job.is_video else ()
     scanned = () if job.is_video else (_descreen(job, cleaned), *_paper(job, cleaned))
-    return (*fused, *scanned, *_deblock(job, cleaned), *_denoise(job, cleaned))
-
-
-def grain_decisions(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
-    """Return the step after everything else: the grain that was put back."""
-    if job.clean.grain_strength == 0:
-        return ()
-    if cleaned.grain is None:
-        return (Decision("grain", "none", "none was found that could be measured"),)
-    share = "" if cleaned.grain_strength == 1 else f", {cleaned.grain_strength:g} of it"
     return (
-        Decision("grain", f"kept{share}", f"{cleaned.grain:.1f} levels; taken out before, made anew at the new size"),
+        *((_fuse(enhanced.fusion),) if job.is_video else ()),
+        *scanned,
+        *_deblock(job, cleaned),
+        *_denoise(job, cleaned),
+        _upscale(settings, engine, enhanced),
+        *_detail(settings, enhanced),
+        _restore(choice, enhanced.faces),
+        _guard(settings, guard, enhanced),
+        *_grain(job, cleaned),
     )
+
+
+def warnings(settings: Settings, job: EnhanceJob, enhanced: Enhanced) -> tuple[str, ...]:
+    """Return what no enhancement can promise for a picture, and what the guard says of its colours and faces."""
+    heights = [face.box.height for face in job.faces]
+    limits = print_warnings(
+        min(heights) if heights else None, enhanced.scale, job.effective_ppi, enhanced.cleaned.blockiness
+    )
+    limit = settings.guard.max_delta_e
+    colour = (
+        (f"the mean colour difference from the source is {enhanced.delta_e:.2f}, above {limit:g}: "
+         "compare it with the source before you print",)
+        if _too_far(settings, enhanced) else ()
+    )  # fmt: skip
+    return (*limits, *colour, *(text for outcome in enhanced.faces for text in outcome.warnings))
+
+
+def _too_far(settings: Settings, enhanced: Enhanced) -> bool:
+    """Whether the colours are further from the source's than the guard allows."""
+    return enhanced.delta_e is not None and enhanced.delta_e > settings.guard.max_delta_e
 
 
 def _fuse(fusion: Fusion) -> Decision:
@@ -82,29 +110,6 @@ def _denoise(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
     return (Decision("denoise", f"{cleaned.denoise_strength:g} of it{by}", measured),)
 
 
-def decisions(
-    settings: Settings, engine: Engine, choice: RestorerChoice, guard: Guard, job: EnhanceJob, enhanced: Enhanced
-) -> tuple[Decision, ...]:
-    """Return the steps of the chain in the order they ran.
-
-    Args:
-        settings: What was asked for.
-        engine: What enlarged the picture.
-        choice: Which face prior was taken.
-        guard: What watched over it.
-        job: The picture and what was asked of it.
-        enhanced: What came out.
-    """
-    return (
-        *cleaning_decisions(job, enhanced),
-        _upscale(settings, engine, enhanced),
-        *_detail(settings, enhanced),
-        _restore(choice, enhanced.faces),
-        _guard(settings, guard, enhanced),
-        *grain_decisions(job, enhanced.cleaned),
-    )
-
-
 def _upscale(settings: Settings, engine: Engine, enhanced: Enhanced) -> Decision:
     need = f"x{enhanced.scale:.2f}"
     if engine.network is None:
@@ -151,7 +156,7 @@ def _restore(choice: RestorerChoice, outcomes: tuple[FaceOutcome, ...]) -> Decis
 
 
 def _guard(settings: Settings, guard: Guard, enhanced: Enhanced) -> Decision:
-    if settings.guard.guard == "off":
+    if not settings.guard.enabled:
         return Decision("guard", "off", "asked for: nothing was measured or held")
     measures = ["colour"]
     if enhanced.faces:
@@ -160,6 +165,19 @@ def _guard(settings: Settings, guard: Guard, enhanced: Enhanced) -> Decision:
         outcome for outcome in enhanced.faces if outcome.restorer and outcome.strength < settings.restore.strength
     ]
     reason = "" if enhanced.delta_e is None else f"mean colour difference {enhanced.delta_e:.2f}"
+    if _too_far(settings, enhanced):
+        reason += f", above the limit of {settings.guard.max_delta_e:g}"
     if lowered:
         reason += f"; strength lowered for {len(lowered)} of {len(enhanced.faces)} faces"
     return Decision("guard", " + ".join(measures), reason.lstrip("; ") or "nothing was enlarged")
+
+
+def _grain(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
+    if job.clean.grain_strength == 0:
+        return ()
+    if cleaned.grain is None:
+        return (Decision("grain", "none", "none was found that could be measured"),)
+    share = "" if cleaned.grain_strength == 1 else f", {cleaned.grain_strength:g} of it"
+    return (
+        Decision("grain", f"kept{share}", f"{cleaned.grain:.1f} levels; taken out before, made anew at the new size"),
+    )

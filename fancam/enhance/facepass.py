@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.crops import CropRequest, print_scale
 from fancam.enhance.guard import FaceTrial, Guard, Verdict
 from fancam.enhance.prior.alignment import Alignment, FloatPicture, Matrix, align, cut_face, cut_square
 from fancam.enhance.prior.blending import FloatMask, blend_face, blend_mask, face_ellipse, mask_share
@@ -16,13 +15,13 @@ from fancam.enhance.prior.gates import agreement_mask, duplicates, occlusion_rea
 from fancam.enhance.prior.grain import add_grain
 from fancam.enhance.prior.paste import paste_face
 from fancam.enhance.prior.restorers import Restorer
-from fancam.media import Picture, Samples
+from fancam.enhance.work import Work
+from fancam.media import Picture
 from fancam.results import Face, FaceOutcome, FaceParser
 from fancam.settings import RestoreSettings
 
 _PARSED_REACH = 1.35
 """The ellipse is this much wider where a parser says what is face in it."""
-
 
 _OBJECTIONS = {
     "identity": "less like the person",
@@ -33,44 +32,22 @@ _OBJECTIONS = {
 """The guard's causes in words for people."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sheet:
-    """An enlarged picture and the faces in it."""
-
-    request: CropRequest
-    pixels: Samples
-    """The enlargement of the request."""
-    faces: tuple[Face, ...]
-    """In pixels of the request's frame."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Done:
-    """A picture after the face pass."""
-
-    pixels: Samples
-    outcomes: tuple[FaceOutcome, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def touched(self) -> bool:
-        """Whether a prior changed any face."""
-        return any(outcome.restorer is not None for outcome in self.outcomes)
-
-
 @dataclass(slots=True, eq=False)
-class _Entry:
+class _AlignedFace:
     """One face on its way through the pass."""
 
-    sheet: int
     face: Face
-    alignment: Alignment | None
-    to_print: Matrix | None = None
-    camera: FloatPicture | None = None
-    network: FloatPicture | None = None
-    skipped: str | None = None
-    restored: FloatPicture | None = None
-    mask: FloatMask | None = None
+    """In pixels of the crop."""
+    alignment: Alignment
+    to_print: Matrix
+    camera: FloatPicture
+    """Cut from the source."""
+    network: FloatPicture
+    """Cut from the enlargement."""
+    skipped: str | None
+    """Why a prior is kept from it; None where it is not."""
+    drawn: tuple[FloatPicture, FloatMask] | None = None
+    """What the prior drew, and where it may show; None where it may not."""
     verdict: Verdict = field(default_factory=lambda: Verdict(0.0))
 
 
@@ -92,131 +69,116 @@ class FacePass:
         self.guard = guard
         self.parser = parser
 
-    def __call__(self, sheets: Sequence[Sheet]) -> list[Done]:
+    def __call__(self, works: Sequence[Work]) -> list[Work]:
         """Return the pictures with their faces restored as far as the guard allows, in the same order.
+
+        Args:
+            works: Enlarged already. Their pixels are not changed: a picture with a restored face is a copy.
 
         Raises:
             DeviceError: The device has not enough memory for one face.
         """
         if self.restorer is None and not self.guard.measures:
-            return [Done(sheet.pixels, ()) for sheet in sheets]
-        entries = [entry for number, sheet in enumerate(sheets) for entry in self._entries(number, sheet)]
-        notes = self._restore([entry for entry in entries if entry.skipped is None])
-        self._judge(entries)
-        return [
-            self._laid_back(sheet, [entry for entry in entries if entry.sheet == number], notes)
-            for number, sheet in enumerate(sheets)
-        ]
+            return list(works)
+        found = [self._faces(work) for work in works]
+        aligned = [face for faces in found for face in faces if isinstance(face, _AlignedFace)]
+        notes = self._draw([face for face in aligned if face.skipped is None])
+        for face, verdict in zip(aligned, self.guard.judge([self._trial(face) for face in aligned]), strict=True):
+            face.verdict = verdict
+        return [self._laid_back(work, faces, notes) for work, faces in zip(works, found, strict=True)]
 
     # --- out of the pictures -----------------------------------------------------------------------------------
 
-    def _entries(self, number: int, sheet: Sheet) -> list[_Entry]:
-        shown = [face for face in sheet.faces if _is_in(face, sheet)]
+    def _faces(self, work: Work) -> list[_AlignedFace | FaceOutcome]:
+        """Return the faces that are shown, each once; one that nothing can be cut out of is done already."""
+        shown = [face for face in work.faces if face.box.intersection(work.crop.box).area > 0.5 * face.box.area]
         twice = duplicates(shown)
-        return [self._entry(number, sheet, face) for index, face in enumerate(shown) if index not in twice]
+        return [self._aligned(work, face) for index, face in enumerate(shown) if index not in twice]
 
-    def _entry(self, number: int, sheet: Sheet, face: Face) -> _Entry:
-        skipped = skip_reason(face, print_scale(sheet.request), self.settings)
+    def _aligned(self, work: Work, face: Face) -> _AlignedFace | FaceOutcome:
+        skipped = skip_reason(face, work.crop.scale, self.settings)
         try:
             alignment = align(face.landmark_array)
-        except ValueError:  # landmarks in one place: nothing can be cut out
-            return _Entry(number, face, None, skipped=skipped or "unsure")
-        height_px, width_px = sheet.pixels.shape[:2]
-        to_print = alignment.to_print(sheet.request.box, width_px, height_px)
-        return _Entry(
-            number, face, alignment, to_print,
-            camera=cut_face(sheet.request.pixels, alignment),
-            network=cut_square(sheet.pixels, to_print),
+        except ValueError:  # landmarks in one place
+            return FaceOutcome(work.in_frame(face), None, 0.0, skipped or "unsure")
+        height_px, width_px = work.result.pixels.shape[:2]
+        to_print = alignment.to_print(work.crop.box, width_px, height_px)
+        return _AlignedFace(
+            face, alignment, to_print,
+            camera=cut_face(work.crop.pixels, alignment),
+            network=cut_square(work.result.pixels, to_print),
             skipped=skipped if self.restorer is not None else None,
         )  # fmt: skip
 
     # --- through the networks ----------------------------------------------------------------------------------
 
-    def _restore(self, entries: Sequence[_Entry]) -> tuple[str, ...]:
-        """Let the prior draw the faces, and note where it may show; return what went wrong on the way."""
-        if self.restorer is None or not entries:
+    def _draw(self, faces: Sequence[_AlignedFace]) -> tuple[str, ...]:
+        """Let the prior draw the faces, and find where it may show; return what went wrong on the way."""
+        if self.restorer is None or not faces:
             return ()
-        result = self.restorer.restore(np.stack([_known(entry.camera) for entry in entries]))
-        masks: Sequence[npt.NDArray[np.float32] | None] = [None] * len(entries)
+        result = self.restorer.restore(np.stack([face.camera for face in faces]))
+        masks: Sequence[npt.NDArray[np.float32] | None] = [None] * len(faces)
         if self.parser is not None:
-            masks = list(self.parser.masks(np.stack([_levels(_known(entry.camera)) for entry in entries])))
-        for number, (entry, parsed) in enumerate(zip(entries, masks, strict=True)):
+            masks = list(self.parser.masks(np.stack([_levels(face.camera) for face in faces])))
+        for number, (face, parsed) in enumerate(zip(faces, masks, strict=True)):
             if number in result.given_up:
-                entry.skipped = "failed"
+                face.skipped = "failed"
                 continue
-            assert entry.alignment is not None
-            agreement = agreement_mask(_known(entry.camera), result.faces[number])
-            entry.skipped = occlusion_reason(agreement)
-            points = entry.alignment.landmarks_in_face(entry.face.landmark_array)
-            ellipse = face_ellipse(points, reach=1.0 if parsed is None else _PARSED_REACH)
-            entry.restored = result.faces[number]
-            entry.mask = blend_mask(ellipse, parsed, agreement)
+            agreement = agreement_mask(face.camera, result.faces[number])
+            face.skipped = occlusion_reason(agreement)
+            if face.skipped is None:
+                points = face.alignment.landmarks_in_face(face.face.landmark_array)
+                ellipse = face_ellipse(points, reach=1.0 if parsed is None else _PARSED_REACH)
+                face.drawn = result.faces[number], blend_mask(ellipse, parsed, agreement)
         return (
             *self.restorer.notes,
             *result.notes,
             *(f"a face was given up: {why}" for why in result.given_up.values()),
         )
 
-    def _judge(self, entries: Sequence[_Entry]) -> None:
-        measurable = [entry for entry in entries if entry.camera is not None]
-        trials = [self._trial(entry) for entry in measurable]
-        for entry, verdict in zip(measurable, self.guard.judge(trials), strict=True):
-            entry.verdict = verdict
-
-    def _trial(self, entry: _Entry) -> FaceTrial:
-        network = _known(entry.network)
-        restored, mask = entry.restored, entry.mask
-        if restored is None or mask is None or entry.skipped is not None:
-            return FaceTrial(_levels(_known(entry.camera)), _levels(network), lambda _strength: _levels(network), 0.0)
-
+    def _trial(self, face: _AlignedFace) -> FaceTrial:
         def blended(strength: float) -> Picture:
-            return _levels(blend_face(network, restored, mask, strength))
+            return network if face.drawn is None else _levels(blend_face(face.network, *face.drawn, strength))
 
-        return FaceTrial(_levels(_known(entry.camera)), _levels(network), blended, self.settings.strength)
+        network = _levels(face.network)
+        return FaceTrial(_levels(face.camera), network, blended, 0.0 if face.drawn is None else self.settings.strength)
 
     # --- back into the pictures --------------------------------------------------------------------------------
 
-    def _laid_back(self, sheet: Sheet, entries: Sequence[_Entry], notes: tuple[str, ...]) -> Done:
-        pixels = sheet.pixels
+    def _laid_back(self, work: Work, faces: Sequence[_AlignedFace | FaceOutcome], notes: tuple[str, ...]) -> Work:
+        before = pixels = work.result.pixels
         outcomes = []
-        for entry in entries:
-            strength = entry.verdict.strength
-            touched = strength > 0 and entry.restored is not None and entry.mask is not None
-            if touched:
-                assert entry.restored is not None and entry.mask is not None and entry.to_print is not None
-                if pixels is sheet.pixels:
-                    pixels = pixels.copy()
-                pasted = paste_face(pixels, entry.restored, entry.mask, entry.to_print, strength)
-                add_grain(pixels, sheet.pixels, pasted)
-            outcomes.append(self._outcome(entry, touched=touched))
-        return Done(pixels, tuple(outcomes), notes)
+        for face in faces:
+            if isinstance(face, _AlignedFace):
+                strength = face.verdict.strength
+                if face.drawn is not None and strength > 0:
+                    pixels = pixels.copy() if pixels is before else pixels
+                    pasted = paste_face(pixels, *face.drawn, face.to_print, strength)
+                    add_grain(pixels, before, pasted)
+                outcomes.append(self._outcome(work, face))
+            else:
+                outcomes.append(face)
+        return work.with_result(
+            pixels=pixels, faces=tuple(outcomes), notes=(*work.result.notes, *notes),
+            invented=work.result.invented or any(outcome.restorer is not None for outcome in outcomes),
+        )  # fmt: skip
 
-    def _outcome(self, entry: _Entry, *, touched: bool) -> FaceOutcome:
-        verdict = entry.verdict
-        skipped = entry.skipped
-        if skipped is None and not touched and verdict.forced_by:
+    def _outcome(self, work: Work, face: _AlignedFace) -> FaceOutcome:
+        verdict, skipped = face.verdict, face.skipped
+        mask = face.drawn[1] if face.drawn is not None and verdict.strength > 0 else None
+        if skipped is None and mask is None and verdict.forced_by:
             skipped = "guard: " + " and ".join(_OBJECTIONS.get(cause, cause) for cause in verdict.forced_by)
         return FaceOutcome(
-            face=entry.face,
-            restorer=self.restorer.name if touched and self.restorer is not None else None,
-            strength=verdict.strength if touched else 0.0,
+            face=work.in_frame(face.face),
+            restorer=self.restorer.name if mask is not None and self.restorer is not None else None,
+            strength=verdict.strength if mask is not None else 0.0,
             skipped=skipped,
             identity=verdict.identity,
             identity_network=verdict.identity_network,
             landmark_drift=verdict.landmark_drift,
-            mask_share=mask_share(entry.mask) if touched and entry.mask is not None else 0.0,
+            mask_share=mask_share(mask) if mask is not None else 0.0,
             warnings=verdict.warnings,
         )
-
-
-def _is_in(face: Face, sheet: Sheet) -> bool:
-    """Whether most of a face lies in what the picture shows."""
-    return face.box.intersection(sheet.request.box).area > 0.5 * face.box.area
-
-
-def _known(picture: FloatPicture | None) -> FloatPicture:
-    assert picture is not None
-    return picture
 
 
 def _levels(picture: FloatPicture) -> Picture:

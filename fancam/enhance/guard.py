@@ -140,28 +140,28 @@ class Guard:
     """Judges faces against what the camera saw, many at a time.
 
     Args:
-        settings: Limits; with ``guard = off`` nothing is measured, and every face gets what was asked for.
+        settings: Limits; with ``enabled = false`` nothing is measured, and every face gets what was asked for.
         embedder: Measures identity; None: it is not measured, and ``notes`` says so.
         landmarker: Finds the features that are followed; None: those of the alignment's template are.
     """
 
     def __init__(self, settings: GuardSettings, embedder: Embedder | None, landmarker: Landmarker | None) -> None:
         self._settings = settings
-        self._on = settings.guard == "on"
-        self._embedder = embedder if self._on else None
-        self._landmarker = landmarker if self._on else None
+        self.enabled = settings.enabled
+        self._embedder = embedder if self.enabled else None
+        self._landmarker = landmarker if self.enabled else None
 
     @property
     def measures(self) -> tuple[str, ...]:
         """What is measured: ``identity`` and ``landmarks``, the latter alone, or nothing."""
-        if not self._on:
+        if not self.enabled:
             return ()
         return ("landmarks",) if self._embedder is None else ("identity", "landmarks")
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What cannot be measured and what to do about it, a line each; empty where the guard is off."""
-        if not self._on or self._embedder is not None:
+        if not self.enabled or self._embedder is not None:
             return ()
         return ("identity is not measured: pip install fancam[members]",)
 
@@ -175,7 +175,7 @@ class Guard:
         Args:
             faces: Of any number of pictures. ``blended`` is called for strength 1 and for each rung that is tried.
         """
-        if not self._on:
+        if not self.enabled:
             return [Verdict(strength=face.asked) for face in faces]
         references = self._references([face.camera for face in faces])
         networks = self._compare(references, [face.network for face in faces])

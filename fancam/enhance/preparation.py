@@ -6,57 +6,30 @@ import dataclasses
 import math
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from fancam.enhance.cleaning.deblock import SEAMS_FROM, deblock, measure_blockiness
 from fancam.enhance.cleaning.denoise import denoise, is_noisy
 from fancam.enhance.cleaning.learned import LearnedDenoiser
 from fancam.enhance.cleaning.noise import measure_noise
-from fancam.enhance.crops import CropRequest, EnhanceJob
 from fancam.enhance.descreen.notch import descreen
 from fancam.enhance.descreen.paper import lighten_paper
 from fancam.enhance.descreen.spectrum import Screen, find_screens
 from fancam.enhance.fusion.fuse import Fused, fuse
 from fancam.enhance.grain.measure import measure_grain
 from fancam.enhance.grain.model import Grain, remove_grain
-from fancam.geometry import Box, Point
+from fancam.enhance.work import CropRequest, EnhanceJob, Work, shifted
+from fancam.geometry import Box
 from fancam.media import Samples
-from fancam.results import Cleaned, Face, Fusion, NoiseModel
+from fancam.results import Cleaned, Fusion, NoiseModel
 
 Measured = TypeVar("Measured")
 
 CONTEXT_PX = 64
 """Real pixels around what is shown that are cleaned as well, and help to measure; more than any filter reaches."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A picture as it goes into the enlargement."""
-
-    job: EnhanceJob
-    request: CropRequest
-    faces: tuple[Face, ...] = ()
-    """In pixels of ``request``."""
-    fine: CropRequest | None = None
-    """The same picture with more pixels than the camera's, fused of several frames; for the plain filter."""
-    frames: npt.NDArray[np.float32] | None = None
-    """(h, w) for each pixel of ``fine`` how many frames agree on it; None where nothing was fused."""
-    fusion: Fusion = field(default_factory=Fusion)
-    cleaned: Cleaned = field(default_factory=Cleaned)
-    grain: Grain | None = None
-    """What is to be put back when everything else is done."""
-    origin: Point = (0.0, 0.0)
-    """Where the first pixel of ``request`` lies in the frame."""
-    notes: tuple[str, ...] = ()
-
-    def in_frame(self, face: Face) -> Face:
-        """Return a face of ``request`` in pixels of the frame."""
-        return _shifted(face, *self.origin)
 
 
 class Preparation:
@@ -71,60 +44,59 @@ class Preparation:
         self._of: weakref.ref[Samples] | None = None
         self._measured: dict[str, Any] = {}
 
-    def __call__(self, job: EnhanceJob) -> Prepared:
-        """Return what is enlarged for a job. Nothing of the job's own pixels is changed.
+    def __call__(self, job: EnhanceJob) -> Work:
+        """Return the work of a job, ready for the engine. Nothing of the job's own pixels is changed.
 
         Raises:
             DeviceError: The device of the denoiser has not enough memory for a tile.
         """
+        work = Work(job, job.request, job.faces)
         if job.neighbours and job.neighbours_box is not None and job.fuse.frames > 1:
-            return self._of_frames(job, job.neighbours_box)
-        why = _no_neighbours(job)
-        return self._cleaned(Prepared(job, job.request, job.faces, fusion=Fusion(reason=why)))
+            return self._fused(work, job.neighbours_box)
+        return self._cleaned(dataclasses.replace(work, fusion=Fusion(reason=_why_alone(job))))
 
     # --- several frames ----------------------------------------------------------------------------------------
 
-    def _of_frames(self, job: EnhanceJob, box: Box) -> Prepared:
-        reference = np.asarray(_cut(job.request.pixels, box), np.uint8)  # frames of videos are
+    def _fused(self, work: Work, box: Box) -> Work:
+        """Return the work of a frame and its neighbours: fused where that is worth it, else the frame's alone."""
+        job = work.job
+        reference = np.asarray(job.request.pixels[box.as_slices()], np.uint8)  # frames of videos are
         around = _moved(job.faces[0].box, box) if job.faces else None
         fused = fuse(reference, job.neighbours, job.fuse, face=around)
         about = Fusion(
             fused.frames_used, fused.frames_offered, fused.expected_gain_db if fused.frames_offered > 1 else None,
             fused.reason,
         )  # fmt: skip
-        if fused.frames_used == 1:
-            return self._cleaned(Prepared(job, job.request, job.faces, fusion=about))
-        return self._cleaned_fine(job, box, fused, about)
+        work = dataclasses.replace(work, fusion=about)
+        return self._cleaned(work) if fused.frames_used == 1 else self._cleaned_finer(work, box, fused)
 
-    def _cleaned_fine(self, job: EnhanceJob, box: Box, fused: Fused, about: Fusion) -> Prepared:
-        """Return a fused picture: what is left of the noise is taken out of the fine one, the other is made of it."""
-        fine, cleaned, grain, notes = self._clean(job, fused.pixels, fused=True)
+    def _cleaned_finer(self, work: Work, box: Box, fused: Fused) -> Work:
+        """Return a fused picture: the rest of the noise is taken out of the finer one, the other is averaged of it."""
+        request = work.job.request
+        finer, cleaned, grain, notes = self._clean(work.job, fused.pixels, fused=True)
         height, width = fused.pixels.shape[0] // fused.grid, fused.pixels.shape[1] // fused.grid
-        pixels = np.asarray(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        moved = _moved(job.request.box, box)
-        request = dataclasses.replace(job.request, pixels=pixels, box=moved, plain_grid=float(fused.grid))
-        finer = dataclasses.replace(job.request, pixels=fine, box=moved.scaled(fused.grid, fused.grid))
-        return Prepared(
-            job, request, tuple(_moved_face(face, box) for face in job.faces), finer, fused.evidence_frames, about,
-            cleaned, grain, (box.x0, box.y0), notes,
+        pixels = np.asarray(cv2.resize(finer, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        moved = _moved(request.box, box)
+        return dataclasses.replace(
+            _cut_to(work, box),
+            crop=dataclasses.replace(request, pixels=pixels, box=moved, plain_grid=float(fused.grid)),
+            finer=dataclasses.replace(request, pixels=finer, box=moved.scaled(fused.grid)),
+            frames=fused.evidence_frames, cleaned=cleaned, grain=grain, notes=notes,
         )  # fmt: skip
 
     # --- one picture -------------------------------------------------------------------------------------------
 
-    def _cleaned(self, prepared: Prepared) -> Prepared:
+    def _cleaned(self, work: Work) -> Work:
         """Return a single picture without what the settings take out; the part around what is shown, if it is less."""
-        request = prepared.request
-        box = _with_context(request)
-        part = _cut(request.pixels, box)
-        pixels, cleaned, grain, notes = self._clean(prepared.job, part, fused=False)
-        if pixels is part:
-            return dataclasses.replace(prepared, cleaned=cleaned, grain=grain, notes=notes)
-        return dataclasses.replace(
-            prepared,
-            request=dataclasses.replace(request, pixels=pixels, box=_moved(request.box, box)),
-            faces=tuple(_moved_face(face, box) for face in prepared.faces),
-            cleaned=cleaned, grain=grain, origin=(box.x0, box.y0), notes=notes,
-        )  # fmt: skip
+        crop = work.crop
+        box = _with_context(crop)
+        part = crop.pixels[box.as_slices()]
+        pixels, cleaned, grain, notes = self._clean(work.job, part, fused=False)
+        if pixels is not part:
+            work = dataclasses.replace(
+                _cut_to(work, box), crop=dataclasses.replace(crop, pixels=pixels, box=_moved(crop.box, box))
+            )
+        return dataclasses.replace(work, cleaned=cleaned, grain=grain, notes=notes)
 
     def _clean(
         self, job: EnhanceJob, pixels: Samples, *, fused: bool
@@ -191,7 +163,7 @@ class Preparation:
         return done.pixels, about, done.notes
 
 
-def _no_neighbours(job: EnhanceJob) -> str:
+def _why_alone(job: EnhanceJob) -> str:
     """Return why a picture is not fused with others."""
     if not job.is_video:
         return "a photo has no neighbouring frames"
@@ -210,24 +182,15 @@ def _with_context(request: CropRequest) -> Box:
     return inside if inside.area > 0 else Box(0, 0, width, height)
 
 
-def _cut(pixels: Samples, box: Box) -> Samples:
-    return pixels[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)]
+def _cut_to(work: Work, part: Box) -> Work:
+    """Return the work with its faces in pixels of a part of the frame."""
+    faces = tuple(shifted(face, -part.x0, -part.y0) for face in work.faces)
+    return dataclasses.replace(work, faces=faces, offset=(part.x0, part.y0))
 
 
 def _moved(box: Box, to: Box) -> Box:
     """Return a box of the frame in pixels of a part of it."""
     return Box(box.x0 - to.x0, box.y0 - to.y0, box.x1 - to.x0, box.y1 - to.y0)
-
-
-def _moved_face(face: Face, to: Box) -> Face:
-    return _shifted(face, -to.x0, -to.y0)
-
-
-def _shifted(face: Face, x: float, y: float) -> Face:
-    points = tuple((px + x, py + y) for px, py in face.landmarks)
-    assert len(points) == 5
-    box = face.box
-    return dataclasses.replace(face, box=Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y), landmarks=points)
 
 
 def _screen_values(screen: Screen) -> dict[str, object]:
@@ -237,20 +200,3 @@ def _screen_values(screen: Screen) -> dict[str, object]:
         "angle_deg": round(screen.angle_deg, 2),
         "period_px": round(screen.period_px, 3),
     }
-
-
-def finer_by(fine: Samples, plain: Samples, pixels: Samples, share: float) -> Samples:
-    """Return a print with the plain filter's part of it taken from the finer picture.
-
-    A print is ``share`` of the network's picture and the rest of the plain filter's: what the plain filter makes of the
-    finer picture takes the place of what it made of the other.
-
-    Args:
-        fine: (H, W, 3) the finer picture by the plain filter, at print size.
-        plain: (H, W, 3) the other by the plain filter, at print size.
-        pixels: (H, W, 3) the print.
-        share: Of the network's picture in it, in [0, 1].
-    """
-    difference = (fine.astype(np.float32) - plain.astype(np.float32)) * np.float32(1 - share)
-    highest = np.iinfo(pixels.dtype).max
-    return np.rint(np.clip(pixels + difference, 0, highest)).astype(pixels.dtype)

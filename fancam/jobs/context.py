@@ -117,7 +117,7 @@ class Context:
     @property
     def guarding(self) -> bool:
         """Whether the guard measures and holds."""
-        return self.settings.guard.guard == "on"
+        return self.settings.guard.enabled
 
     @property
     def frames_at_once(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fancam import pictures, video
 from fancam.cards import write_card
-from fancam.enhance import CropRequest, EnhanceJob, Made, Prepared
+from fancam.enhance import CropRequest, EnhanceJob, Work
 from fancam.errors import FancamError, NotMediaError
 from fancam.files import seed_of, sha256_of_file
 from fancam.geometry import Box
@@ -20,7 +20,7 @@ from fancam.jobs.sources import Source
 from fancam.jobs.stages import extras_are_whole, keep_provenance, keep_stages
 from fancam.media import Frame, NeighbourFrame, Progress
 from fancam.provenance import Provenance
-from fancam.results import CardGeometry, Decision, Pick
+from fancam.results import CardGeometry, Decision, Enhanced, Pick
 
 Json = dict[str, Any]
 
@@ -119,7 +119,7 @@ class CardMaker:
         prepared = read_ahead(self._prepared(source, picks), _FRAMES_AHEAD)
         failed: list[tuple[Pick, FancamError]] = []
 
-        def sound() -> Iterator[Prepared]:
+        def sound() -> Iterator[Work]:
             for pick, one in prepared:
                 if isinstance(one, FancamError):
                     failed.append((pick, one))
@@ -140,7 +140,7 @@ class CardMaker:
             writer.close()
             prepared.close()
 
-    def _prepared(self, source: Source, picks: Sequence[Pick]) -> Iterator[tuple[Pick, Prepared | FancamError]]:
+    def _prepared(self, source: Source, picks: Sequence[Pick]) -> Iterator[tuple[Pick, Work | FancamError]]:
         """Yield each pick with its picture as it goes into the network; runs in a thread beside it."""
         prepare = self.context.enhancer.prepare
         for pick, frame, neighbours, box in self._pictures_of(source, picks):
@@ -182,7 +182,7 @@ class CardMaker:
             for pick, neighbours, box in zip(by_pts[pts], window.neighbours, regions[pts], strict=True):
                 yield pick, window.frame, neighbours, box
 
-    def _writing(self, source: Source, pick: Pick, key: str, made: Made) -> Callable[[], tuple[Pick, Json]]:
+    def _writing(self, source: Source, pick: Pick, key: str, made: Enhanced) -> Callable[[], tuple[Pick, Json]]:
         def write() -> tuple[Pick, Json]:
             with self.context.watch("write"):
                 card = self._write_card(source, pick, made)
@@ -192,18 +192,18 @@ class CardMaker:
 
         return write
 
-    def _write_card(self, source: Source, pick: Pick, made: Made) -> Json:
+    def _write_card(self, source: Source, pick: Pick, made: Enhanced) -> Json:
         path = self.workspace.card_path(pick.id, self.settings.card.format)
         self.workspace.make_parent(path)
-        provenance = Provenance.of_pick(source.path.name, pick, made.enhanced, self.geometry)
-        file = write_card(made.enhanced, self.geometry, provenance, path, self.settings.card)
+        provenance = Provenance.of_pick(source.path.name, pick, made, self.geometry)
+        file = write_card(made, self.geometry, provenance, path, self.settings.card)
         row = {
             "path": self.workspace.relative(path),
             "sha256": file.sha256,
             "width_px": file.width_px,
             "height_px": file.height_px,
             "dpi": round(file.dpi, 3),
-            "enhance": manifest.enhance_values(made.enhanced),
+            "enhance": manifest.enhance_values(made),
             "chain": [dataclasses.asdict(decision) for decision in self._chain(made)],
             "warnings": list(made.warnings),
         }
@@ -216,7 +216,7 @@ class CardMaker:
             row["provenance"] = keep_provenance(self.workspace, pick.id, pick.crop.box, made, faces=(pick.face,))
         return row
 
-    def _chain(self, made: Made) -> list[Decision]:
+    def _chain(self, made: Enhanced) -> list[Decision]:
         preset = self.context.preset
         return [*([preset] if preset else []), *made.decisions]
 

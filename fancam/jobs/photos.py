@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fancam import pictures
-from fancam.enhance import CropRequest, EnhanceJob, Made, Prepared
+from fancam.enhance import CropRequest, EnhanceJob, Work
 from fancam.errors import FancamError, OutputError, PictureTooLargeError
 from fancam.files import seed_of
 from fancam.jobs import manifest
@@ -22,7 +22,7 @@ from fancam.jobs.target import Target, target
 from fancam.media import Picture, Samples, StillPicture
 from fancam.paper import card_size
 from fancam.provenance import Provenance
-from fancam.results import Decision, Face
+from fancam.results import Decision, Enhanced, Face
 
 Json = dict[str, Any]
 Outcome = tuple[Source, Json | FancamError]
@@ -90,7 +90,7 @@ class PhotoMaker:
         prepared = read_ahead(map(self._prepare, sources), _READ_AHEAD)
         failed: list[Outcome] = []
 
-        def sound() -> Iterator[Prepared]:
+        def sound() -> Iterator[Work]:
             for source, one in prepared:
                 if isinstance(one, FancamError):
                     failed.append((source, one))
@@ -104,7 +104,7 @@ class PhotoMaker:
                     yield job.key.source, made
                 else:
                     yield from writer.add(self._writing(job.key, made))
-                    if made.enhanced.pixels.size > _LARGE_SAMPLES:
+                    if made.pixels.size > _LARGE_SAMPLES:
                         yield from writer.finish()
             yield from writer.finish()
             yield from failed
@@ -114,7 +114,7 @@ class PhotoMaker:
 
     # --- reading -----------------------------------------------------------------------------------------------
 
-    def _prepare(self, source: Source) -> tuple[Source, Prepared | FancamError]:
+    def _prepare(self, source: Source) -> tuple[Source, Work | FancamError]:
         """Read a picture, look for faces, clean it; runs in a thread beside the network."""
         try:
             with self.context.watch("read"):
@@ -156,7 +156,7 @@ class PhotoMaker:
 
     # --- writing -----------------------------------------------------------------------------------------------
 
-    def _writing(self, one: Loaded, made: Made) -> Callable[[], Outcome]:
+    def _writing(self, one: Loaded, made: Enhanced) -> Callable[[], Outcome]:
         def write() -> Outcome:
             try:
                 with self.context.watch("write"):
@@ -171,14 +171,12 @@ class PhotoMaker:
 
         return write
 
-    def _write(self, one: Loaded, made: Made) -> Json:
+    def _write(self, one: Loaded, made: Enhanced) -> Json:
         workspace = self.context.workspace
         path = self.output_path(one.source)
-        result = dataclasses.replace(one.still, colour=made.enhanced.pixels, alpha=_alpha(one))
+        result = dataclasses.replace(one.still, colour=made.pixels, alpha=_alpha(one))
         workspace.make_parent(path)
-        metadata = pictures.PictureMetadata.of(
-            Provenance.of_picture(one.source.path.name, one.target.box, made.enhanced)
-        )
+        metadata = pictures.PictureMetadata.of(Provenance.of_picture(one.source.path.name, one.target.box, made))
         written = pictures.write_still(
             path,
             result,
@@ -190,7 +188,7 @@ class PhotoMaker:
             "path": workspace.relative(path),
             "sha256": written.sha256,
             **one.target.as_values(),
-            "enhance": manifest.enhance_values(made.enhanced),
+            "enhance": manifest.enhance_values(made),
             "chain": [dataclasses.asdict(decision) for decision in _chain(one, made)],
             "warnings": [*_cut_warning(one.target), *made.warnings, *written.warnings],
         }
@@ -210,7 +208,7 @@ class PhotoMaker:
         return {"input": _input_values(one), "picture": row}
 
 
-def _chain(one: Loaded, made: Made) -> list[Decision]:
+def _chain(one: Loaded, made: Enhanced) -> list[Decision]:
     return [*([one.preset] if one.preset else []), *made.decisions]
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from fancam import pictures
-from fancam.enhance import Made, evidence_facts
+from fancam.enhance import evidence_facts
 from fancam.geometry import Box
 from fancam.jobs.workspace import Workspace
 from fancam.media import Picture, Samples
 from fancam.report import Comparison, Stage, facts_of, write_page, write_provenance, write_strip
-from fancam.results import Face
+from fancam.results import Enhanced, Face
 
 Json = dict[str, Any]
 
@@ -27,7 +27,7 @@ def keep_stages(
     workspace: Workspace,
     name: str,
     box: Box,
-    made: Made,
+    made: Enhanced,
     *,
     faces: Sequence[Face],
     effective_ppi: float | None,
@@ -47,16 +47,16 @@ def keep_stages(
     Returns:
         What ``comparisons`` needs, as JSON values.
     """
-    height_px, width_px = made.enhanced.pixels.shape[:2]
-    by_network = made.enhanced.upscaler if made.enhanced.detail > 0 else None
-    assert made.plain is not None, "stages were not kept"
-    stages: list[tuple[str, Samples, str | None]] = [(PLAIN, made.plain, None)]
-    if made.network is not None:
-        stages.append((NETWORK if by_network else made.enhanced.upscaler, made.network, by_network))
-        stages.append((PRIOR, made.enhanced.pixels, made.enhanced.restorer))
+    height_px, width_px = made.pixels.shape[:2]
+    by_network = made.upscaler if made.detail > 0 else None
+    assert made.stages is not None, "stages were not kept"
+    stages: list[tuple[str, Samples, str | None]] = [(PLAIN, made.stages.plain, None)]
+    if made.stages.network is not None:
+        stages.append((NETWORK if by_network else made.upscaler, made.stages.network, by_network))
+        stages.append((PRIOR, made.pixels, made.restorer))
     else:
-        label = NETWORK if made.enhanced.invented else f"{made.enhanced.upscaler}, as written"
-        stages.append((label, made.enhanced.pixels, by_network if made.enhanced.invented else None))
+        label = NETWORK if made.invented else f"{made.upscaler}, as written"
+        stages.append((label, made.pixels, by_network if made.invented else None))
     kept = []
     for number, (label, pixels, invented_by) in enumerate(stages, start=1):
         path = workspace.stage_path(name, number)
@@ -67,7 +67,7 @@ def keep_stages(
     focus = _in_print(faces[0].box, box, width_px, height_px) if faces else None
     return {
         "stages": kept,
-        "facts": facts_of(made.enhanced, effective_ppi=effective_ppi),
+        "facts": facts_of(made, effective_ppi=effective_ppi),
         "focus": None if focus is None else focus.as_list(),
     }
 
@@ -77,7 +77,7 @@ def _in_print(face: Box, box: Box, width_px: int, height_px: int) -> Box:
 
 
 def keep_provenance(
-    workspace: Workspace, name: str, box: Box, made: Made, *,
+    workspace: Workspace, name: str, box: Box, made: Enhanced, *,
     faces: Sequence[Face], view: Callable[[Samples], Picture] | None = None,
 ) -> Json:  # fmt: skip
     """Write the map of what was measured and what was invented in one result.
@@ -94,7 +94,7 @@ def keep_provenance(
         The figures and the path, as JSON values.
     """
     assert made.evidence is not None, "evidence was not kept"
-    pixels = made.enhanced.pixels
+    pixels = made.pixels
     height_px, width_px = pixels.shape[:2]
     face = _in_print(faces[0].box, box, width_px, height_px) if faces else None
     figures = evidence_facts(made.evidence, face)

@@ -11,7 +11,6 @@ from fancam.settings.rules import (
     GRAINS,
     PRECISIONS,
     RESTORERS,
-    SWITCH,
     UPSCALERS,
     Checked,
     above,
@@ -124,8 +123,8 @@ class RestoreSettings(Checked):
 class GuardSettings(Checked):
     """What may change between what the camera saw and what is printed."""
 
-    guard: str = one_of(SWITCH, default="on")
-    """``off`` neither measures nor lowers nor corrects anything."""
+    enabled: bool = True
+    """False neither measures nor lowers nor corrects anything. Also written ``guard = "on"`` and ``"off"``."""
     max_identity_loss: float = between(0, 1, default=0.05)
     """How much similarity to the camera's face a prior may cost, compared with the enlargement alone."""
     max_landmark_drift: float = above(0, default=0.03)
@@ -133,7 +132,8 @@ class GuardSettings(Checked):
     saved as JPEG or brightened, none seemed to move by more than 0.01, of the same enlarged fourfold from a height of
     75 px none by more than 0.015; the published outputs of GFPGAN, CodeFormer and RestoreFormer by 0.004 to 0.017."""
     max_delta_e: float = above(0, default=1.0)
-    """Mean colour difference (CIEDE2000) allowed between the input and the result made small again."""
+    """Mean colour difference (CIEDE2000) between the input and the result made small again, above which the picture
+    carries a warning."""
 
 
 @dataclass(frozen=True, slots=True)

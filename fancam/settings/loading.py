@@ -20,7 +20,7 @@ from fancam.settings.enhancing import (
 )
 from fancam.settings.finding import CropSettings, FaceSettings, PickSettings, ScanSettings
 from fancam.settings.printing import ArtSettings, CardSettings, PressSettings, SheetSettings
-from fancam.settings.rules import AUTO, AUTO_PRESETS
+from fancam.settings.rules import AUTO, AUTO_PRESETS, SWITCH
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -130,11 +130,20 @@ def _merge(settings: Settings, tables: Mapping[str, Any], *, source: str | None)
         known = {f.name: str(f.type) for f in dataclasses.fields(stages[name])}
         values: dict[str, Any] = {}
         for key, value in table.items():
+            if (name, key) == ("guard", "guard"):  # the older spelling, and that of --guard
+                key, value = "enabled", _switched(value)
             if key not in known:
                 raise _unknown(f"key in [{name}]", key, known, source)
             values[key] = _checked(value, known[key], f"{name}.{key}", source)
         stages[name] = dataclasses.replace(stages[name], **values)
     return Settings(**stages)
+
+
+def _switched(value: Any) -> bool:
+    """Return whether a switch is ``on``; ``off`` is the other value it may have."""
+    if value not in SWITCH:
+        raise unknown_choice("guard", str(value), SWITCH)
+    return bool(value == "on")
 
 
 def _unknown(what: str, value: str, valid: Mapping[str, Any], source: str | None) -> UsageError:

@@ -19,9 +19,9 @@ from fancam.enhance.cleaning.denoisenets import (
     smallest_tile,
 )
 from fancam.enhance.cleaning.removal import Levels, at_most_the_noise, level_map, levels_of
-from fancam.enhance.crops import check_picture
-from fancam.enhance.layout import Canvas, Layout
+from fancam.enhance.tiledprint import TiledPrint
 from fancam.enhance.tiling import Tile
+from fancam.enhance.work import check_picture
 from fancam.errors import DeviceError, ModelDamagedError, ModelMissingError
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore, file_sha256
@@ -262,8 +262,7 @@ class LearnedDenoiser:
         """Return the cleaned picture, and what went another way."""
         height, width = picture.shape[:2]
         plan = grid_plan(height, width, self.network.recipe, self._tile_px)
-        layout = Layout(plan, 1, picture.dtype, self.compute.device)
-        canvas = Canvas(layout)
+        tiled = TiledPrint(plan, 1, picture.dtype, self.compute.device)
         tiles = list(plan)
         count = _Count()
         for start in range(0, len(tiles), self._batch):
@@ -272,9 +271,9 @@ class LearnedDenoiser:
                 noisy = self._to_device(np.stack([_cut(picture, tile) for tile in part]))
                 cleaned = self._cleaned(noisy, levels, count)
                 for index, tile in enumerate(part):
-                    canvas.add(tile, layout.order(tile).fill(noisy[index], cleaned[index]).cpu().numpy())
+                    tiled.add(tile, tiled.task(tile).fill(noisy[index], cleaned[index]).cpu().numpy())
             progress("denoise", start + len(part), len(tiles))
-        pixels = canvas.pixels()
+        pixels = tiled.pixels()
         if pixels.shape != picture.shape:
             pixels = cast(Samples, np.ascontiguousarray(pixels[:height, :width]))
         return pixels, self._notes_of(count, len(tiles))

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.crops import ENOUGH_PIXELS
 from fancam.enhance.prior.alignment import FACE_SIZE_PX, TEMPLATE, Alignment, align
 from fancam.enhance.prior.blending import FloatMask, face_ellipse
+from fancam.enhance.work import ENOUGH_PIXELS
 from fancam.geometry import Box
 from fancam.results import Face
 from fancam.settings import RestoreSettings

@@ -1,19 +1,22 @@
-"""What part of a frame is needed for a card, and where the card lies in it."""
+"""The records of the way through ``enhance``: the crop that is enlarged, the job, and the work that moves on."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhance.grain.model import Grain
 from fancam.errors import CropError
-from fancam.geometry import Box
+from fancam.geometry import Box, Point
 from fancam.media import NeighbourFrame, Samples
 from fancam.pictures import resample
-from fancam.results import Face
+from fancam.results import Cleaned, Enhanced, Face, Fusion
 from fancam.settings import CleanSettings, FuseSettings
 
 ENOUGH_PIXELS = 1.02
@@ -30,7 +33,7 @@ _BAND_PX = 2**24
 """Pixels that are resampled at once: the filter works on float copies, four times the size of the picture."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class CropRequest:
     """A part of a frame, or all of it, and its size in print."""
 
@@ -46,6 +49,22 @@ class CropRequest:
     """Pixels that the plain filter will have for each of these: more than 1 where a finer picture takes its part
     afterwards. Less of the network is needed then, see ``auto_share``."""
 
+    @property
+    def scale(self) -> float:
+        """Print pixels per source pixel along the axis that needs more.
+
+        Raises:
+            CropError: The box is empty; also a ValueError.
+        """
+        if not self.box.area > 0:
+            raise CropError(f"{self.box} is empty", remedy="check the box")
+        return max(self.width_px / self.box.width, self.height_px / self.box.height)
+
+    @cached_property
+    def region(self) -> Region:
+        """The pixels around the box, cut out once; raises what ``cut_region`` raises."""
+        return cut_region(self)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
@@ -57,6 +76,87 @@ class Region:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EnhanceJob:
+    """One picture or card to make."""
+
+    key: Any
+    """The caller's own, to know the job by."""
+    request: CropRequest
+    faces: tuple[Face, ...] = ()
+    """In pixels of the request's frame; the first is what the picture is about."""
+    effective_ppi: float | None = None
+    """Source pixels per printed inch; None where there is no paper."""
+    neighbours: tuple[NeighbourFrame, ...] = ()
+    """Neighbouring frames of a video, in the order of time."""
+    neighbours_box: Box | None = None
+    """Where the neighbours lie, in whole pixels of the request's frame; None where there are none."""
+    is_video: bool = False
+    """Whether the frame comes from a video: it has no halftone, and its neighbours were asked for."""
+    source_dpi: float | None = None
+    """Pixels per inch that the source says of itself: a scan has them."""
+    seed: int = 0
+    """Of the grain that is made anew: another for every picture."""
+    fuse: FuseSettings = field(default_factory=FuseSettings)
+    clean: CleanSettings = field(default_factory=CleanSettings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """A picture on its way through ``enhance``: every step hands on a copy that holds what the step made.
+
+    ``Enhancer.prepare`` makes it of a job, the engine's result becomes ``enhanced``, and colours, faces and grain each
+    replace that by the next one.
+    """
+
+    job: EnhanceJob
+    crop: CropRequest
+    """What is enlarged: the job's request, or the part of it that was fused or cleaned."""
+    faces: tuple[Face, ...] = ()
+    """In pixels of ``crop``."""
+    offset: Point = (0.0, 0.0)
+    """Where the first pixel of ``crop`` lies in the frame."""
+    finer: CropRequest | None = None
+    """The same picture with more pixels than the camera's, fused of several frames; for the plain filter."""
+    frames: npt.NDArray[np.float32] | None = None
+    """(h, w) for each pixel of ``finer`` how many frames agree on it; None where nothing was fused."""
+    fusion: Fusion = field(default_factory=Fusion)
+    cleaned: Cleaned = field(default_factory=Cleaned)
+    grain: Grain | None = None
+    """What is to be put back when everything else is done."""
+    notes: tuple[str, ...] = ()
+    """Of the preparation."""
+    enhanced: Enhanced | None = None
+    """The print as far as it is done; None until the engine has made it."""
+    plain: Samples | None = None
+    """``finer`` by the Lanczos filter, at print size; None where nothing was fused."""
+
+    @property
+    def result(self) -> Enhanced:
+        """The print as far as it is done; only after the engine."""
+        assert self.enhanced is not None, "the engine has not made it yet"
+        return self.enhanced
+
+    def with_result(self, **changes: Any) -> Work:
+        """Return the work with these fields of its print replaced."""
+        return dataclasses.replace(self, enhanced=dataclasses.replace(self.result, **changes))
+
+    def in_frame(self, face: Face) -> Face:
+        """Return a face of ``crop`` in pixels of the frame."""
+        return shifted(face, *self.offset)
+
+
+def shifted(face: Face, x: float, y: float) -> Face:
+    """Return a face that lies so many pixels further right and down."""
+    points = tuple((px + x, py + y) for px, py in face.landmarks)
+    assert len(points) == 5
+    box = face.box
+    return dataclasses.replace(face, box=Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y), landmarks=points)
+
+
+# --- cutting out and plain enlargement --------------------------------------------------------------------------------
+
+
 def check_picture(pixels: Samples) -> None:
     """Refuse what is no RGB picture of 8 or 16 bits.
 
@@ -65,17 +165,6 @@ def check_picture(pixels: Samples) -> None:
     """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16) or pixels.size == 0:
         raise CropError(f"not an RGB picture: {pixels.shape} {pixels.dtype}", remedy="give 3 channels of 8 or 16 bits")
-
-
-def print_scale(request: CropRequest) -> float:
-    """Return the print pixels per source pixel along the axis that needs more.
-
-    Raises:
-        CropError: The box is empty; also a ValueError.
-    """
-    if not request.box.area > 0:
-        raise CropError(f"{request.box} is empty", remedy="check the box")
-    return max(request.width_px / request.box.width, request.height_px / request.box.height)
 
 
 def cut_region(request: CropRequest, context_px: int = CONTEXT_PX) -> Region:
@@ -130,19 +219,21 @@ def _without_rounding(box: Box, width: int, height: int) -> Box:
     return Box(x0, y0, x1, y1)
 
 
-def resample_region(request: CropRequest, region: Region, filter_name: str) -> Samples:
-    """Return the card by a plain filter: one resample from the region to the exact print size, in bounded memory.
+def plain_print(request: CropRequest, filter_name: str) -> Samples:
+    """Return the print by a plain filter: one resample from the region to the exact size, in bounded memory.
 
     Args:
-        request: The size in print.
-        region: The region and the box in it.
+        request: The part of a frame and its size in print.
         filter_name: ``lanczos`` or ``bicubic``.
 
     Returns:
-        (height_px, width_px, 3) RGB in the type of the region.
+        (height_px, width_px, 3) RGB in the type of the frame.
+
+    Raises:
+        CropError: See ``cut_region``.
     """
-    box, height_px = region.box, request.height_px
-    pixels: npt.NDArray[Any] = region.pixels
+    region, height_px = request.region, request.height_px
+    box, pixels = region.box, region.pixels
     ratio = box.height / height_px
     rows_px = max(_BAND_PX // max(request.width_px, round(pixels.shape[1] * ratio)), 64)
     if rows_px >= height_px:
@@ -153,28 +244,3 @@ def resample_region(request: CropRequest, region: Region, filter_name: str) -> S
         part = Box(box.x0, box.y0 + top * ratio, box.x1, min(box.y0 + bottom * ratio, box.y1))
         result[top:bottom] = resample(pixels, part, request.width_px, bottom - top, filter_name)
     return result
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EnhanceJob:
-    """One picture or card to make."""
-
-    key: Any
-    """The caller's own, to know the job by."""
-    request: CropRequest
-    faces: tuple[Face, ...] = ()
-    """In pixels of the request's frame; the first is what the picture is about."""
-    effective_ppi: float | None = None
-    """Source pixels per printed inch; None where there is no paper."""
-    neighbours: tuple[NeighbourFrame, ...] = ()
-    """Neighbouring frames of a video, in the order of time."""
-    neighbours_box: Box | None = None
-    """Where the neighbours lie, in whole pixels of the request's frame; None where there are none."""
-    is_video: bool = False
-    """Whether the frame comes from a video: it has no halftone, and its neighbours were asked for."""
-    source_dpi: float | None = None
-    """Pixels per inch that the source says of itself: a scan has them."""
-    seed: int = 0
-    """Of the grain that is made anew: another for every picture."""
-    fuse: FuseSettings = field(default_factory=FuseSettings)
-    clean: CleanSettings = field(default_factory=CleanSettings)
