@@ -5,7 +5,7 @@ compared with the truth. All figures are of the first millimetre beyond the cut,
 shows, except texture, stripes and mirror, which are of the whole bleed. How often each way is the best one is printed
 too: nothing knows what a picture does not show, and a mirror image of skin or cloth is skin or cloth.
 
-* seam: ``bleed_seam_step`` over that of the truth; 1 is right, more is a visible line, less is a smear
+* seam: ``seam_step`` over that of the truth; 1 is right, more is a visible line, less is a smear
 * direction: mean cosine of twice the angle between the gradients and the true ones, weighted by these; 1 is right
 * texture: power of the detail (what a Gaussian of 1.5 pixels takes away) over the true power; 1 is right
 * stripes: change along the edge over change away from it, over that of the truth; 1 is right, more are stripes
@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from fancam.crop import bleed_seam_step, synthesise_bleed
+from fancam.crop import synthesise_bleed
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.pictures import read_picture, resample
@@ -148,7 +148,7 @@ def _figures(made: Picture, truth: Picture, bleed: int) -> dict[str, float]:
     light, true_light = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) for picture in (made, truth))
     real = _inside(truth, bleed)
     return {
-        "seam": bleed_seam_step(made, real) / bleed_seam_step(truth, real),
+        "seam": seam_step(made, real) / seam_step(truth, real),
         "direction": _direction(light, true_light, near),
         "texture": float((_fine(light)[band] ** 2).mean() + 0.1) / float((_fine(true_light)[band] ** 2).mean() + 0.1),
         "stripes": _stripes(light, bleed) / _stripes(true_light, bleed),
@@ -156,6 +156,48 @@ def _figures(made: Picture, truth: Picture, bleed: int) -> dict[str, float]:
         "PSNR": psnr(made[near], truth[near]),
         "SSIM": _ssim(light, true_light, near),
     }
+
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Rec. ITU-R BT.601, the weights of JPEG's luma."""
+
+INSIDE_LINES = 12
+"""How many lines inside the known part the seam is compared with: 1 mm at 300 dpi."""
+
+QUIET_LEVELS = 0.5
+"""Added to both curvatures, in levels of 255: half a level is what rounding makes of a flat picture."""
+
+
+def seam_step(pixels: Picture, real: Box) -> float:
+    """Return how visible the seam of a card's bleed is: 1 where it is like the picture beside it, more where it is not.
+
+    The mean absolute second difference of the luma across the seam (the two lines of pixels that touch it), over that
+    of parallel lines just inside the known part; of all sides that have a seam, the worst.
+    """
+    scale = np.float32(255 / np.iinfo(pixels.dtype).max)
+    steps = [_step(strip.astype(np.float32) @ LUMA * scale) for strip in _strips(pixels, real)]
+    return max(steps, default=1.0)
+
+
+def _strips(pixels: Picture, real: Box) -> Iterator[npt.NDArray]:
+    """Yield for every seam (4 to 2 + INSIDE_LINES, length, 3): two lines outside, then those inside, inward."""
+    rows, columns = real.as_slices()
+    for turns, (first, last, low, high) in enumerate(
+        (
+            (rows.start, rows.stop, columns.start, columns.stop),
+            (pixels.shape[1] - columns.stop, pixels.shape[1] - columns.start, rows.start, rows.stop),
+            (pixels.shape[0] - rows.stop, pixels.shape[0] - rows.start, pixels.shape[1] - columns.stop,
+             pixels.shape[1] - columns.start),
+            (columns.start, columns.stop, pixels.shape[0] - rows.stop, pixels.shape[0] - rows.start),
+        )
+    ):  # fmt: skip
+        if first >= 2 and last - first >= 4:
+            yield np.rot90(pixels, turns)[first - 2 : min(first + INSIDE_LINES, last), low:high]
+
+
+def _step(luma: npt.NDArray[np.float32]) -> float:
+    bends = np.abs(luma[2:] - 2 * luma[1:-1] + luma[:-2]).mean(axis=1)
+    return float((bends[:2].mean() + QUIET_LEVELS) / (bends[2:].mean() + QUIET_LEVELS))
 
 
 def _fine(light: Plane) -> Plane:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fancam.crop.bleed import bleed_seam_step, synthesise_bleed
+from fancam.crop.bleed import synthesise_bleed
 from fancam.crop.composition import Composition, compose, render_composition
 from fancam.crop.framing import FRAMING_CONVENTIONS, Framing, frame_face
 
@@ -10,7 +10,6 @@ __all__ = [
     "FRAMING_CONVENTIONS",
     "Composition",
     "Framing",
-    "bleed_seam_step",
     "compose",
     "frame_face",
     "render_composition",
