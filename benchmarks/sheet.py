@@ -244,7 +244,7 @@ def _mark_error(page: Page, seen: Rendering) -> float | None:
 
 
 def _ruler_error(page: Page, seen: Rendering) -> float | None:
-    ruler = page.ruler
+    ruler = next(iter(page.rulers), None)
     if ruler is None:
         return None
     errors = []

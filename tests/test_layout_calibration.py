@@ -13,7 +13,6 @@ from fancam.errors import UsageError
 from fancam.paper import paper_size
 from fancam.settings import SheetSettings
 from fancam.sheets import calibration_distance_mm, offset_from_readings, plan_calibration
-from fancam.sheets.marks import note_area, ruler_area
 from fancam.sheets.plan import Area, BackOffset, Line, Page
 
 SCALES = ("LX", "RX", "LY", "RY")
@@ -127,8 +126,8 @@ def test_scales_rulers_and_words_lie_in_the_printable_area_and_not_on_each_other
     assert (front.width_mm > front.height_mm) == (orientation == "landscape")
     assert (front.is_back, back.is_back, back.offset) == (False, True, BackOffset())
     for page in (front, back):
-        words = [note_area(note) for note in page.notes]
-        rulers = [ruler_area(page.ruler)] if page.ruler else []
+        words = [note.area for note in page.notes]
+        rulers = [ruler.area for ruler in page.rulers]
         inside = Area(0, 0, page.width_mm, page.height_mm).grown(1e-6 - settings.margin_mm)
         for area in words + rulers + [line.area for line in page.lines]:
             assert area.x_mm >= inside.x_mm and area.right_mm <= inside.right_mm
@@ -147,10 +146,10 @@ def test_figures_stand_at_their_lines():
         for number in range(-half, half + 1, 5):
             line = lines[half + number]
             x, y = (line.x1_mm, min(line.y0_mm, line.y1_mm)) if name[1] == "X" else (line.x1_mm, line.y1_mm)
-            nearest = min(figures, key=lambda note: math.dist(note_area(note).centre_mm, (x, y)))
+            nearest = min(figures, key=lambda note: math.dist(note.area.centre_mm, (x, y)))
             assert float(nearest.text) == pytest.approx(STEP_MM * number)
         named = next(note for note in back.notes if note.text == name)
-        others = {other: math.dist(note_area(named).centre_mm, _start(lines)) for other, lines in scales(back).items()}
+        others = {other: math.dist(named.area.centre_mm, _start(lines)) for other, lines in scales(back).items()}
         assert min(others, key=others.get) == name
 
 
@@ -183,8 +182,7 @@ def test_page_says_what_to_do_with_the_option_that_takes_the_readings():
 
 def test_front_has_a_ruler_of_100_mm_along_both_sides():
     front = plan_calibration(paper_size("a4"), SheetSettings()).pages[0]
-    assert (front.ruler.length_mm, front.ruler.vertical) == (100, False)
-    assert any(math.isclose(abs(line.y1_mm - line.y0_mm), 100) for line in front.lines)
+    assert [(ruler.length_mm, ruler.vertical) for ruler in front.rulers] == [(100, False), (100, True)]
     assert sum(note.text == "100 mm" for note in front.notes) == 2
 
 

@@ -157,8 +157,8 @@ def test_offset_on_lying_pages_is_said_to_need_a_lying_calibration_sheet():
 
 def test_cutters_marks_and_ruler_are_on_fronts_only_and_crop_marks_lie_behind_each_other():
     front, back = plan_sheet([card(copies=2)], SheetSettings(duplex="short", registration="3")).pages
-    assert front.registration and front.ruler
-    assert (back.registration, back.ruler) == ((), None)
+    assert front.registration and front.rulers
+    assert (back.registration, back.rulers) == ((), ())
     sheet = Sheet(front, "short")
     behind = {
         tuple(sorted((tuple(round(v, 6) for v in sheet.material(m.x0_mm, m.y0_mm)),

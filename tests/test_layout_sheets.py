@@ -15,9 +15,8 @@ from fancam.errors import UsageError
 from fancam.paper import card_size, paper_size, papers
 from fancam.settings import SheetSettings
 from fancam.sheets import plan_sheet, plan_single
-from fancam.sheets.marks import note_area, ruler_area
+from fancam.sheets.marks import clear_zones
 from fancam.sheets.plan import Area, Page, SheetCard
-from fancam.sheets.registration import clear_zones
 
 EPSILON_MM = 1e-6
 
@@ -47,8 +46,8 @@ def printable(page: Page, settings: SheetSettings) -> Area:
 
 def beside_cards(page: Page) -> list[Area]:
     """Everything on a page that is no card, each with the place it covers."""
-    areas = [line.area for line in page.crop_marks] + [note_area(note) for note in page.notes]
-    return areas + ([ruler_area(page.ruler)] if page.ruler else []) + list(page.registration)
+    areas = [line.area for line in page.crop_marks] + [note.area for note in page.notes]
+    return areas + ([ruler.area for ruler in page.rulers]) + list(page.registration)
 
 
 # --- papers -------------------------------------------------------------------------------------------------------
@@ -454,23 +453,23 @@ def test_crop_marks_beside_registration_marks_are_left_out_aloud():
 
 def test_ruler_of_100_mm_with_its_words_where_there_is_room():
     page = plan_sheet([card(copies=9)], SheetSettings()).pages[0]
-    assert page.ruler.length_mm == 100
+    assert page.rulers[0].length_mm == 100
     assert any(note.text == "100 mm: print at 100 %, not 'fit to page'" for note in page.notes)
     assert any(note.text.startswith("page 1 of 1, cards of 55 x 85 mm + 3 mm bleed, A4") for note in page.notes)
 
 
 def test_shorter_ruler_where_100_mm_have_no_room_and_a_note_where_there_is_none():
     short = plan_sheet([card(bleed=1)], SheetSettings(paper="4x6in", orientation="landscape", copies=2))
-    assert short.pages[0].ruler.length_mm == 50
+    assert short.pages[0].rulers[0].length_mm == 50
     assert any("the ruler is 50 mm long" in note for note in short.notes)
     none = plan_sheet([card(95, 138, 0)], SheetSettings(paper="a6"))
-    assert none.pages[0].ruler is None
+    assert none.pages[0].rulers == ()
     assert any("no room for a ruler" in note for note in none.notes)
 
 
 def test_no_ruler_where_it_is_off():
     plan = plan_sheet([card()], SheetSettings(ruler="off"))
-    assert plan.pages[0].ruler is None
+    assert plan.pages[0].rulers == ()
     assert not any("ruler" in note for note in plan.notes)
 
 
@@ -504,7 +503,7 @@ def test_single_page_is_the_card_its_bleed_and_the_slug_of_its_marks(marks, slug
     assert _values(front.trim_box) == (3 + slug, 3 + slug, 55, 85)
     assert _values(front.bleed_box) == (slug, slug, 61, 91)
     assert (back.is_back, back.placements[0].picture, back.trim_box) == (True, Path("card-back.png"), front.trim_box)
-    assert (back.placements[0].turn_deg, front.ruler, front.registration) == (0, None, ())
+    assert (back.placements[0].turn_deg, front.rulers, front.registration) == (0, (), ())
     assert len(front.crop_marks) == (8 if marks == "on" else 0)
     media = Area(0, 0, front.width_mm, front.height_mm)
     for line in front.crop_marks:

@@ -256,7 +256,7 @@ def test_the_document_says_what_it_is_and_no_date(tmp_path):
 
 
 def page_with_everything(card: Path) -> Page:
-    return page_of([placed(card)], ruler=Ruler(10, 140, 50), notes=(Note(50, 100, "Page 1", 2.1),),
+    return page_of([placed(card)], rulers=(Ruler(10, 140, 50),), notes=(Note(50, 100, "Page 1", 2.1),),
                    crop_marks=(Line(10, 5, 10, 9, 0.1),), registration=(Area(5, 5, 5, 5),))  # fmt: skip
 
 

@@ -13,10 +13,8 @@ from PIL import Image
 from fancam.geometry import Orientation
 from fancam.pictures import read_picture
 from fancam.sheets import render_page
-from fancam.sheets.marks import note_area, ruler_area
 from fancam.sheets.pdf import Matrix, box, number, offset_matrix, picture_matrix
-from fancam.sheets.pdf_shapes import RULER_DEPTH_MM
-from fancam.sheets.plan import Area, BackOffset, Line, Note, Page, Placement, Ruler
+from fancam.sheets.plan import RULER_DEPTH_MM, Area, BackOffset, Line, Note, Page, Placement, Ruler
 from tests.pdf_plans import A6, page_of, photo, placed, plan_of, saved, written
 from tests.rendered_positions import BLEED_COLOUR, TRIM_COLOUR, Rendering, measured_card
 
@@ -163,7 +161,7 @@ def test_registration_marks_are_solid_and_where_the_plan_says(tmp_path):
 @pytest.mark.parametrize("vertical", [False, True])
 def test_every_tick_of_a_ruler_is_in_its_place(tmp_path, vertical):
     ruler = Ruler(15.0, 20.0, 100.0, vertical) if vertical else Ruler(2.5, 140.0, 100.0)
-    page = rendering(page_of([], ruler=ruler), tmp_path)
+    page = rendering(page_of([], rulers=(ruler,)), tmp_path)
     start = ruler.y_mm if vertical else ruler.x_mm
     for tick in range(101):
         near = Area(ruler.x_mm + 0.3, start + tick - 0.3, 0.5, 0.6) if vertical else Area(
@@ -178,7 +176,7 @@ def test_every_tick_of_a_ruler_is_in_its_place(tmp_path, vertical):
 @pytest.mark.parametrize("length_mm", [50.0, 100.0])
 def test_nothing_of_a_ruler_lies_outside_of_its_depth(tmp_path, vertical, length_mm):
     ruler = Ruler(20.0, 30.0, length_mm, vertical) if vertical else Ruler(2.5, 100.0, length_mm)
-    pixels = rendering(page_of([], ruler=ruler), tmp_path, 300).pixels
+    pixels = rendering(page_of([], rulers=(ruler,)), tmp_path, 300).pixels
     rows, columns = np.nonzero(pixels.min(axis=2) < 250)
     x0, x1, y0, y1 = (value * 25.4 / 300 for value in (columns.min(), columns.max() + 1, rows.min(), rows.max() + 1))
     long, deep = ((y0, y1), (x0, x1)) if vertical else ((x0, x1), (y0, y1))
@@ -189,12 +187,12 @@ def test_nothing_of_a_ruler_lies_outside_of_its_depth(tmp_path, vertical, length
 
 def test_rulers_and_notes_stay_within_what_the_layout_keeps_free_for_them(tmp_path):
     """Two rooms know about their sizes; they must not drift apart."""
-    assert ruler_area(Ruler(10, 20, 50)).height_mm == RULER_DEPTH_MM
+    assert Ruler(10, 20, 50).area.height_mm == RULER_DEPTH_MM
     for text in ("100 mm: print at 100 %, not 'fit to page'", "page 10 of 25, cards of 55 x 85 mm + 3 mm bleed, A4"):
         note = Note(10, 40, text, 2.1)
         pixels = rendering(page_of([], notes=(note,)), tmp_path, 300).pixels
         rows, columns = np.nonzero(pixels.min(axis=2) < 128)
-        kept = note_area(note)
+        kept = note.area
         assert kept.x_mm - 0.1 <= columns.min() * 25.4 / 300
         assert (columns.max() + 1) * 25.4 / 300 <= kept.right_mm + 0.1
         assert kept.y_mm - 0.1 <= rows.min() * 25.4 / 300
@@ -203,7 +201,7 @@ def test_rulers_and_notes_stay_within_what_the_layout_keeps_free_for_them(tmp_pa
 
 def test_the_figures_of_a_ruler_touch_neither_ticks_nor_each_other(tmp_path):
     """Along their row there is white beside every long tick."""
-    page = rendering(page_of([], ruler=Ruler(2.5, 100.0, 100.0)), tmp_path)
+    page = rendering(page_of([], rulers=(Ruler(2.5, 100.0, 100.0),)), tmp_path)
     row = page.pixels[round(101.7 * 600 / 25.4) : round(102.9 * 600 / 25.4)].min(axis=(0, 2)) < 128
     for tick in range(0, 101, 10):
         at = round((2.5 + tick) * page.pixels.shape[1] / page.width_mm)

@@ -205,7 +205,7 @@ RULER = Ruler(20, 285, 100)
 def page(x: float = 40.0, y: float = 40.0, *, name: str = "clip-1", bleed: float = 3.0, **changes) -> Page:
     trim = Area(x, y, 55, 85)
     placement = Placement(name, Path("x.png"), trim, trim.grown(bleed), trim.grown(3))
-    values = {"placements": (placement,), "ruler": RULER, **changes}
+    values = {"placements": (placement,), "rulers": (RULER,), **changes}
     return Page(210, 297, **values)
 
 
@@ -242,7 +242,7 @@ def test_a_good_sheet_passes():
         (sheet(page(crop_marks=(Line(40, 20, 40, 36, 0.1),))), "marks", "ok", ""),
         (sheet(page(crop_marks=(Line(40, -5, 40, 36, 0.1),))), "marks", "fail", "beyond the paper"),
         (sheet(page(registration=(Area(90, 100, 5, 5),))), "marks", "fail", "on a card"),
-        (sheet(page(ruler=None)), "ruler", "warn", "100 %"),
+        (sheet(page(rulers=())), "ruler", "warn", "100 %"),
         (sheet(page(), page(115, is_back=True)), "duplex", "ok", ""),
         (sheet(page(y=30), page(40, 182, is_back=True)), "duplex", "ok", ""),
         (sheet(page(), page(114, is_back=True)), "duplex", "fail", "beside its front"),

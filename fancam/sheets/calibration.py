@@ -23,16 +23,8 @@ from fancam.errors import UsageError
 from fancam.paper import Paper
 from fancam.settings import SheetSettings
 from fancam.sheets.grid import line_behind
-from fancam.sheets.marks import (
-    APART_MM,
-    RULER_DEPTH_MM,
-    RULER_END_MM,
-    RULER_LENGTHS_MM,
-    Room,
-    place_note,
-    text_length_mm,
-)
-from fancam.sheets.plan import Area, BackOffset, Line, Note, Page, Ruler, SheetPlan
+from fancam.sheets.margins import APART_MM, FreeSpace, place_note, place_ruler
+from fancam.sheets.plan import RULER_DEPTH_MM, Area, BackOffset, Line, Note, Page, SheetPlan, text_length_mm
 
 FRONT_PITCH_MM = 2.0
 BACK_PITCH_MM = 1.9
@@ -234,8 +226,8 @@ def _front_page(paper: Paper, page: tuple[float, float], reach: int, printable: 
     scales = _scales(paper, page, reach)
     lines = tuple(line_behind(line, *page, duplex) for scale in scales for line in _ticks(scale, reach, back=False))
     areas = [line.area for line in lines]
-    room = Room(printable, Area.around(areas), areas)
-    (lying, lying_note), (standing, standing_note) = (_ruler(room, vertical) for vertical in (False, True))
+    space = FreeSpace(printable, Area.around(areas), areas)
+    placed = [place_ruler(space, "{:g} mm", vertical=vertical) for vertical in (False, True)]
     texts = (
         "FRONT: the scales are read from the other side.",
         "Measure the rulers. Not as long as they say? Print at 100~%, not 'fit to page'.",
@@ -247,36 +239,16 @@ def _front_page(paper: Paper, page: tuple[float, float], reach: int, printable: 
     below = page[1] / 2 + reach * FRONT_PITCH_MM + _BESIDE_MM + _LYING_DEPTH_MM
     for top, height in ((printable.y_mm, beside), (below, beside - RULER_DEPTH_MM - 2 * APART_MM)):
         words = words or _text_block(texts, Area(printable.x_mm, top, printable.width_mm, height))
-    # A strip fills from the edge of the paper, as a rule from below.
+    # A strip fills from the edge of the paper: the last line comes first.
     words = words or [
-        note for text in reversed(texts) if (note := place_note(room, text.replace("~", " "))) is not None
+        note for text in reversed(texts) if (note := place_note(space, text.replace("~", " "))) is not None
     ]
-    more = () if standing is None else _ruler_lines(standing)
-    notes = (note for note in (lying_note, standing_note, *words) if note is not None)
-    return Page(*page, ruler=lying, lines=(*lines, *more), notes=tuple(notes))
-
-
-def _ruler(room: Room, vertical: bool) -> tuple[Ruler | None, Note | None]:
-    """Return the longest ruler that has room this way, and its length in words; both are then taken."""
-    for length in RULER_LENGTHS_MM:
-        spot = room.find(length + 2 * RULER_END_MM, RULER_DEPTH_MM, vertical=vertical)
-        if spot is not None:
-            area, _ = spot
-            room.take(area)
-            start = (0.0, RULER_END_MM) if vertical else (RULER_END_MM, 0.0)
-            ruler = Ruler(area.x_mm + start[0], area.y_mm + start[1], length, vertical)
-            return ruler, place_note(room, f"{length:g} mm", vertical=vertical)
-    return None, None
-
-
-def _ruler_lines(ruler: Ruler) -> tuple[Line, ...]:
-    """Return the lines of a ruler that stands: a page has one ruler of its own."""
-    x, y = ruler.x_mm, ruler.y_mm
-    ticks = [
-        Line(x, y + mm, x + (3.0 if mm % 10 == 0 else 1.4 if mm % 5 == 0 else 1.0), y + mm, TICK_WIDTH_MM)
-        for mm in range(round(ruler.length_mm) + 1)
-    ]
-    return (Line(x, y, x, y + ruler.length_mm, TICK_WIDTH_MM), *ticks)
+    return Page(
+        *page,
+        rulers=tuple(ruler for ruler, _ in placed if ruler is not None),
+        lines=lines,
+        notes=(*(label for _, label in placed if label is not None), *words),
+    )
 
 
 def _text_block(texts: tuple[str, ...], free: Area) -> list[Note]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from fancam.errors import UsageError
 from fancam.paper import Paper
 from fancam.settings import SheetSettings
-from fancam.sheets.plan import Area, Line, Placement, SheetCard
-from fancam.sheets.registration import clear_zones, registration_marks
+from fancam.sheets.marks import clear_zones, registration_marks
+from fancam.sheets.plan import EPSILON_MM, Area, Line, Placement, SheetCard
 
-EPSILON_MM = 1e-6
-"""Lengths that should be equal differ by less after a few additions of floats."""
+TURN_DEG = 90
+"""Cards that lie on their side are turned clockwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _grid(
     )  # fmt: skip
     trims = tuple(Area(x, y, width, height) for y in ys for x in xs)
     zones = clear_zones(settings, *page)
-    usable = tuple(index for index, trim in enumerate(trims) if not touches(trim.grown(form.bleed_mm), zones))
+    usable = tuple(index for index, trim in enumerate(trims) if not trim.grown(form.bleed_mm).touches(zones))
     return Grid(form, *page, *counts, turned, trims, usable)
 
 
@@ -136,11 +136,6 @@ def _starts(page_mm: float, side_mm: float, count: int, bleed_mm: float, setting
     """Return where the cards begin along one side: from the middle of the page outward, so that they mirror exactly."""
     pitch = pitch_mm(side_mm, bleed_mm, settings)
     return [page_mm / 2 + (index - (count - 1) / 2) * pitch - side_mm / 2 for index in range(count)]
-
-
-def touches(area: Area, others: tuple[Area, ...]) -> bool:
-    """Whether an area has more than an edge in common with one of the others, floats aside."""
-    return any(area.grown(-EPSILON_MM).overlaps(other) for other in others)
 
 
 def _no_room(form: Form, paper: Paper, settings: SheetSettings) -> UsageError:
@@ -156,10 +151,6 @@ def _no_room(form: Form, paper: Paper, settings: SheetSettings) -> UsageError:
         f"a card of {form} does not fit on {sides} with margins of {settings.margin_mm:g} mm",
         remedy="choose larger paper, less bleed or a smaller margin",
     )
-
-
-TURN_DEG = 90
-"""Cards that lie on their side are turned clockwise."""
 
 
 def place(grid: Grid, cards: Mapping[int, SheetCard], settings: SheetSettings) -> tuple[Placement, ...]:

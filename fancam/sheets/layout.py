@@ -9,20 +9,35 @@ from pathlib import Path
 from fancam.errors import UsageError
 from fancam.paper import Paper, paper_size, size_name
 from fancam.settings import SheetSettings
-from fancam.sheets.grid import EPSILON_MM, Form, Grid, best_grid, line_behind, place, place_backs
+from fancam.sheets.grid import Form, Grid, best_grid, line_behind, place, place_backs
+from fancam.sheets.margins import RULER_LENGTHS_MM, FreeSpace, layout_warnings, place_note, place_ruler
 from fancam.sheets.marks import (
+    ARM_MM,
     GAP_MM,
     LENGTHS_MM,
-    RULER_LENGTHS_MM,
+    THICKNESS_MM,
     CropMarks,
-    Lacks,
-    Room,
+    clear_zones,
     crop_marks,
-    place_note,
-    place_ruler,
+    registration_marks,
 )
-from fancam.sheets.plan import Area, BackOffset, CutPath, CutSheet, Note, Page, Placement, Ruler, SheetCard, SheetPlan
-from fancam.sheets.registration import ARM_MM, THICKNESS_MM, clear_zones, registration_marks
+from fancam.sheets.plan import (
+    EPSILON_MM,
+    Area,
+    BackOffset,
+    CutPath,
+    CutSheet,
+    Note,
+    Page,
+    Placement,
+    Ruler,
+    SheetCard,
+    SheetPlan,
+)
+
+SLUG_MM = GAP_MM + LENGTHS_MM[0] + 1.0
+"""Around the bleed of a page of its own where marks are on: they and a little paper beyond them."""
+_NO_BACKS = "no card has a back: front pages only"
 
 
 def plan_sheet(cards: Sequence[SheetCard], settings: SheetSettings) -> SheetPlan:
@@ -44,37 +59,40 @@ def plan_sheet(cards: Sequence[SheetCard], settings: SheetSettings) -> SheetPlan
             than asked for, all positions are skipped, or there are no cards.
         ValueError: Two cards have the same name.
     """
-    by_name, paper = checked(cards), paper_size(settings.paper)
+    by_name, paper = _by_name(cards), paper_size(settings.paper)
     notes: list[str] = []
-    lacks = Lacks()
     drafts: list[_Draft] = []
-    for form, group in groups(cards, settings).items():
+    for form, group in _groups(cards, settings).items():
         grid = best_grid(form, paper, settings)
         drafts += _drafts(grid, group, settings, notes)
     backs = settings.duplex != "off" and any(card.back is not None for card in cards)
     if settings.duplex != "off" and not backs:
-        notes.append("no card has a back: front pages only")
+        notes.append(_NO_BACKS)
     pages: list[Page] = []
+    marks: list[CropMarks] = []
     for number, draft in enumerate(drafts, start=1):
-        front = _front(draft, paper, f"page {number} of {len(drafts)}", settings, lacks)
+        front, found = _front(draft, paper, f"page {number} of {len(drafts)}", settings)
         pages.append(front)
+        marks.append(found)
         if backs:
             pages.append(_back(front, draft, by_name, f"back of page {number} of {len(drafts)}", settings))
-    notes += [*lacks.lines(), *_advice(pages, settings)]
-    first = drafts[0]
+    fronts = [page for page in pages if not page.is_back]
+    rulers_mm = [max((ruler.length_mm for ruler in page.rulers), default=0.0) for page in fronts]
+    notes += [*layout_warnings(marks, rulers_mm if settings.ruler == "on" else ()), *_advice(pages, settings)]
+    grid = drafts[0].grid
     return SheetPlan(
         paper=paper,
         pages=tuple(pages),
-        columns=first.grid.columns,
-        rows=first.grid.rows,
-        per_page=len(_positions(first.grid, settings)),
-        turned=first.grid.turned,
-        cuts=cut_sheets(pages, by_name),
+        columns=grid.columns,
+        rows=grid.rows,
+        per_page=len(_positions(grid, settings)),
+        turned=grid.turned,
+        cuts=_cut_sheets(fronts, by_name),
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def checked(cards: Sequence[SheetCard]) -> dict[str, SheetCard]:
+def _by_name(cards: Sequence[SheetCard]) -> dict[str, SheetCard]:
     """Return the cards by name.
 
     Raises:
@@ -89,7 +107,7 @@ def checked(cards: Sequence[SheetCard]) -> dict[str, SheetCard]:
     return by_name
 
 
-def groups(cards: Sequence[SheetCard], settings: SheetSettings) -> dict[Form, list[SheetCard]]:
+def _groups(cards: Sequence[SheetCard], settings: SheetSettings) -> dict[Form, list[SheetCard]]:
     """Return the cards by what they have in common, each as often as it is printed.
 
     Raises:
@@ -97,12 +115,12 @@ def groups(cards: Sequence[SheetCard], settings: SheetSettings) -> dict[Form, li
     """
     found: dict[Form, list[SheetCard]] = {}
     for card in cards:
-        form = Form(card.width_mm, card.height_mm, printed_bleed_mm(card, settings))
+        form = Form(card.width_mm, card.height_mm, _printed_bleed_mm(card, settings))
         found.setdefault(form, []).extend([card] * (card.copies * settings.copies))
     return found
 
 
-def printed_bleed_mm(card: SheetCard, settings: SheetSettings) -> float:
+def _printed_bleed_mm(card: SheetCard, settings: SheetSettings) -> float:
     """Return how much bleed of a card is printed.
 
     Raises:
@@ -150,20 +168,16 @@ def _drafts(
         yield _Draft(grid, place(grid, filled, settings))
 
 
-def _front(draft: _Draft, paper: Paper, number: str, settings: SheetSettings, lacks: Lacks) -> Page:
+def _front(draft: _Draft, paper: Paper, number: str, settings: SheetSettings) -> tuple[Page, CropMarks]:
     width, height = draft.grid.page_width_mm, draft.grid.page_height_mm
     trims, block = [p.trim for p in draft.fronts], Area.around([p.shown for p in draft.fronts])
     printable = Area(0, 0, width, height).grown(-settings.margin_mm)
     zones = clear_zones(settings, width, height)
-    marks, room, ruler, label = _around(trims, block, printable, zones, settings)
-    lacks.add(marks, ruler, settings)
+    marks, space, ruler, label = _around(trims, block, printable, zones, settings)
     facts = place_note(
-        room,
-        f"{number}, cards of {draft.grid.form}, {paper.title}",
-        f"{number}, {draft.grid.form}",
-        number,
+        space, f"{number}, cards of {draft.grid.form}, {paper.title}", f"{number}, {draft.grid.form}", number
     )
-    return Page(
+    page = Page(
         width_mm=width,
         height_mm=height,
         placements=draft.fronts,
@@ -171,26 +185,27 @@ def _front(draft: _Draft, paper: Paper, number: str, settings: SheetSettings, la
         trim_box=Area.around(trims),
         crop_marks=marks.lines,
         registration=registration_marks(settings, width, height),
-        ruler=ruler,
+        rulers=() if ruler is None else (ruler,),
         notes=tuple(note for note in (label, facts) if note is not None),
     )
+    return page, marks
 
 
 def _around(
     trims: Sequence[Area], block: Area, printable: Area, zones: tuple[Area, ...], settings: SheetSettings
-) -> tuple[CropMarks, Room, Ruler | None, Note | None]:
+) -> tuple[CropMarks, FreeSpace, Ruler | None, Note | None]:
     """Return crop marks, what they leave free, and the ruler with its words.
 
     Marks are made shorter where that gives room to a longer ruler: a short mark is as exact as a long one.
     """
-    found: list[tuple[CropMarks, Room, Ruler | None, Note | None]] = []
+    found: list[tuple[CropMarks, FreeSpace, Ruler | None, Note | None]] = []
     for longest in LENGTHS_MM if settings.crop_marks == "on" else (0.0,):
         marks = crop_marks(trims, block, printable, zones, longest) if longest else CropMarks(())
-        room = Room(printable, block, (block, *zones, *(line.area for line in marks.lines)))
+        space = FreeSpace(printable, block, (block, *zones, *(line.area for line in marks.lines)))
         if settings.ruler == "off":
-            return marks, room, None, None
-        found.append((marks, room, *place_ruler(room)))
-        ruler = found[-1][2]
+            return marks, space, None, None
+        ruler, label = place_ruler(space)
+        found.append((marks, space, ruler, label))
         if ruler is not None and ruler.length_mm >= RULER_LENGTHS_MM[0]:
             break
     return max(found, key=lambda one: one[2].length_mm if one[2] is not None else 0.0)
@@ -207,8 +222,9 @@ def _back(
         return Page(width, height, is_back=True, offset=offset)
     marks = tuple(line_behind(line, width, height, duplex) for line in front.crop_marks)
     block = Area.around([back.shown for back in backs])
-    room = Room(Area(0, 0, width, height).grown(-settings.margin_mm), block, (block, *(line.area for line in marks)))
-    facts = place_note(room, f"{number}, turned over the {duplex} edge", number)
+    printable = Area(0, 0, width, height).grown(-settings.margin_mm)
+    space = FreeSpace(printable, block, (block, *(line.area for line in marks)))
+    facts = place_note(space, f"{number}, turned over the {duplex} edge", number)
     return Page(
         width_mm=width,
         height_mm=height,
@@ -234,31 +250,24 @@ def _advice(pages: Sequence[Page], settings: SheetSettings) -> Iterator[str]:
         yield "a back offset holds for pages that lie as the calibration sheet lay: these are landscape"
 
 
-def cut_sheets(pages: Iterable[Page], cards: Mapping[str, SheetCard]) -> tuple[CutSheet, ...]:
+def _cut_sheets(fronts: Iterable[Page], cards: Mapping[str, SheetCard]) -> tuple[CutSheet, ...]:
     """Return the cut paths of the front pages, in the order in which they first occur.
 
     A page that is not full has paths of its own: nothing is cut where nothing is printed.
 
     Args:
-        pages: Of the plan; backs are passed over. Front pages are counted from 1, as sheets of paper are.
+        fronts: Counted from 1, as sheets of paper are.
         cards: Name to card, for the corners.
     """
     found: dict[tuple[float, float, tuple[CutPath, ...]], list[int]] = {}
-    fronts = (page for page in pages if not page.is_back)
     for number, page in enumerate(fronts, start=1):
-        paths = tuple(
-            CutPath(placement.trim, _radius_mm(cards[placement.card])) for placement in page.placements
-        )  # fmt: skip
+        paths = tuple(CutPath(one.trim, _radius_mm(cards[one.card])) for one in page.placements)
         found.setdefault((page.width_mm, page.height_mm, paths), []).append(number)
     return tuple(CutSheet(*key, tuple(numbers)) for key, numbers in found.items())
 
 
 def _radius_mm(card: SheetCard) -> float:
     return min(card.corner_radius_mm, card.width_mm / 2, card.height_mm / 2)
-
-
-SLUG_MM = GAP_MM + LENGTHS_MM[0] + 1.0
-"""Around the bleed where marks are on: they and a little paper beyond them."""
 
 
 def plan_single(cards: Sequence[SheetCard], settings: SheetSettings) -> SheetPlan:
@@ -280,17 +289,23 @@ def plan_single(cards: Sequence[SheetCard], settings: SheetSettings) -> SheetPla
         UsageError: A card has less bleed than asked for, or there are no cards.
         ValueError: Two cards have the same name.
     """
-    by_name = checked(cards)
+    by_name = _by_name(cards)
     some, every = (gather(card.back is not None for card in cards) for gather in (any, all))
     pages: list[Page] = []
     for card in cards:
-        bleed_mm = printed_bleed_mm(card, settings)
+        bleed_mm = _printed_bleed_mm(card, settings)
         pair = [_page(card, card.front, bleed_mm, settings, is_back=False)]
         if card.back is not None or (some and settings.duplex != "off"):
             pair.append(_page(card, card.back, bleed_mm, settings, is_back=True))
         pages += pair * (card.copies * settings.copies)
+    notes = []
+    if settings.duplex != "off" and not some:
+        notes.append(_NO_BACKS)
+    if some and not every and settings.duplex == "off":
+        notes.append("some cards have a back and others have none: fronts and backs do not take turns")
+    if settings.registration != "off":
+        notes.append("registration marks are for sheets: a page with one card has none")
     width, height = sorted((pages[0].width_mm, pages[0].height_mm))
-    notes = _notes(settings, some=some, every=every)
     return SheetPlan(
         paper=Paper(size_name(width, height), "the card's own page", width, height),
         pages=tuple(pages),
@@ -298,8 +313,8 @@ def plan_single(cards: Sequence[SheetCard], settings: SheetSettings) -> SheetPla
         rows=1,
         per_page=1,
         turned=False,
-        cuts=cut_sheets(pages, by_name),
-        notes=notes,
+        cuts=_cut_sheets([page for page in pages if not page.is_back], by_name),
+        notes=tuple(notes),
     )
 
 
@@ -321,14 +336,3 @@ def _page(card: SheetCard, picture: Path | None, bleed_mm: float, settings: Shee
         trim_box=trim,
         crop_marks=marks,
     )
-
-
-def _notes(settings: SheetSettings, *, some: bool, every: bool) -> tuple[str, ...]:
-    notes = []
-    if settings.duplex != "off" and not some:
-        notes.append("no card has a back: front pages only")
-    if some and not every and settings.duplex == "off":
-        notes.append("some cards have a back and others have none: fronts and backs do not take turns")
-    if settings.registration != "off":
-        notes.append("registration marks are for sheets: a page with one card has none")
-    return tuple(notes)

@@ -1,13 +1,13 @@
-"""Crop marks: short lines in the margin that say where to cut."""
+"""Printer's marks: crop marks that say where to cut, and the registration marks of Silhouette cutters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from fancam.errors import UsageError
 from fancam.settings import SheetSettings
-from fancam.sheets.grid import EPSILON_MM, touches
-from fancam.sheets.plan import Area, Line, Note, Ruler
+from fancam.sheets.plan import EPSILON_MM, Area, Line
 
 WIDTH_MM = 0.25 / 72 * 25.4
 """A quarter of a point, as layout programs draw crop marks (the default of Adobe InDesign's and Acrobat's): two dots
@@ -68,7 +68,7 @@ def crop_marks(
         for at in positions:
             line = (at, start, at, end) if positions is xs else (start, at, end, at)
             lines.append(Line(*line, WIDTH_MM))
-    clear = tuple(line for line in lines if not touches(line.area, zones))
+    clear = tuple(line for line in lines if not line.area.touches(zones))
     return CropMarks(clear, tuple(missing), tuple(shortened), len(lines) - len(clear))
 
 
@@ -91,184 +91,67 @@ def _edges(values: Iterable[float]) -> list[float]:
     return found
 
 
-RULER_DEPTH_MM = 3.0
-"""How far a ruler's longest ticks reach from its line."""
-RULER_END_MM = 0.5
-"""Free beside its first and last tick."""
-RULER_LENGTHS_MM = (100.0, 50.0)
-APART_MM = 0.75
-"""Between things in the margin."""
-NOTE_SIZE_MM = 2.1
-"""6 pt, the smallest that print shops hold to be readable."""
-_ADVANCE = 0.52
-"""Width of a character in sizes of the font: a little more than the mean of Helvetica and its kin for such lines."""
-_ASCENT = 0.75
-"""Of the size above the baseline; the rest is below."""
+# --- registration marks -------------------------------------------------------------------------------------------
+
+SQUARE_MM = 5.0
+ARM_MM = 5.0
+THICKNESS_MM = 1.0
+CLEARANCE_MM = 1.5
+"""A solid square of 5 mm, arms of 5 mm, 1 mm thick, 1.5 mm free around them. Source: SPECIFICATION.md, layouts.json and
+page_manager.py of silhouette-card-maker, which cuts with them on all machines; Silhouette Studio takes lengths of 5 to
+20 mm and thicknesses of 0.5 to 1 mm, and has to be told these. Others draw arms of 8.382 mm and 0.99 mm (Proxxied) or
+20 mm and 0.3 mm (inkscape-silhouette): the shortest arms leave most room for cards."""
 
 
-def ruler_area(ruler: Ruler) -> Area:
-    """Return what a ruler covers."""
-    long, deep = ruler.length_mm + 2 * RULER_END_MM, RULER_DEPTH_MM
-    if ruler.vertical:
-        return Area(ruler.x_mm, ruler.y_mm - RULER_END_MM, deep, long)
-    return Area(ruler.x_mm - RULER_END_MM, ruler.y_mm, long, deep)
+def registration_marks(settings: SheetSettings, width_mm: float, height_mm: float) -> tuple[Area, ...]:
+    """Return the black rectangles of the marks on a page of this size; nothing where they are off.
 
+    3 marks (all machines): a solid square top left, an L top right and one bottom left, their corners outward, on
+    upright and on lying pages alike. 4 marks (Cameo 5 Alpha): an L in every corner. Silhouette publishes no drawing
+    of the four; two independent programs that cut with them agree (silhouette-card-maker's SPECIFICATION.md and
+    inkscape-silhouette from July 2026 on).
 
-def text_length_mm(text: str, size_mm: float) -> float:
-    """Return about how long a line of small print is; rather too much than too little."""
-    return len(text) * _ADVANCE * size_mm
-
-
-def note_area(note: Note) -> Area:
-    """Return about what a line of small print covers."""
-    long = text_length_mm(note.text, note.size_mm)
-    if note.vertical:  # its top points to the right
-        return Area(note.x_mm - (1 - _ASCENT) * note.size_mm, note.y_mm, note.size_mm, long)
-    return Area(note.x_mm, note.y_mm - _ASCENT * note.size_mm, long, note.size_mm)
-
-
-def note_in(area: Area, text: str, size_mm: float = NOTE_SIZE_MM, *, vertical: bool = False) -> Note:
-    """Return a line of small print that begins at the start of an area and fills its depth from the upper or left."""
-    if vertical:
-        return Note(area.x_mm + (1 - _ASCENT) * size_mm, area.y_mm, text, size_mm, vertical=True)
-    return Note(area.x_mm, area.y_mm + _ASCENT * size_mm, text, size_mm)
-
-
-class Room:
-    """What is free on a page around a block of cards."""
-
-    def __init__(self, printable: Area, block: Area, taken: Sequence[Area]) -> None:
-        """Start with what is printed already; the block's surroundings are the four strips beside it."""
-        self._taken = list(taken)
-        below, right = printable.bottom_mm - block.bottom_mm, printable.right_mm - block.right_mm
-        self._strips = [
-            # The strip, whether things in it lie along y, and whether its outer edge has the larger coordinate.
-            (replace(printable, y_mm=block.bottom_mm, height_mm=below), False, True),
-            (replace(printable, height_mm=block.y_mm - printable.y_mm), False, False),
-            (replace(printable, x_mm=block.right_mm, width_mm=right), True, True),
-            (replace(printable, width_mm=block.x_mm - printable.x_mm), True, False),
-        ]
-
-    def take(self, area: Area) -> None:
-        """Mark an area as used."""
-        self._taken.append(area)
-
-    def find(self, long_mm: float, deep_mm: float, *, vertical: bool | None = None) -> tuple[Area, bool] | None:
-        """Return a free area of this length and depth and whether it stands along y; None where there is none.
-
-        Args:
-            long_mm: Its length.
-            deep_mm: Its depth.
-            vertical: Whether it has to stand; None: as there is room.
-
-        Below the block is tried first, then above, right and left; in each strip the outermost place, and of those
-        the one nearest the middle. The area keeps apart from what is there.
-        """
-        for strip, stands, outer_is_far in self._strips:
-            if vertical not in (None, stands):
-                continue
-            width, height = (deep_mm, long_mm) if stands else (long_mm, deep_mm)
-            found = self._in_strip(strip, width, height, stands, outer_is_far)
-            if found is not None:
-                return found, stands
-        return None
-
-    def _in_strip(self, strip: Area, width: float, height: float, vertical: bool, outer_is_far: bool) -> Area | None:
-        if width > strip.width_mm + EPSILON_MM or height > strip.height_mm + EPSILON_MM:
-            return None
-        others = [near for area in self._taken if (near := area.grown(APART_MM - EPSILON_MM)).overlaps(strip)]
-        xs = [strip.x_mm, strip.right_mm - width, strip.centre_mm[0] - width / 2]
-        ys = [strip.y_mm, strip.bottom_mm - height, strip.centre_mm[1] - height / 2]
-        for other in others:
-            xs += [other.right_mm, other.x_mm - width]
-            ys += [other.bottom_mm, other.y_mm - height]
-        xs = [x for x in set(xs) if strip.x_mm - EPSILON_MM <= x <= strip.right_mm - width + EPSILON_MM]
-        ys = [y for y in set(ys) if strip.y_mm - EPSILON_MM <= y <= strip.bottom_mm - height + EPSILON_MM]
-
-        def unfit(place: Area) -> tuple[float, float, float, float]:
-            across, along = (0, 1) if vertical else (1, 0)
-            outward = place.centre_mm[across] if outer_is_far else -place.centre_mm[across]
-            beside = abs(place.centre_mm[along] - strip.centre_mm[along])
-            return -round(outward, 3), round(beside, 3), place.x_mm, place.y_mm
-
-        places = sorted((Area(x, y, width, height) for x in xs for y in ys), key=unfit)
-        return next((place for place in places if not any(place.overlaps(other) for other in others)), None)
-
-
-def place_ruler(room: Room) -> tuple[Ruler | None, Note | None]:
-    """Return the longest ruler that has room, and the words beside it where they have room too; both are then taken.
-
-    The words stand in a line with the ruler, else between it and the cards, else anywhere.
+    Raises:
+        UsageError: The printer cannot print so near the edge, or the paper is too small for them.
     """
-    for length in RULER_LENGTHS_MM:
-        text = f"{length:g} mm: print at 100 %, not 'fit to page'"
-        long, words = length + 2 * RULER_END_MM, text_length_mm(text, NOTE_SIZE_MM)
-        spot = room.find(long + 2 * APART_MM + words, RULER_DEPTH_MM)
-        beside = spot is not None
-        spot = spot or room.find(long, RULER_DEPTH_MM)
-        if spot is None:
-            continue
-        area, vertical = spot
-        start = (area.x_mm, area.y_mm + RULER_END_MM) if vertical else (area.x_mm + RULER_END_MM, area.y_mm)
-        ruler = Ruler(*start, length, vertical)
-        room.take(area)
-        if not beside:
-            return ruler, place_note(room, text)
-        along = long + 2 * APART_MM
-        rest = (
-            Area(area.x_mm + (RULER_DEPTH_MM - NOTE_SIZE_MM) / 2, area.y_mm + along, NOTE_SIZE_MM, words) if vertical
-            else Area(area.x_mm + along, area.y_mm + (RULER_DEPTH_MM - NOTE_SIZE_MM) / 2, words, NOTE_SIZE_MM)
+    if settings.registration == "off":
+        return ()
+    inset, least_mm = settings.registration_inset_mm, 2 * (settings.registration_inset_mm + ARM_MM + CLEARANCE_MM)
+    if inset < settings.margin_mm:
+        raise UsageError(
+            f"registration marks {inset:g} mm from the edge lie in the {settings.margin_mm:g} mm the printer leaves "
+            "white", remedy="set registration_inset_mm to at least margin_mm",
         )  # fmt: skip
-        return ruler, note_in(rest, text, vertical=vertical)
-    return None, None
+    if min(width_mm, height_mm) <= least_mm:
+        raise UsageError(
+            f"registration marks have no room on {width_mm:g} x {height_mm:g} mm",
+            remedy=f"each side must be longer than {least_mm:g} mm",
+        )
+    right, bottom = width_mm - inset, height_mm - inset
+    marks = _corner(right, inset, -1, 1) + _corner(inset, bottom, 1, -1)
+    if settings.registration == "3":
+        return (Area(inset, inset, SQUARE_MM, SQUARE_MM), *marks)
+    return _corner(inset, inset, 1, 1) + marks + _corner(right, bottom, -1, -1)
 
 
-def place_note(room: Room, *texts: str, vertical: bool | None = None) -> Note | None:
-    """Return the first of these lines that has a free place, which is then taken; None where none of them has."""
-    for text in texts:
-        spot = room.find(text_length_mm(text, NOTE_SIZE_MM), NOTE_SIZE_MM, vertical=vertical)
-        if spot is not None:
-            room.take(spot[0])
-            return note_in(spot[0], text, vertical=spot[1])
-    return None
+def clear_zones(settings: SheetSettings, width_mm: float, height_mm: float) -> tuple[Area, ...]:
+    """Return the corners of the page in which nothing else may be printed; nothing where the marks are off.
+
+    A zone reaches from the corner of the page to a clearance behind the arms: the cutter's sensor takes anything dark
+    inside for a part of the mark.
+    """
+    if settings.registration == "off":
+        return ()
+    side = settings.registration_inset_mm + max(SQUARE_MM, ARM_MM) + CLEARANCE_MM
+    right, bottom = width_mm - side, height_mm - side
+    corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)]
+    return tuple(Area(x, y, side, side) for x, y in corners[: int(settings.registration)])
 
 
-_SIDES = ("above", "below", "left of", "right of")
-
-
-class Lacks:
-    """Gathers over all pages what is missing or smaller than it should be."""
-
-    def __init__(self) -> None:
-        """Start with nothing lacking."""
-        self._without: set[str] = set()
-        self._short: set[str] = set()
-        self._left_out = 0
-        self._ruler_mm = RULER_LENGTHS_MM[0]
-
-    def add(self, marks: CropMarks, ruler: Ruler | None, settings: SheetSettings) -> None:
-        """Take note of a front page."""
-        self._without.update(marks.missing)
-        self._short.update(marks.shortened)
-        self._left_out += marks.left_out
-        if settings.ruler == "on":
-            self._ruler_mm = min(self._ruler_mm, 0.0 if ruler is None else ruler.length_mm)
-
-    def lines(self) -> Iterator[str]:
-        """Yield what is lacking."""
-        if self._without:
-            yield f"no room for crop marks {_sides(self._without)} the cards: a smaller margin would give it"
-        if self._short:
-            yield f"crop marks {_sides(self._short)} the cards are shorter than {SHORT_MM:g} mm for want of room"
-        if self._left_out:
-            yield f"{self._left_out} crop marks are left out beside the registration marks"
-        if self._ruler_mm == 0:
-            yield "no room for a ruler: measure a card to see whether the page was printed at 100 %"
-        elif self._ruler_mm < RULER_LENGTHS_MM[0]:
-            yield f"the ruler is {self._ruler_mm:g} mm long, for a longer one there is no room"
-
-
-def _sides(found: set[str]) -> str:
-    """Return the sides in words that go on with "the cards"."""
-    names = [side for side in _SIDES if side in found]
-    return " and ".join(names) if len(names) < 3 else ", ".join(names[:-1]) + f" and {names[-1]}"
+def _corner(x_mm: float, y_mm: float, to_x: int, to_y: int) -> tuple[Area, Area]:
+    """Return an L with its outer corner here and its arms in these directions (1 or -1): along x, then along y."""
+    left, top = (x_mm if to_x > 0 else x_mm - ARM_MM), (y_mm if to_y > 0 else y_mm - ARM_MM)
+    return (
+        Area(left, y_mm if to_y > 0 else y_mm - THICKNESS_MM, ARM_MM, THICKNESS_MM),
+        Area(x_mm if to_x > 0 else x_mm - THICKNESS_MM, top, THICKNESS_MM, ARM_MM),
+    )

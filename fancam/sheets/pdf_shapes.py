@@ -11,13 +11,13 @@ from fpdf.drawing import PaintedPath
 
 from fancam.files import output_error
 from fancam.pictures import builtin_font, drawable
-from fancam.sheets.plan import Area, Line, Note, Page, Ruler
+from fancam.sheets.plan import RULER_DEPTH_MM, Area, Line, Note, Page, Ruler
 
 POINTS_PER_MM = 72 / 25.4
 
-# A ruler: ticks every millimetre, longer at 5 and longest at 10. The figures stand beside the longest ticks and under
-# the short ones, as on a tape measure, so that nothing of a ruler reaches farther than these do.
-TICK_MM, HALF_TICK_MM, RULER_DEPTH_MM = 1.0, 1.4, 3.0
+# A ruler: ticks every millimetre, longer at 5 and longest at 10 (its depth). The figures stand beside the longest ticks
+# and under the short ones, as on a tape measure, so that nothing of a ruler reaches farther than these do.
+TICK_MM, HALF_TICK_MM = 1.0, 1.4
 TICK_WIDTH_MM = 0.1
 """About a quarter of a point: the "hairline" of layout programs, which every printer draws."""
 _FIGURES_SIZE_MM, _FIGURES_HEIGHT_MM = 1.9, 1.33
@@ -59,7 +59,7 @@ def _add_font(pdf: FPDF) -> None:
 
 def _draw(pdf: FPDF, page: Page) -> None:
     lines = [*page.crop_marks, *page.lines]
-    for ruler in [page.ruler] if page.ruler else []:
+    for ruler in page.rulers:
         lines += _ruler_lines(ruler)
         for note in _ruler_figures(ruler, pdf):
             _write(pdf, note)

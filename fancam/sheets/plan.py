@@ -6,11 +6,21 @@ pixels: a PDF is placed by length.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fancam.paper import Paper
+
+EPSILON_MM = 1e-6
+"""Lengths that should be equal differ by less after a few additions of floats."""
+RULER_DEPTH_MM = 3.0
+"""How far a ruler's longest ticks reach from its line."""
+RULER_END_MM = 0.5
+"""Free beside a ruler's first and last tick."""
+NOTE_ADVANCE, NOTE_ASCENT = 0.52, 0.75
+"""In sizes of the font: width of a character, a little more than the mean of Helvetica and its kin for such lines; and
+what of the size is above the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,11 @@ class Area:
             self.x_mm < other.right_mm and other.x_mm < self.right_mm
             and self.y_mm < other.bottom_mm and other.y_mm < self.bottom_mm
         )  # fmt: skip
+
+    def touches(self, others: Iterable[Area]) -> bool:
+        """Whether it overlaps one of the others by more than what adding floats makes of an edge."""
+        inside = self.grown(-EPSILON_MM)
+        return any(inside.overlaps(other) for other in others)
 
     @staticmethod
     def around(areas: Sequence[Area]) -> Area:
@@ -122,6 +137,14 @@ class Ruler:
     vertical: bool = False
     """Along y, downward; ticks point to larger x. Otherwise along x, and ticks point to larger y."""
 
+    @property
+    def area(self) -> Area:
+        """What it covers, with a little beside its ends."""
+        long = self.length_mm + 2 * RULER_END_MM
+        if self.vertical:
+            return Area(self.x_mm, self.y_mm - RULER_END_MM, RULER_DEPTH_MM, long)
+        return Area(self.x_mm - RULER_END_MM, self.y_mm, long, RULER_DEPTH_MM)
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -134,7 +157,20 @@ class Note:
     size_mm: float
     """Height of the type from ascender to descender (the size of the font)."""
     vertical: bool = False
-    """Reads downward, turned by 90 degrees clockwise."""
+    """Reads downward, turned by 90 degrees clockwise: its top points to the right."""
+
+    @property
+    def area(self) -> Area:
+        """About what it covers; rather too long than too short."""
+        long = text_length_mm(self.text, self.size_mm)
+        if self.vertical:
+            return Area(self.x_mm - (1 - NOTE_ASCENT) * self.size_mm, self.y_mm, self.size_mm, long)
+        return Area(self.x_mm, self.y_mm - NOTE_ASCENT * self.size_mm, long, self.size_mm)
+
+
+def text_length_mm(text: str, size_mm: float) -> float:
+    """Return about how long a line of small print is; rather too much than too little."""
+    return len(text) * NOTE_ADVANCE * size_mm
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +200,7 @@ class Page:
     crop_marks: tuple[Line, ...] = ()
     registration: tuple[Area, ...] = ()
     """Solid black rectangles of a cutter's registration marks (an L is two of them)."""
-    ruler: Ruler | None = None
+    rulers: tuple[Ruler, ...] = ()
     notes: tuple[Note, ...] = ()
     lines: tuple[Line, ...] = ()
     """Further lines: the scales of a calibration page."""

@@ -123,7 +123,7 @@ def _ruler(plan: SheetPlan, printer: Printer) -> Iterator[Check]:
     if printer.layout == "single":
         return
     fronts = [page for page in plan.pages if not page.is_back]
-    with_ruler = sum(page.ruler is not None for page in fronts)
+    with_ruler = sum(bool(page.rulers) for page in fronts)
     message = "nothing on the page shows whether it was printed at 100 %: measure a card instead"
     value = f"on {with_ruler} of {len(fronts)} pages"
     yield Check("sheet", "ruler", "ok" if with_ruler else "warn", value, "on a page", message)
