@@ -154,9 +154,21 @@ def test_round_card_is_a_circle():
     assert {round(math.dist(point, (35, 45)), 3) for point in polygon} == {25.0}
 
 
-def test_same_paths_give_the_same_bytes():
-    assert cut_svg(real_cut()) == cut_svg(real_cut())
-    assert cut_dxf(real_cut()) == cut_dxf(real_cut())
+def test_a_drawing_is_written_as_it_is_known_to_be_read():
+    cut = CutSheet(210, 297, (CutPath(Area(10.5, 20, 55, 85), 3), CutPath(Area(100, 20, 55, 85))), (1,))
+    assert cut_svg(cut) == (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="210mm" height="297mm" viewBox="0 0 210 297">\n'
+        '<g id="CUT" fill="none" stroke="#000000" stroke-width="0.05">\n'
+        '<path id="card-1" d="M13.5 20 L62.5 20 A3 3 0 0 1 65.5 23 L65.5 102 A3 3 0 0 1 62.5 105 L13.5 105 '
+        'A3 3 0 0 1 10.5 102 L10.5 23 A3 3 0 0 1 13.5 20 Z"/>\n'
+        '<path id="card-2" d="M100 20 L155 20 L155 105 L100 105 Z"/>\n'
+        "</g>\n</svg>\n"
+    )
+    tags = cut_dxf(cut).split("\n")
+    assert tags[-5:] == ["  0", "ENDSEC", "  0", "EOF", ""]
+    assert tags.count("POLYLINE") == 2
+    assert [tags[at + 1] for at, tag in enumerate(tags[:-1]) if tag == " 42"] == ["-0.414213562373"] * 4
 
 
 def test_no_number_is_written_with_an_exponent_or_as_minus_zero():

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fancam.sheets.plan import Area, CutPath, CutSheet
+from fancam.sheets.plan import Area, CutPath, CutSheet, decimal
 
 QUARTER_BULGE = math.tan(math.pi / 8)
 """Of a quarter circle: the tangent of a quarter of the angle (AutoCAD DXF reference, group code 42)."""
@@ -50,12 +50,6 @@ def rounded_rectangle(area: Area, radius_mm: float) -> tuple[OutlinePoint, ...]:
     )  # fmt: skip
 
 
-def digits(value: float) -> str:
-    """Return a number with up to six decimals, without those that are 0 and never ``-0``."""
-    text = f"{value:.6f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
-
-
 HAIRLINE_MM = 0.05
 
 
@@ -66,7 +60,7 @@ def cut_svg(cut: CutSheet) -> str:
     path per card with the ids ``card-1`` … in reading order, clockwise, its corners circular arcs; a hairline without
     fill.
     """
-    width, height = digits(cut.width_mm), digits(cut.height_mm)
+    width, height = decimal(cut.width_mm), decimal(cut.height_mm)
     paths = [
         f'<path id="card-{number}" d="{_data(path)}"/>' for number, path in enumerate(cut.paths, start=1)
     ]  # fmt: skip
@@ -86,11 +80,11 @@ def cut_svg(cut: CutSheet) -> str:
 
 def _data(path: CutPath) -> str:
     points = rounded_rectangle(path.area, path.radius_mm)
-    commands = [f"M{digits(points[0].x_mm)} {digits(points[0].y_mm)}"]
+    commands = [f"M{decimal(points[0].x_mm)} {decimal(points[0].y_mm)}"]
     for point, after in zip(points, (*points[1:], points[0]), strict=True):
-        to = f"{digits(after.x_mm)} {digits(after.y_mm)}"
+        to = f"{decimal(after.x_mm)} {decimal(after.y_mm)}"
         if point.round_off:
-            radius = digits(abs(after.x_mm - point.x_mm))
+            radius = decimal(abs(after.x_mm - point.x_mm))
             commands.append(f"A{radius} {radius} 0 0 1 {to}")
         elif after is not points[0]:  # Z draws that one
             commands.append(f"L{to}")
@@ -128,7 +122,7 @@ def _header(cut: CutSheet) -> Iterator[Tag]:
     corners = {"$EXTMIN": (0.0, 0.0), "$EXTMAX": (cut.width_mm, cut.height_mm),
                "$LIMMIN": (0.0, 0.0), "$LIMMAX": (cut.width_mm, cut.height_mm)}  # fmt: skip
     for name, (x, y) in corners.items():
-        yield from [(9, name), (10, digits(x)), (20, digits(y))]
+        yield from [(9, name), (10, decimal(x)), (20, decimal(y))]
         if name.startswith("$EXT"):
             yield 30, "0"
     yield 0, "ENDSEC"
@@ -149,7 +143,7 @@ def _polyline(path: CutPath, page_height_mm: float) -> Iterator[Tag]:
     yield from [(0, "POLYLINE"), (8, LAYER), (66, "1"), (10, "0"), (20, "0"), (30, "0"), (70, str(_CLOSED))]
     for point in rounded_rectangle(path.area, path.radius_mm):
         yield from [(0, "VERTEX"), (8, LAYER)]
-        yield from [(10, digits(point.x_mm)), (20, digits(page_height_mm - point.y_mm)), (30, "0")]
+        yield from [(10, decimal(point.x_mm)), (20, decimal(page_height_mm - point.y_mm)), (30, "0")]
         if point.round_off:
             yield 42, f"{-QUARTER_BULGE:.12f}"
     yield from [(0, "SEQEND"), (8, LAYER)]

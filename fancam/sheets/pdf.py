@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pikepdf
+from pikepdf import Matrix
 
 from fancam.errors import ProfileError
 from fancam.files import replacing_file, scratch_file, sha256_of_file
@@ -24,7 +25,7 @@ from fancam.media import Progress, no_progress
 from fancam.pictures import FieldValue, PictureMetadata, profile_description, srgb_profile, xmp_packet
 from fancam.sheets.pdf_shapes import POINTS_PER_MM, drawn_pages
 from fancam.sheets.pdf_store import PictureStore, StoredPicture
-from fancam.sheets.plan import Area, BackOffset, Page, Placement, SheetPlan
+from fancam.sheets.plan import Area, BackOffset, Page, Placement, SheetPlan, decimal
 
 PDF_VERSION = "1.7"
 
@@ -123,7 +124,7 @@ def _finish_page(pdf: pikepdf.Pdf, page: pikepdf.Page, planned: Page, store: Pic
 
     operators = picture_operators(planned.placements, name, lambda p: stored(p).orientation, planned.height_mm)
     moved = offset_matrix(planned.offset, planned)
-    before = "q\n" if moved == Matrix() else f"q {moved.operator()}\n"
+    before = "q\n" if moved == Matrix() else f"q {_operator(moved)}\n"
     page.contents_add(f"{before}q\n{operators}\nQ\n".encode(), prepend=True)
     page.contents_add(b"\nQ\n")
     if any(stored.has_alpha for stored in numbers.values()):
@@ -213,39 +214,6 @@ class _Patient(io.RawIOBase):
         return size
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """x' = a x + c y + e, y' = b x + d y + f (ISO 32000-1, 8.3.3)."""
-
-    a: float = 1.0
-    b: float = 0.0
-    c: float = 0.0
-    d: float = 1.0
-    e: float = 0.0
-    f: float = 0.0
-
-    def then(self, other: Matrix) -> Matrix:
-        """Return the matrix that does this and then the other."""
-        return Matrix(
-            other.a * self.a + other.c * self.b,
-            other.b * self.a + other.d * self.b,
-            other.a * self.c + other.c * self.d,
-            other.b * self.c + other.d * self.d,
-            other.a * self.e + other.c * self.f + other.e,
-            other.b * self.e + other.d * self.f + other.f,
-        )
-
-    def operator(self) -> str:
-        """Return it as an operator of a content stream."""
-        return f"{' '.join(number(value) for value in (self.a, self.b, self.c, self.d, self.e, self.f))} cm"
-
-
-def number(value: float) -> str:
-    """Return a number as PDF writes it: six decimals, a hundred-thousandth of a millimetre even after turning."""
-    text = f"{value:.6f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
-
-
 # A picture is drawn into the unit square, its upper left corner at (0, 1) (ISO 32000-1, 8.9.5.1).
 _QUARTER_CLOCKWISE = Matrix(0, -1, 1, 0, 0, 1)
 _MIRROR = Matrix(-1, 0, 0, 1, 1, 0)
@@ -255,9 +223,9 @@ def picture_matrix(placement: Placement, orientation: Orientation, page_height_m
     """Return what brings the stored picture upright, turns it and lays it into its extent."""
     matrix = _MIRROR if orientation.mirrored else Matrix()
     for _ in range((orientation.quarter_turns_clockwise + placement.turn_deg // 90) % 4):
-        matrix = matrix.then(_QUARTER_CLOCKWISE)
+        matrix = matrix @ _QUARTER_CLOCKWISE
     x, y, width, height = rectangle(placement.extent, page_height_mm)
-    return matrix.then(Matrix(width, 0, 0, height, x, y))
+    return matrix @ Matrix(width, 0, 0, height, x, y)
 
 
 def offset_matrix(offset: BackOffset, page: Page) -> Matrix:
@@ -265,8 +233,13 @@ def offset_matrix(offset: BackOffset, page: Page) -> Matrix:
     # Clockwise as one looks at the page, with y up: the sine has the other sign.
     cosine, sine = math.cos(math.radians(offset.angle_deg)), math.sin(math.radians(offset.angle_deg))
     middle_x, middle_y = page.width_mm / 2 * POINTS_PER_MM, page.height_mm / 2 * POINTS_PER_MM
-    turned = Matrix(e=-middle_x, f=-middle_y).then(Matrix(cosine, -sine, sine, cosine))
-    return turned.then(Matrix(e=middle_x + offset.x_mm * POINTS_PER_MM, f=middle_y - offset.y_mm * POINTS_PER_MM))
+    moved = Matrix(1, 0, 0, 1, middle_x + offset.x_mm * POINTS_PER_MM, middle_y - offset.y_mm * POINTS_PER_MM)
+    return Matrix(1, 0, 0, 1, -middle_x, -middle_y) @ Matrix(cosine, -sine, sine, cosine, 0, 0) @ moved
+
+
+def _operator(matrix: Matrix) -> str:
+    """Return a matrix as an operator of a content stream; ``Matrix.encode`` has a digit less."""
+    return f"{' '.join(map(decimal, matrix.shorthand))} cm"
 
 
 def rectangle(area: Area, page_height_mm: float) -> tuple[float, float, float, float]:
@@ -296,7 +269,7 @@ def picture_operators(
     """Return the operators that draw pictures, each clipped to what is shown of it."""
     lines = []
     for placement in placements:
-        clip = " ".join(number(value) for value in rectangle(placement.shown, page_height_mm))
+        clip = " ".join(decimal(value) for value in rectangle(placement.shown, page_height_mm))
         matrix = picture_matrix(placement, orientation(placement), page_height_mm)
-        lines.append(f"q {clip} re W n {matrix.operator()} /{name(placement)} Do Q")
+        lines.append(f"q {clip} re W n {_operator(matrix)} /{name(placement)} Do Q")
     return "\n".join(lines)

@@ -168,6 +168,12 @@ class Note:
         return Area(self.x_mm, self.y_mm - NOTE_ASCENT * self.size_mm, long, self.size_mm)
 
 
+def decimal(value: float) -> str:
+    """Return a number with up to six decimals, without those that are 0 and never ``-0``: PDF, SVG, DXF read it."""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
 def text_length_mm(text: str, size_mm: float) -> float:
     """Return about how long a line of small print is; rather too much than too little."""
     return len(text) * NOTE_ADVANCE * size_mm
