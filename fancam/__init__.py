@@ -1,6 +1,147 @@
-"""Concert videos and group photos in, print-ready photocards out."""
+"""Concert videos and group photos in, print-ready photocards out.
+
+    >>> import fancam
+    >>> video = fancam.open_video("concert.mp4")
+    >>> moments = fancam.pick(video, top=8)
+    >>> picture = fancam.enhance(fancam.crop(moments[0], card="kpop"))
+    >>> fancam.save_card(picture, "card.png")
+    >>> fancam.make_sheet(["card.png"], "sheet.pdf", copies=9)
+
+``pick`` finds the best moments, ``crop`` composes a card, ``enhance`` enlarges and cleans under guard, ``save_card``
+and ``make_sheet`` write. ``Enhancer`` takes many pictures; ``run``, ``enhance_pictures`` and ``make_cards`` fill
+folders, as the command line does. Every error is a ``FancamError``. Pictures are (height, width, 3) RGB arrays; times
+are seconds, lengths on paper millimetres, boxes x0, y0, x1, y1 in pixels. A name loads what it needs when it is first
+used (PEP 562).
+"""
 
 from __future__ import annotations
 
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+
+if TYPE_CHECKING:
+    from fancam.api import CardCrop, Enhancer, crop, detect_faces, enhance, pick, save_card, save_picture
+    from fancam.errors import (
+        ExitCode,
+        FancamError,
+        InputError,
+        ModelMissingError,
+        NothingFoundError,
+        OutputError,
+        PreflightError,
+        UsageError,
+    )
+    from fancam.geometry import Box
+    from fancam.jobs.cards import CardExtras
+    from fancam.jobs.find import Moment
+    from fancam.jobs.result import RunResult
+    from fancam.jobs.sheets import SheetExtras
+    from fancam.jobs.verbs import (
+        calibrate_printer,
+        correct_printer,
+        default_store,
+        enhance_pictures,
+        make_cards,
+        make_sheet,
+        plan_enhance,
+        plan_run,
+        run,
+    )
+    from fancam.nn import ModelStore
+    from fancam.results import Enhanced, Face
+    from fancam.settings import Settings, load_presets, load_settings
+    from fancam.video import Video, open_video
+
+_PLACES = {
+    "api": ("CardCrop", "Enhancer", "crop", "detect_faces", "enhance", "pick", "save_card", "save_picture"),
+    "errors": (
+        "ExitCode", "FancamError", "InputError", "ModelMissingError", "NothingFoundError", "OutputError",
+        "PreflightError", "UsageError",
+    ),
+    "geometry": ("Box",),
+    "jobs.cards": ("CardExtras",),
+    "jobs.find": ("Moment",),
+    "jobs.result": ("RunResult",),
+    "jobs.sheets": ("SheetExtras",),
+    "jobs.verbs": (
+        "calibrate_printer", "correct_printer", "default_store", "enhance_pictures", "make_cards", "make_sheet",
+        "plan_enhance", "plan_run", "run",
+    ),
+    "nn": ("ModelStore",),
+    "results": ("Enhanced", "Face"),
+    "settings": ("Settings", "load_presets", "load_settings"),
+    "video": ("Video", "open_video"),
+}  # fmt: skip
+_HOMES = {name: module for module, names in _PLACES.items() for name in names}
+
+__all__ = [
+    "Box",
+    "CardCrop",
+    "CardExtras",
+    "Enhanced",
+    "Enhancer",
+    "ExitCode",
+    "Face",
+    "FancamError",
+    "InputError",
+    "ModelMissingError",
+    "ModelStore",
+    "Moment",
+    "NothingFoundError",
+    "OutputError",
+    "PreflightError",
+    "RunResult",
+    "Settings",
+    "SheetExtras",
+    "UsageError",
+    "Video",
+    "__version__",
+    "calibrate_printer",
+    "correct_printer",
+    "crop",
+    "default_store",
+    "detect_faces",
+    "enhance",
+    "enhance_pictures",
+    "load_presets",
+    "load_settings",
+    "make_cards",
+    "make_sheet",
+    "open_video",
+    "pick",
+    "plan_enhance",
+    "plan_run",
+    "run",
+    "save_card",
+    "save_picture",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"fancam.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Face(ModuleType):
+    """Keeps ``fancam.crop`` and ``fancam.enhance`` the functions: rooms of the same name do not take their place.
+
+    ``from fancam.enhance import …`` reaches the room, since it does not look at the attribute.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, ModuleType) and name in _HOMES):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face

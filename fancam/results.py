@@ -332,6 +332,8 @@ class Enhanced:
     """None where they are not kept."""
     evidence: Evidence | None = None
     """Of each pixel, how often it was measured and how much of it was invented; None where it is not kept."""
+    made_of: Any = field(default=None, repr=False)
+    """The crop or picture that the caller gave: what saving needs."""
 
     @property
     def restorer(self) -> str | None:

@@ -330,8 +330,8 @@ def workers_on(folder: Path, out: Path, devices=("cpu", "cpu")):
     from fancam.settings import load_settings
 
     settings = load_settings(overrides={"enhance": {"upscaler": "realesr-animevideov3"}})
-    context = Context(settings, ModelStore(), Workspace(out))
-    return find_pictures([folder]), Workers(context, devices, lambda source, row: None)
+    context = Context(settings, ModelStore())
+    return find_pictures([folder]), Workers(context, Workspace(out), devices, lambda source, row: None)
 
 
 def kill_one_worker() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fancam
 from fancam.cli import invoke
 from tests.clips import moving_noise, write_clip
 
@@ -503,17 +504,13 @@ def test_cards_are_compared_and_explained_on_request_and_made_once(group_photo, 
 
 
 def test_the_bar_of_the_first_card_moves_with_its_tiles(tmp_path):
-    from fancam import jobs
-    from fancam.nn import ModelStore
-    from fancam.settings import load_settings
-
     shares = []
 
     def progress(stage, done, total):
         if stage == "enhance":
             shares.append(done / total)
 
-    settings = load_settings(
+    settings = fancam.load_settings(
         overrides={
             "enhance": {"upscaler": "realesr-animevideov3", "tile_px": 64},
             "clean": {"denoise": "off", "deblock": "off"},
@@ -521,7 +518,7 @@ def test_the_bar_of_the_first_card_moves_with_its_tiles(tmp_path):
         }
     )
     photo = row_of_faces(tmp_path / "small.png", 0.6, 0.5, 0.6)
-    jobs.run([photo], tmp_path / "out", settings, ModelStore(), progress=progress)
+    fancam.run(photo, tmp_path / "out", settings, progress=progress)
     assert shares == sorted(shares)
     assert any(0 < share < 1 / 3 for share in shares), "parts of the first of three cards"
     assert shares[-1] == 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from fancam import jobs
+import fancam
 from fancam.cli import options as o
 from fancam.cli import report
 from fancam.cli.edge import edge
@@ -97,10 +97,10 @@ def card(
     given = locals() | {"text": _lines(text), "back_text": _lines(back_text)}
     with edge("card", as_json=as_json, verbose=verbose):
         settings = load_settings(preset, config, o.overrides(given, SETTINGS))
-        wanted = jobs.CardExtras(proof=proof, mockup=mockup, guides=guides, cut=cut)
+        wanted = fancam.CardExtras(proof=proof, mockup=mockup, guides=guides, cut=cut)
         with report.progress_bars(quiet=quiet or as_json) as progress:
-            result = jobs.card(
-                expanded(inputs), out, settings, o.open_store(models_dir), crop=o.box(crop), extras=wanted,
+            result = fancam.make_cards(
+                expanded(inputs), out, settings, store=o.open_store(models_dir), crop=o.box(crop), extras=wanted,
                 check_only=check, force=force, progress=progress,
             )  # fmt: skip
         report.tell(result, lambda document: _show(document, out, check), {}, quiet=quiet, as_json=as_json)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from rich.markup import escape
 from rich.table import Table
 
-from fancam import jobs
+import fancam
 from fancam.cli import options as o
 from fancam.cli import report
 from fancam.cli.edge import edge, print_json
@@ -80,11 +80,11 @@ def enhance(
         paths = expanded(inputs)
         store = o.open_store(models_dir)
         if dry_run:
-            _show_plan(jobs.plan_enhance(paths, settings), as_json=as_json)
+            _show_plan(fancam.plan_enhance(paths, settings), as_json=as_json)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
-            result = jobs.enhance(
-                paths, out, settings, store, progress=progress, compare=compare, provenance=provenance,
+            result = fancam.enhance_pictures(
+                paths, out, settings, store=store, progress=progress, compare=compare, provenance=provenance,
                 by_preset=by_preset,
             )  # fmt: skip
         chains = {row["path"]: row["chain"] for row in result.document["pictures"]} if explain else {}

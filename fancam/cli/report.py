@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 
 from fancam.cli.edge import complain, print_json
-from fancam.jobs import RunResult
+from fancam.jobs.result import RunResult
 from fancam.media import Progress as ProgressCallback
 from fancam.media import format_time, no_progress
 from fancam.report import explain_lines, ppi_grade

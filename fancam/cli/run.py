@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fancam import jobs
+import fancam
 from fancam.cli import options as o
 from fancam.cli import report
 from fancam.cli.edge import edge, print_json
@@ -79,11 +79,11 @@ def run(
         settings = load_settings(preset, config, overrides)
         by_preset = load_presets(preset, config, overrides)
         if dry_run:
-            _show_plan(jobs.plan(inputs, settings, stream=stream), as_json=as_json)
+            _show_plan(fancam.plan_run(inputs, settings, stream=stream), as_json=as_json)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
-            result = jobs.run(
-                inputs, out, settings, o.open_store(models_dir), stream=stream, progress=progress, compare=compare,
+            result = fancam.run(
+                inputs, out, settings, store=o.open_store(models_dir), stream=stream, progress=progress, compare=compare,
                 provenance=provenance, by_preset=by_preset,
             )  # fmt: skip
         chains = {row["id"]: row["chain"] for row in result.document["picks"]} if explain else {}

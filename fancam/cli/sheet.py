@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from fancam import jobs
+import fancam
 from fancam.cli import options as o
 from fancam.cli import report
 from fancam.cli.edge import edge
@@ -111,11 +111,11 @@ def sheet(
             return
         if not cards:
             raise UsageError("no cards were named", remedy="name card files or a folder that fancam has written")
-        extras = jobs.SheetExtras(cut=cut, preview=preview)
+        extras = fancam.SheetExtras(cut=cut, preview=preview)
         with report.progress_bars(quiet=quiet or as_json) as progress:
-            result = jobs.sheet(
+            result = fancam.make_sheet(
                 cards, out, settings, size=size, copies=each, back=back, extras=extras, check_only=check, force=force,
-                progress=progress,
+                raises=False, progress=progress,
             )  # fmt: skip
         report.tell(result, lambda document: _show(document, out, check), {}, quiet=quiet, as_json=as_json)
 
@@ -126,12 +126,12 @@ def _calibrate(
     if cards:
         raise UsageError("a calibration takes no cards", remedy="leave out the cards, or --calibrate and --readings")
     if readings is None:
-        result = jobs.calibration(out, settings)
+        result = fancam.calibrate_printer(out, settings)
     else:
         left_x, left_y, right_x, right_y = o.numbers(
             readings, "--readings", 4, "the four numbers that the calibration page asks for, such as 0.3,-0.2,0.3,0.1"
         )
-        result = jobs.printer_offset(out.with_suffix(".toml"), settings, (left_x, left_y), (right_x, right_y))
+        result = fancam.correct_printer(out.with_suffix(".toml"), settings, (left_x, left_y), (right_x, right_y))
     report.tell(result, _show_calibration, {}, quiet=quiet, as_json=as_json)
 
 

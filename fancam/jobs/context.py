@@ -1,8 +1,7 @@
-"""What every step of a job shares: settings, models, output folder, and the instruments, made when first needed."""
+"""What every step of a job shares: settings, models, and the instruments, made when first needed."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
@@ -13,7 +12,6 @@ from fancam import faces, pictures
 from fancam.enhance import DenoiserChoice, Enhancer, Instruments, RestorerChoice, resolve_denoiser, resolve_restorer
 from fancam.files import sha256_of_file
 from fancam.jobs.stopwatch import Stopwatch
-from fancam.jobs.workspace import Workspace
 from fancam.media import Progress, StillPicture, no_progress
 from fancam.nn import ModelStore
 from fancam.nn.device import resolve_device
@@ -32,7 +30,6 @@ class Context:
     Args:
         settings: Of every stage.
         store: Where the weights are.
-        workspace: The output folder.
         stream: Video stream to use; None takes the best.
         progress: Told of every step.
         keep_stages: Whether the enlargement before the face prior is kept, for comparisons.
@@ -44,7 +41,6 @@ class Context:
         self,
         settings: Settings,
         store: ModelStore,
-        workspace: Workspace,
         *,
         stream: int | None = None,
         progress: Progress = no_progress,
@@ -54,7 +50,6 @@ class Context:
     ) -> None:
         self.settings = settings
         self.store = store
-        self.workspace = workspace
         self.stream = stream
         self.progress = progress
         self.keep_stages = keep_stages
@@ -71,12 +66,11 @@ class Context:
         """
         if preset is None:
             return self
-        _ = self.enhancer  # made here, so that all contexts have the same
-        other = copy.copy(self)
-        other.preset = preset
-        other.settings = self.by_preset[preset.choice]
-        for detector in ("frame_detector", "probe_detector", "photo_detector"):
-            other.__dict__.pop(detector, None)
+        other = Context(
+            self.by_preset[preset.choice], self.store, stream=self.stream, progress=self.progress,
+            keep_stages=self.keep_stages, keep_evidence=self.keep_evidence, by_preset=self.by_preset,
+        )  # fmt: skip
+        other.preset, other.watch, other.enhancer = preset, self.watch, self.enhancer
         return other
 
     @cached_property

@@ -16,7 +16,7 @@ from fancam.jobs.result import RunResult, exit_code, failure_values
 from fancam.jobs.sources import Source, find_pictures
 from fancam.jobs.stages import extras_are_whole, write_comparisons
 from fancam.jobs.workers import Workers
-from fancam.jobs.workspace import sha256_of_values
+from fancam.jobs.workspace import Workspace, sha256_of_values
 
 Json = dict[str, Any]
 
@@ -25,16 +25,18 @@ class EnhanceRun:
     """Enhances pictures into an output folder; what is finished is not done again.
 
     Args:
-        context: Settings, models, output folder. Several devices (``cuda:0,cuda:1``) get a process each.
+        context: Settings and models. Several devices (``cuda:0,cuda:1``) get a process each.
+        workspace: The output folder.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, workspace: Workspace) -> None:
         self.context = context
+        self.workspace = workspace
         self._hashes: dict[Source, str] = {}
-        maker = PhotoMaker(context, self._record)
+        maker = PhotoMaker(context, workspace, self._record)
         devices = context.settings.enhance.device.split(",")
         self._output_path = maker.output_path
-        self._make = maker if len(devices) == 1 else Workers(context, devices, self._record)
+        self._make = maker if len(devices) == 1 else Workers(context, workspace, devices, self._record)
 
     def __call__(self, inputs: Sequence[Path]) -> RunResult:
         """Enhance all pictures and write the manifest.
@@ -62,7 +64,7 @@ class EnhanceRun:
     def _record(self, source: Source, row: Json) -> None:
         picture = row["picture"]
         values = {"path": picture["path"], "sha256": picture["sha256"], "row": row}
-        self.context.workspace.record(self._key(source), f"picture {source.stem}", values)
+        self.workspace.record(self._key(source), f"picture {source.stem}", values)
 
     def _to_do(
         self, sources: Sequence[Source], rows: dict[Source, Json], errors: dict[Source, FancamError]
@@ -75,7 +77,7 @@ class EnhanceRun:
                 errors[source] = error
                 continue
             key = self._key(source)
-            done = self.context.workspace.recorded(key).get(f"picture {source.stem}")
+            done = self.workspace.recorded(key).get(f"picture {source.stem}")
             if done is not None and self._is_whole(done):
                 rows[source] = done["row"]
             else:
@@ -84,7 +86,7 @@ class EnhanceRun:
     def _is_whole(self, done: Json) -> bool:
         """Whether the result, and what is wanted beside it, are still as they were written."""
         context = self.context
-        folder, row = context.workspace.folder, done["row"]["picture"]
+        folder, row = self.workspace.folder, done["row"]["picture"]
         path = folder / done["path"]
         if not extras_are_whole(folder, row, stages=context.keep_stages, provenance=context.keep_evidence):
             return False
@@ -109,14 +111,14 @@ class EnhanceRun:
         context = self.context
         done = [source for source in sources if source in rows]
         pictures = [{"input": index, **rows[source]["picture"]} for index, source in enumerate(done)]
-        changed = context.workspace.remove_stale({row["path"] for row in pictures})
+        changed = self.workspace.remove_stale({row["path"] for row in pictures})
         compared: list[str] = []
         if context.keep_stages and pictures:
             shown = [
                 {"name": source.stem, "title": source.path.name, "compare": row["compare"], "warnings": row["warnings"]}
                 for source, row in zip(done, pictures, strict=True)
             ]
-            compared = write_comparisons(context.workspace, shown, "fancam enhance")
+            compared = write_comparisons(self.workspace, shown, "fancam enhance")
         failed = [errors[source] for source in sources if source in errors]
         document = manifest.document(
             version=__version__,
@@ -135,5 +137,5 @@ class EnhanceRun:
                 *(f"{path}: left in place, it was changed since it was made" for path in changed),
             ],
         )
-        context.workspace.write_manifest(document)
+        self.workspace.write_manifest(document)
         return RunResult(document, exit_code(len(done), failed), failed)

@@ -1,136 +1,184 @@
-"""From an input to picks: scan, look, score, choose, compose."""
+"""From a video or a photo to its moments: scan, look, score, choose; and from a moment to what its card shows."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from fancam import faces, picking, pictures, video
+from fancam import faces, picking
 from fancam.crop import frame_face
-from fancam.jobs import manifest
+from fancam.errors import NoFramesError
+from fancam.geometry import MM_PER_INCH, Box
 from fancam.jobs.context import Context
-from fancam.jobs.sources import Source
-from fancam.media import ScanReport, VideoInfo
-from fancam.results import Candidate, CardGeometry, Face, Pick, ScoredFace
-
-Json = dict[str, Any]
+from fancam.media import Frame, ScanReport
+from fancam.results import Candidate, CardGeometry, Crop, Face, Pick, Score, ScoredFace
+from fancam.settings import CropSettings
+from fancam.video import Video
 
 BYSTANDER = "turned_into_shadow"
 """The only gate that keeps a face of a photo from its card."""
 
 
-class Finder:
-    """Finds the picks of one input after the other.
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A face at a moment of a video, or a face of a photo, that is worth a card."""
 
-    Args:
-        context: Settings and detectors.
-        geometry: Of the cards the picks are composed for.
-    """
+    source: Video | Frame
+    """The video, or the photo."""
+    name: str
+    """Unique within the source: of a video the pts, of a photo the number of the face from the left."""
+    face: Face
+    scored: Score
+    reason: str
+    """Why it was chosen, in one plain line."""
+    others: tuple[Face, ...] = ()
+    """The other faces of the frame."""
+    pts: int | None = None
+    """Address in the video, in units of its time base; None for a photo."""
+    time_s: float | None = None
+    """Seconds from the start of the video; None for a photo."""
 
-    def __init__(self, context: Context, geometry: CardGeometry) -> None:
-        self.context = context
-        self.settings = context.settings
-        self.geometry = geometry
+    @property
+    def score(self) -> float:
+        """How good the face is for print, in [0, 1]."""
+        return self.scored.value
 
-    def __call__(self, source: Source) -> tuple[Json, list[Pick]]:
-        """Return the manifest's row of an input, and its picks: none when there is nothing to make a card of.
+    @property
+    def why(self) -> Mapping[str, float | None]:
+        """Each term of the score in [0, 1]; None where it could not be measured."""
+        return self.scored.why
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The whole picture in true colour, decoded when it is first asked for.
 
         Raises:
-            FancamError: The input cannot be used, or a model is missing.
+            NoFramesError: The frame could not be decoded again.
         """
-        return self._find_video(source) if source.is_video else self._find_photo(source)
+        if isinstance(self.source, Frame):
+            return self.source
+        assert self.pts is not None
+        for frame in self.source.frames([self.pts]):
+            return frame
+        raise NoFramesError("a picked frame could not be decoded again", item=self.source.info.path,
+                            remedy="copy the file anew and run again")  # fmt: skip
 
-    def _find_video(self, source: Source) -> tuple[Json, list[Pick]]:
-        with self.context.watch("scan"):
-            info, report, candidates = self._scan(source.path)
-        with self.context.watch("faces"):
-            scored = self._look(source.path, candidates, decoder_threads(report.frames_rejected))
-        chosen = picking.select(scored, self.settings.pick)
-        picks = []
-        for one in chosen:
-            others = [s.face for s in scored if s.candidate.pts == one.candidate.pts and s.face is not one.face]
-            crop = frame_face(one.face, info.width, info.height, self.geometry, self.settings.crop, others)
-            twins = [c for c in chosen if c.candidate.pts == one.candidate.pts]
-            picks.append(
-                Pick(
-                    id=_moment_id(source.stem, one.candidate.pts, twins.index(one) if len(twins) > 1 else None),
-                    pts=one.candidate.pts,
-                    time_s=one.candidate.time_s,
-                    face=one.face,
-                    score=one.score,
-                    crop=crop,
-                    reason=picking.explain(one, scored),
-                    warnings=crop.warnings,
-                )
+    def __repr__(self) -> str:
+        when = "" if self.time_s is None else f"time_s={self.time_s:.3f}, "
+        return f"Moment({when}score={self.score:.2f}, reason={self.reason!r})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What was found in one input."""
+
+    moments: list[Moment]
+    """Best first; of a photo from left to right."""
+    faces_found: int
+    """Of a photo; of a video those that were looked at."""
+    faces_rejected: Mapping[str, int]
+    """Reason to how many faces were not chosen for it."""
+    scan: ScanReport | None = None
+    """None for a photo."""
+    moments_looked_at: int = 0
+
+
+def find_in_video(context: Context, film: Video) -> Found:
+    """Return the best different moments of a video.
+
+    Raises:
+        FancamError: The video cannot be read, or a model is missing.
+    """
+    with context.watch("scan"):
+        report, candidates = _scan(context, film)
+    with context.watch("faces"):
+        scored = _look(context, film, candidates, decoder_threads(report.frames_rejected))
+    chosen = picking.select(scored, context.settings.pick)
+    moments = []
+    for one in chosen:
+        pts = one.candidate.pts
+        twins = [other for other in chosen if other.candidate.pts == pts]
+        others = tuple(other.face for other in scored if other.candidate.pts == pts and other.face is not one.face)
+        moments.append(
+            Moment(
+                film, _moment_name(pts, twins.index(one) if len(twins) > 1 else None), one.face, one.score,
+                picking.explain(one, scored), others, pts, one.candidate.time_s,
             )
-        return manifest.video_row(info, report, len(candidates), picking.reject_reasons(scored, chosen)), picks
+        )  # fmt: skip
+    return Found(moments, len(scored), picking.reject_reasons(scored, chosen), report, len(candidates))
 
-    def _scan(self, path: Path) -> tuple[VideoInfo, ScanReport, list[Candidate]]:
-        """Scan a video; one that is damaged a second time, with one thread."""
-        found = self._scanned(path, None)
-        threads = decoder_threads(found[1].frames_rejected)
-        return found if threads is None else self._scanned(path, threads)
 
-    def _scanned(self, path: Path, threads: int | None) -> tuple[VideoInfo, ScanReport, list[Candidate]]:
-        def probe(grey: npt.NDArray[np.uint8]) -> list[Face]:
-            return self.context.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
+def find_in_photo(context: Context, photo: Frame) -> Found:
+    """Return the faces of a photo from left to right, without bystanders unless the settings ask for them.
 
-        with video.open_video(path, stream=self.context.stream).scan(threads=threads) as scan:
-            info = scan.info
-            shortlist = picking.Shortlist(self.settings.scan, self.settings.pick.top, probe, info.duration_s)
-            total = manifest.frames_expected(info)
-            for number, frame in enumerate(scan, start=1):
-                shortlist.add(frame)
-                if number % 30 == 0:
-                    self.context.progress("scan", number, max(total, number) if total else None)
-        self.context.progress("scan", scan.report.frames_scanned, scan.report.frames_scanned)
-        return info, scan.report, shortlist.finish()
+    Raises:
+        FancamError: A model is missing.
+    """
+    settings = context.settings.pick
+    with context.watch("faces"):
+        found = sorted(context.photo_detector.detect([photo.pixels])[0], key=lambda face: face.box.centre)
+        context.progress("faces", 1, 1)
+    moments = []
+    left_out = 0
+    for number, face in enumerate(found, start=1):
+        score = picking.score_face(photo.pixels, face, settings)
+        if score.rejected == BYSTANDER and not settings.all_faces:
+            left_out += 1
+            continue
+        others = tuple(other for other in found if other is not face)
+        reason = f"face {number} of {len(found)} from the left; {face.box.height:.0f} px high"
+        moments.append(Moment(photo, f"face{number:02d}", face, score, reason, others))
+    return Found(moments, len(found), {BYSTANDER: left_out} if left_out else {})
 
-    def _look(self, path: Path, candidates: Sequence[Candidate], threads: int | None) -> list[ScoredFace]:
-        """Decode the candidates exactly, find the faces and score them; no pixels are kept."""
-        by_pts = {candidate.pts: candidate for candidate in candidates}
-        moments, scores = [], []
-        frames = video.open_video(path, stream=self.context.stream).frames(sorted(by_pts), threads=threads)
-        while group := list(itertools.islice(frames, self.context.frames_at_once)):
-            found_in_each = self.context.frame_detector.detect([frame.pixels for frame in group])
-            for frame, found in zip(group, found_in_each, strict=True):
-                assert frame.pts is not None
-                moments.append((by_pts[frame.pts], found))
-                scores.append([picking.score_face(frame.pixels, face, self.settings.pick) for face in found])
-            self.context.progress("faces", len(moments), len(candidates))
-        tracked = faces.track_faces(moments)
-        return [
-            ScoredFace(candidate, face, score)
-            for (candidate, _), found, found_scores in zip(moments, tracked, scores, strict=True)
-            for face, score in zip(found, found_scores, strict=True)
-        ]
 
-    def _find_photo(self, source: Source) -> tuple[Json, list[Pick]]:
-        with self.context.watch("faces"):
-            frame = pictures.read_picture(source.path)
-            found = sorted(self.context.photo_detector.detect([frame.pixels])[0], key=lambda face: face.box.centre)
-            self.context.progress("faces", 1, 1)
-        picks = []
-        left_out = 0
-        for number, face in enumerate(found, start=1):
-            score = picking.score_face(frame.pixels, face, self.settings.pick)
-            if score.rejected == BYSTANDER and not self.settings.pick.all_faces:
-                left_out += 1
-                continue
-            others = [other for other in found if other is not face]
-            crop = frame_face(face, frame.width, frame.height, self.geometry, self.settings.crop, others)
-            # Whoever is in a photo was asked for: a weak face is said to be weak, and gets its card.
-            weak = (f"the face is {score.rejected.replace('_', ' ')}",) if score.rejected else ()
-            reason = f"face {number} of {len(found)} from the left; {face.box.height:.0f} px high"
-            picks.append(
-                Pick(f"{source.stem}-face{number:02d}", None, None, face, score, crop, reason, weak + crop.warnings)
-            )
-        return manifest.photo_row(frame, len(found), left_out), picks
+def compose_pick(
+    moment: Moment, stem: str, size: tuple[int, int], geometry: CardGeometry, settings: CropSettings
+) -> Pick:  # fmt: skip
+    """Return the card of a moment: what it shows, and what the user should know.
+
+    The numbers are those that the manifest states, so that a run that is continued makes the same card.
+
+    Args:
+        moment: The face and where it is.
+        stem: First part of the card's name.
+        size: (width, height) of the frame in pixels.
+        geometry: Of the card.
+        settings: Of the framing.
+    """
+    crop = frame_face(moment.face, *size, geometry, settings, moment.others)
+    # Whoever is in a photo was asked for: a weak face is said to be weak, and gets its card.
+    rejected = moment.scored.rejected
+    weak = (f"the face is {rejected.replace('_', ' ')}",) if rejected else ()
+    return Pick(
+        f"{stem}-{moment.name}", moment.pts, None if moment.time_s is None else round(moment.time_s, 6),
+        _stated_face(moment.face), _stated_score(moment.scored), _stated_crop(crop, geometry), moment.reason,
+        weak + crop.warnings,
+    )  # fmt: skip
+
+
+def _stated_face(face: Face) -> Face:
+    (ax, ay), (bx, by), (nx, ny), (lx, ly), (rx, ry) = ((round(x, 2), round(y, 2)) for x, y in face.landmarks)
+    points = ((ax, ay), (bx, by), (nx, ny), (lx, ly), (rx, ry))
+    return Face(Box(*face.box.as_list()), points, round(face.confidence, 4), face.track)
+
+
+def _stated_score(score: Score) -> Score:
+    why = {term: None if value is None else round(value, 4) for term, value in score.why.items()}
+    return Score(round(score.value, 4), why, score.rejected)
+
+
+def _stated_crop(crop: Crop, geometry: CardGeometry) -> Crop:
+    trim = Box(*crop.trim.as_list(digits=4))
+    return dataclasses.replace(
+        crop, box=Box(*crop.box.as_list(digits=4)), trim=trim, bleed_share=round(crop.bleed_share, 4),
+        effective_ppi=trim.width / (geometry.width_mm / MM_PER_INCH),
+    )  # fmt: skip
 
 
 def decoder_threads(frames_rejected: Mapping[str, int]) -> int | None:
@@ -142,7 +190,51 @@ def decoder_threads(frames_rejected: Mapping[str, int]) -> int | None:
     return 1 if any(frames_rejected.values()) else None
 
 
-def _moment_id(stem: str, pts: int, twin: int | None) -> str:
-    """Return the card's name for a moment: a pts may be negative, and several faces may share one."""
+def _scan(context: Context, film: Video) -> tuple[ScanReport, list[Candidate]]:
+    """Scan a video; one that is damaged a second time, with one thread."""
+    found = _scanned(context, film, None)
+    threads = decoder_threads(found[0].frames_rejected)
+    return found if threads is None else _scanned(context, film, threads)
+
+
+def _scanned(context: Context, film: Video, threads: int | None) -> tuple[ScanReport, list[Candidate]]:
+    def probe(grey: npt.NDArray[np.uint8]) -> list[Face]:
+        return context.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
+
+    settings, total = context.settings, len(film)
+    with film.scan(threads=threads) as scan:
+        shortlist = picking.Shortlist(settings.scan, settings.pick.top, probe, film.info.duration_s)
+        for number, frame in enumerate(scan, start=1):
+            shortlist.add(frame)
+            if number % 30 == 0:
+                context.progress("scan", number, max(total, number) if total else None)
+    context.progress("scan", scan.report.frames_scanned, scan.report.frames_scanned)
+    return scan.report, shortlist.finish()
+
+
+def _look(
+    context: Context, film: Video, candidates: Sequence[Candidate], threads: int | None
+) -> list[ScoredFace]:  # fmt: skip
+    """Decode the candidates exactly, find the faces and score them; no pixels are kept."""
+    by_pts = {candidate.pts: candidate for candidate in candidates}
+    moments, scores = [], []
+    frames = film.frames(sorted(by_pts), threads=threads)
+    while group := list(itertools.islice(frames, context.frames_at_once)):
+        found_in_each = context.frame_detector.detect([frame.pixels for frame in group])
+        for frame, found in zip(group, found_in_each, strict=True):
+            assert frame.pts is not None
+            moments.append((by_pts[frame.pts], found))
+            scores.append([picking.score_face(frame.pixels, face, context.settings.pick) for face in found])
+        context.progress("faces", len(moments), len(candidates))
+    tracked = faces.track_faces(moments)
+    return [
+        ScoredFace(candidate, face, score)
+        for (candidate, _), found, found_scores in zip(moments, tracked, scores, strict=True)
+        for face, score in zip(found, found_scores, strict=True)
+    ]
+
+
+def _moment_name(pts: int, twin: int | None) -> str:
+    """Return a moment's part of a card's name: a pts may be negative, and several faces may share one."""
     address = f"{pts:09d}" if pts >= 0 else f"n{-pts:08d}"
-    return f"{stem}-{address}" + ("" if twin is None else f"-{'abcdefghijklmnopqrstuvwxyz'[twin % 26]}")
+    return address + ("" if twin is None else f"-{'abcdefghijklmnopqrstuvwxyz'[twin % 26]}")

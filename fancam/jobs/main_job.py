@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__
+from fancam import __version__, pictures, video
 from fancam.errors import FancamError, InputError, NothingFoundError
 from fancam.files import sha256_of_file
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
-from fancam.jobs.find import Finder, decoder_threads
+from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video
 from fancam.jobs.make import CardMaker
 from fancam.jobs.presets import preset_of
 from fancam.jobs.result import RunResult, exit_code, failure_values
 from fancam.jobs.sources import Source, find_sources
 from fancam.jobs.stages import write_comparisons
-from fancam.jobs.workspace import sha256_of_values
+from fancam.jobs.workspace import Workspace, sha256_of_values
 from fancam.paper import card_geometry
 from fancam.report import ContactEntry, write_contact_sheet
-from fancam.results import CardGeometry, Decision
+from fancam.results import CardGeometry, Decision, Pick
 
 Json = dict[str, Any]
 
@@ -30,12 +30,13 @@ class Run:
     """One run of the main job.
 
     Args:
-        context: Settings, models, output folder.
+        context: Settings and models.
+        workspace: The output folder.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, workspace: Workspace) -> None:
         self.context = context
-        self.workspace = context.workspace
+        self.workspace = workspace
         self.settings = context.settings
         self.geometry: CardGeometry = card_geometry(context.settings.card)
 
@@ -77,7 +78,7 @@ class Run:
         if "picks" not in done:
             _ = self.context.enhancer  # a missing model or device is said before the long work begins
             chosen = self._chosen(source)
-            found_row, found = Finder(self._context(chosen), self.geometry)(source)
+            found_row, found = self._found(source, self._context(chosen))
             row = {"path": str(source.path), "sha256": sha256, **found_row, **chosen}
             done["picks"] = {"input": row, "picks": [manifest.pick_values(pick) for pick in found]}
             if found:
@@ -85,8 +86,23 @@ class Run:
         row = done["picks"]["input"]
         picks = [manifest.pick_from_values(values, self.geometry) for values in done["picks"]["picks"]]
         threads = decoder_threads(row["frames_rejected"])
-        cards, errors = CardMaker(self._context(row), self.geometry, threads)(source, picks, key, done)
+        maker = CardMaker(self._context(row), self.workspace, self.geometry, threads)
+        cards, errors = maker(source, picks, key, done)
         return row, [manifest.pick_row(pick, index, cards.get(pick.id)) for pick in picks], errors
+
+    def _found(self, source: Source, context: Context) -> tuple[Json, list[Pick]]:
+        """Return the manifest's row of an input, and its picks: none when there is nothing to make a card of."""
+        if source.is_video:
+            film = video.open_video(source.path, stream=context.stream)
+            found, size = find_in_video(context, film), (film.info.width, film.info.height)
+            row = manifest.video_row(film.info, found)
+        else:
+            photo = pictures.read_picture(source.path)
+            found, size = find_in_photo(context, photo), (photo.width, photo.height)
+            row = manifest.photo_row(photo, found)
+        return row, [
+            compose_pick(one, source.stem, size, self.geometry, context.settings.crop) for one in found.moments
+        ]
 
     def _chosen(self, source: Source) -> Json:
         """Return the row's part on the preset that was chosen for an input; empty where none is to be chosen."""

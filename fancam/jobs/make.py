@@ -9,38 +9,76 @@ from typing import Any
 
 from fancam import pictures, video
 from fancam.cards import write_card
-from fancam.enhance import CropRequest, EnhanceJob, Work
+from fancam.enhance import CropRequest, EnhanceJob
 from fancam.errors import FancamError, NotMediaError
 from fancam.files import seed_of, sha256_of_file
 from fancam.geometry import Box
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
-from fancam.jobs.overlap import WriteBehind, read_ahead
 from fancam.jobs.sources import Source
 from fancam.jobs.stages import extras_are_whole, keep_provenance, keep_stages
-from fancam.media import Frame, NeighbourFrame, Progress
+from fancam.jobs.stream import Item, enhance_and_write
+from fancam.jobs.workspace import Workspace
+from fancam.media import NeighbourFrame, Picture, Progress
 from fancam.provenance import Provenance
 from fancam.results import CardGeometry, Decision, Enhanced, Pick
+from fancam.settings import Settings
 
 Json = dict[str, Any]
 
-_FRAMES_AHEAD = 2
-_CARDS_BEHIND = 2
+_MARGIN_SHARE = 0.08
+"""Around a crop, in parts of its width: what moves into it between the frames comes from there."""
+
+
+def neighbours_box(pick: Pick, width: int, height: int) -> Box:
+    """Return the whole pixels that are fused for a pick: its crop and some more, within the frame."""
+    box = pick.crop.box
+    margin = _MARGIN_SHARE * box.width
+    return Box(
+        max(math.floor(box.x0 - margin), 0), max(math.floor(box.y0 - margin), 0),
+        min(math.ceil(box.x1 + margin), width), min(math.ceil(box.y1 + margin), height),
+    )  # fmt: skip
+
+
+def card_job(
+    key: Any, pick: Pick, pixels: Picture, geometry: CardGeometry, settings: Settings, *,
+    is_video: bool, neighbours: tuple[NeighbourFrame, ...] = (), neighbours_box: Box | None = None,
+) -> EnhanceJob:  # fmt: skip
+    """Return the job of a card.
+
+    Args:
+        key: The caller's own.
+        pick: The face and the part that is shown.
+        pixels: (H, W, 3) RGB of the whole frame.
+        geometry: Of the card.
+        settings: Of fusing and cleaning.
+        is_video: Whether the frame comes from a video.
+        neighbours: What lies around the frame in time.
+        neighbours_box: Where they lie in the frame.
+    """
+    request = CropRequest(pixels, pick.crop.box, geometry.width_px, geometry.height_px)
+    return EnhanceJob(
+        key, request, (pick.face,), pick.crop.effective_ppi, neighbours=neighbours, neighbours_box=neighbours_box,
+        is_video=is_video, seed=seed_of(pick.id), fuse=settings.fuse, clean=settings.clean,
+    )  # fmt: skip
 
 
 class CardMaker:
     """Makes the cards of one input after the other.
 
     Args:
-        context: Settings, models, output folder.
+        context: Settings and models.
+        workspace: The output folder.
         geometry: Of the cards.
         threads: That decode the video; None takes as many as there are.
     """
 
-    def __init__(self, context: Context, geometry: CardGeometry, threads: int | None = None) -> None:
+    def __init__(
+        self, context: Context, workspace: Workspace, geometry: CardGeometry, threads: int | None = None
+    ) -> None:  # fmt: skip
         self.context = context
         self.settings = context.settings
-        self.workspace = context.workspace
+        self.workspace = workspace
         self.geometry = geometry
         self._threads = threads
 
@@ -70,9 +108,16 @@ class CardMaker:
                 cards[pick.id] = card
             else:
                 todo.append(pick)
+
+        def write(pick: Pick, made: Enhanced) -> Json:
+            card = self._write_card(source, pick, made)
+            # Here, so that a stop between writing and the next card does not lose it.
+            self.workspace.record(key, f"card {pick.id}", card)
+            return card
+
         if todo:
             show = self._counted(lambda: len(cards) + len(errors), len(picks), self._tiles(todo))
-            for pick, made in self._made(source, todo, key, show):
+            for pick, made in enhance_and_write(self.context, self._items(source, todo), write, show):
                 if isinstance(made, FancamError):
                     errors.append(made)
                 else:
@@ -111,86 +156,29 @@ class CardMaker:
 
         return show
 
-    def _made(
-        self, source: Source, picks: Sequence[Pick], key: str, show: Progress
-    ) -> Iterator[tuple[Pick, Json | FancamError]]:
-        """Yield each pick with what was written and recorded for it, or with what went wrong."""
-        writer = WriteBehind[tuple[Pick, Json]](_CARDS_BEHIND)
-        prepared = read_ahead(self._prepared(source, picks), _FRAMES_AHEAD)
-        failed: list[tuple[Pick, FancamError]] = []
-
-        def sound() -> Iterator[Work]:
-            for pick, one in prepared:
-                if isinstance(one, FancamError):
-                    failed.append((pick, one))
-                else:
-                    yield one
-
-        try:
-            results = self.context.enhancer(sound(), show)
-            for done, made in self.context.watch.iterated("enhance", results):
-                pick = done.key
-                if isinstance(made, FancamError):
-                    yield pick, made
-                else:
-                    yield from writer.add(self._writing(source, pick, key, made))
-            yield from writer.finish()
-            yield from failed
-        finally:
-            writer.close()
-            prepared.close()
-
-    def _prepared(self, source: Source, picks: Sequence[Pick]) -> Iterator[tuple[Pick, Work | FancamError]]:
-        """Yield each pick with its picture as it goes into the network; runs in a thread beside it."""
-        prepare = self.context.enhancer.prepare
-        for pick, frame, neighbours, box in self._pictures_of(source, picks):
-            request = CropRequest(frame.pixels, pick.crop.box, self.geometry.width_px, self.geometry.height_px)
-            job = EnhanceJob(
-                pick, request, (pick.face,), pick.crop.effective_ppi,
-                neighbours=neighbours, neighbours_box=box, is_video=source.is_video, seed=seed_of(pick.id),
-                fuse=self.settings.fuse, clean=self.settings.clean,
-            )  # fmt: skip
-            try:
-                with self.context.watch("prepare"):
-                    made = prepare(job)
-            except FancamError as error:
-                yield pick, error
-            else:
-                yield pick, made
-
-    def _pictures_of(
-        self, source: Source, picks: Sequence[Pick]
-    ) -> Iterator[tuple[Pick, Frame, tuple[NeighbourFrame, ...], Box | None]]:
-        """Yield each pick with its frame, and with the neighbours around it and where they lie."""
+    def _items(self, source: Source, picks: Sequence[Pick]) -> Iterator[Item]:
+        """Yield each pick with its job: its frame, the neighbours around it and where they lie."""
+        settings = self.settings
         if not source.is_video:
             frame = pictures.read_picture(source.path)
-            yield from ((pick, frame, (), None) for pick in picks)
+            for pick in picks:
+                yield pick, card_job(pick, pick, frame.pixels, self.geometry, settings, is_video=False)
             return
         by_pts: dict[int, list[Pick]] = {}
         for pick in picks:
             assert pick.pts is not None
             by_pts.setdefault(pick.pts, []).append(pick)
         film = video.open_video(source.path, stream=self.context.stream)
-        info = film.info
-        regions = {
-            pts: [_neighbours_box(pick, info.width, info.height) for pick in by_pts[pts]] for pts in sorted(by_pts)
-        }
-        windows = film.frames_with_neighbours(regions, self.settings.fuse.frames, threads=self._threads)
-        for window in windows:
+        width, height = film.info.width, film.info.height
+        regions = {pts: [neighbours_box(pick, width, height) for pick in by_pts[pts]] for pts in sorted(by_pts)}
+        for window in film.frames_with_neighbours(regions, settings.fuse.frames, threads=self._threads):
             pts = window.frame.pts
             assert pts is not None
             for pick, neighbours, box in zip(by_pts[pts], window.neighbours, regions[pts], strict=True):
-                yield pick, window.frame, neighbours, box
-
-    def _writing(self, source: Source, pick: Pick, key: str, made: Enhanced) -> Callable[[], tuple[Pick, Json]]:
-        def write() -> tuple[Pick, Json]:
-            with self.context.watch("write"):
-                card = self._write_card(source, pick, made)
-                # Here, so that a stop between writing and the next card does not lose it.
-                self.workspace.record(key, f"card {pick.id}", card)
-                return pick, card
-
-        return write
+                yield pick, card_job(
+                    pick, pick, window.frame.pixels, self.geometry, settings, is_video=True, neighbours=neighbours,
+                    neighbours_box=box,
+                )  # fmt: skip
 
     def _write_card(self, source: Source, pick: Pick, made: Enhanced) -> Json:
         path = self.workspace.card_path(pick.id, self.settings.card.format)
@@ -219,17 +207,3 @@ class CardMaker:
     def _chain(self, made: Enhanced) -> list[Decision]:
         preset = self.context.preset
         return [*([preset] if preset else []), *made.decisions]
-
-
-_MARGIN_SHARE = 0.08
-"""Around a crop, in parts of its width: what moves into it between the frames comes from there."""
-
-
-def _neighbours_box(pick: Pick, width: int, height: int) -> Box:
-    """Return the whole pixels that are fused for a pick: its crop and some more, within the frame."""
-    box = pick.crop.box
-    margin = _MARGIN_SHARE * box.width
-    return Box(
-        max(math.floor(box.x0 - margin), 0), max(math.floor(box.y0 - margin), 0),
-        min(math.ceil(box.x1 + margin), width), min(math.ceil(box.y1 + margin), height),
-    )  # fmt: skip

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fancam.geometry import Box
-from fancam.media import Frame, ScanReport, VideoInfo
+from fancam.jobs.find import Found
+from fancam.media import Frame, VideoInfo
 from fancam.results import CardGeometry, Cleaned, Crop, Enhanced, Face, FaceOutcome, Pick, Score
 
 Json = dict[str, Any]
@@ -164,22 +165,10 @@ def document(
     }
 
 
-def frames_expected(info: VideoInfo) -> int | None:
-    """Return about how many frames a video has, as its header states it; None where it does not."""
-    if not info.duration_s or not info.average_rate:
-        return None
-    return max(1, round(info.duration_s * info.average_rate))
-
-
-def video_row(info: VideoInfo, report: ScanReport, candidates: int, rejected: Mapping[str, int]) -> Json:
-    """Return the row of a video, but for its path and hash.
-
-    Args:
-        info: What it is.
-        report: What the scan counted.
-        candidates: How many moments were looked at exactly.
-        rejected: Reason to how many faces were not chosen for it.
-    """
+def video_row(info: VideoInfo, found: Found) -> Json:
+    """Return the row of a video, but for its path and hash."""
+    report = found.scan
+    assert report is not None
     return {
         "kind": "video",
         "width": info.width,
@@ -195,20 +184,15 @@ def video_row(info: VideoInfo, report: ScanReport, candidates: int, rejected: Ma
         "interlaced": info.interlaced,
         "frames_scanned": report.frames_scanned,
         "frames_rejected": dict(report.frames_rejected),
-        "moments_looked_at": candidates,
-        "faces_rejected": dict(rejected),
+        "moments_looked_at": found.moments_looked_at,
+        "faces_rejected": dict(found.faces_rejected),
         "warnings": [*info.warnings, *report.warnings],
     }  # fmt: skip
 
 
-def photo_row(frame: Frame, found: int, left_out: int) -> Json:
-    """Return the row of a photo, but for its path and hash.
-
-    Args:
-        frame: The photo.
-        found: How many faces it has.
-        left_out: How many of them are bystanders and get no card.
-    """
+def photo_row(frame: Frame, found: Found) -> Json:
+    """Return the row of a photo, but for its path and hash."""
+    left_out = sum(found.faces_rejected.values())
     people = "1 face was" if left_out == 1 else f"{left_out} faces were"
     said = [f"{people} left out: turned away and in shadow; --all-faces makes their cards too"] if left_out else []
     return {
@@ -219,7 +203,7 @@ def photo_row(frame: Frame, found: int, left_out: int) -> Json:
         "duration_s": None,
         "frames_scanned": 1,
         "frames_rejected": {},
-        "faces_found": found,
+        "faces_found": found.faces_found,
         "faces_left_out": left_out,
         "warnings": [*frame.warnings, *said],
     }

@@ -9,43 +9,40 @@ from pathlib import Path
 from typing import Any
 
 from fancam import pictures
-from fancam.enhance import CropRequest, EnhanceJob, Work
-from fancam.errors import FancamError, OutputError, PictureTooLargeError
+from fancam.enhance import CropRequest, EnhanceJob
+from fancam.errors import FancamError, PictureTooLargeError
 from fancam.files import seed_of
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
-from fancam.jobs.overlap import WriteBehind, read_ahead
 from fancam.jobs.presets import choose, measure_still
 from fancam.jobs.sources import Source, output_ending
 from fancam.jobs.stages import keep_provenance, keep_stages
+from fancam.jobs.stream import Item, enhance_and_write
 from fancam.jobs.target import Target, target
+from fancam.jobs.workspace import Workspace
 from fancam.media import Picture, Samples, StillPicture
 from fancam.paper import card_size
 from fancam.provenance import Provenance
 from fancam.results import Decision, Enhanced, Face
+from fancam.settings import PhotoSettings
 
 Json = dict[str, Any]
 Outcome = tuple[Source, Json | FancamError]
 
 MAX_RESULT_PIXELS = 1 << 30
 """1074 megapixels, 3.2 GB as 8-bit RGB: 100 megapixels enlarged threefold fit."""
-_READ_AHEAD = 2
-_WRITE_BEHIND = 2
-_LARGE_SAMPLES = 3 * 48_000_000
-"""A result larger than this is written before the next one is made: two of them side by side are gigabytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
     """A picture that is read, and what is to become of it."""
 
-    source: Source
     still: StillPicture
     faces: tuple[Face, ...]
     target: Target
-    preset: Decision | None
+    preset: Decision | None = None
     """The preset that was chosen for it; None where none was to be chosen."""
-    measured: Json
+    measured: Json = dataclasses.field(default_factory=dict)
     """What it was chosen by."""
 
     @property
@@ -54,27 +51,73 @@ class Loaded:
         return None if self.still.dpi is None else self.still.dpi[0]
 
 
+def load_picture(context: Context, still: StillPicture) -> Loaded:
+    """Return a picture with its faces, its size to be, and the preset that fits where one is to be chosen.
+
+    Raises:
+        PictureTooLargeError: The result would be too large.
+        FancamError: A model is missing.
+    """
+    with context.watch("faces"):
+        found = context.faces_in(still)
+    aim = _target(still, found, context.settings.photo)
+    if not context.by_preset:
+        return Loaded(still, found, aim)
+    with context.watch("measure"):
+        measured = measure_still(still, found)
+    return Loaded(still, found, aim, choose(measured), measured.as_values())
+
+
+def photo_job(key: Any, one: Loaded, context: Context, *, name: str | None = None) -> EnhanceJob:
+    """Return the job of a whole picture.
+
+    Args:
+        key: The caller's own.
+        one: The picture.
+        context: For the cleaning.
+        name: What the grain depends on; None takes the file's.
+    """
+    settings = context.settings if one.preset is None else context.by_preset[one.preset.choice]
+    request = CropRequest(one.still.colour, one.target.box, one.target.width_px, one.target.height_px)
+    seed = seed_of(one.still.source.stem if name is None else name)
+    return EnhanceJob(
+        key, request, one.faces, one.target.effective_ppi, source_dpi=one.dpi, seed=seed, clean=settings.clean
+    )
+
+
+def write_enhanced(one: Loaded, enhanced: Enhanced, path: Path, quality: int) -> pictures.WrittenStill:
+    """Write a result with all that its picture came with.
+
+    Raises:
+        UsageError: The ending is unknown, or the format cannot hold it.
+        OutputError: The file cannot be written; nothing is left behind.
+    """
+    result = dataclasses.replace(one.still, colour=enhanced.pixels, alpha=_alpha(one))
+    about = pictures.PictureMetadata.of(Provenance.of_picture(one.still.source.name, one.target.box, enhanced))
+    return pictures.write_still(path, result, dpi=one.target.dpi, quality=quality, extra=about)
+
+
 class PhotoMaker:
     """Enhances the pictures it is given.
 
     Args:
-        context: Settings, models, output folder; with ``keep_stages`` the stages of each picture are kept on disk.
+        context: Settings and models; with ``keep_stages`` the stages of each picture are kept on disk.
+        workspace: The output folder.
         record: Called for each picture that is written, in the thread that wrote it: what was made before a stop is
             not lost.
     """
 
-    def __init__(self, context: Context, record: Callable[[Source, Json], None] | None = None) -> None:
+    def __init__(
+        self, context: Context, workspace: Workspace, record: Callable[[Source, Json], None] | None = None
+    ) -> None:
         self.context = context
+        self.workspace = workspace
         self.record = record
         self.settings = context.settings.photo
-        self._paper_mm = None
-        if self.settings.size is not None:
-            card = card_size(self.settings.size)
-            self._paper_mm = (card.width_mm, card.height_mm)
 
     def output_path(self, source: Source) -> Path:
         """Return where the result of a picture goes."""
-        return self.context.workspace.picture_path(source.stem, output_ending(source.path, self.settings))
+        return self.workspace.picture_path(source.stem, output_ending(source.path, self.settings))
 
     def __call__(self, sources: Iterable[Source]) -> Iterator[Outcome]:
         """Yield each source with its row of the manifest, or with what went wrong; not always in order.
@@ -85,105 +128,33 @@ class PhotoMaker:
         Raises:
             FancamError: No further picture can succeed: a model or device is missing, the disk is full.
         """
-        enhancer = self.context.enhancer  # what is missing is said before the first picture is read
-        writer = WriteBehind[Outcome](_WRITE_BEHIND)
-        prepared = read_ahead(map(self._prepare, sources), _READ_AHEAD)
-        failed: list[Outcome] = []
+        loaded: dict[Source, Loaded] = {}
 
-        def sound() -> Iterator[Work]:
-            for source, one in prepared:
-                if isinstance(one, FancamError):
-                    failed.append((source, one))
-                else:
-                    yield one
+        def items() -> Iterator[Item]:
+            for source in sources:
+                try:
+                    with self.context.watch("read"):
+                        still = pictures.read_still(source.path)
+                    one = loaded[source] = load_picture(self.context, still)
+                    yield source, photo_job(source, one, self.context, name=source.stem)
+                except FancamError as error:
+                    yield source, error
 
-        try:
-            results = enhancer(sound(), self.context.progress)
-            for job, made in self.context.watch.iterated("enhance", results):
-                if isinstance(made, FancamError):
-                    yield job.key.source, made
-                else:
-                    yield from writer.add(self._writing(job.key, made))
-                    if made.pixels.size > _LARGE_SAMPLES:
-                        yield from writer.finish()
-            yield from writer.finish()
-            yield from failed
-        finally:
-            writer.close()
-            prepared.close()
+        def write(source: Source, made: Enhanced) -> Json:
+            row = self._write(source, loaded.pop(source), made)
+            if self.record is not None:
+                self.record(source, row)
+            return row
 
-    # --- reading -----------------------------------------------------------------------------------------------
+        for source, outcome in enhance_and_write(self.context, items(), write, self.context.progress):
+            loaded.pop(source, None)
+            yield source, outcome
 
-    def _prepare(self, source: Source) -> tuple[Source, Work | FancamError]:
-        """Read a picture, look for faces, clean it; runs in a thread beside the network."""
-        try:
-            with self.context.watch("read"):
-                still = pictures.read_still(source.path)
-            with self.context.watch("faces"):
-                found = self.context.faces_in(still)
-            preset, measured = self._chosen(still, found)
-            one = Loaded(source, still, found, self._target(still, found), preset, measured)
-            with self.context.watch("prepare"):
-                return source, self.context.enhancer.prepare(self._job(one))
-        except FancamError as error:
-            return source, error
-
-    def _chosen(self, still: StillPicture, found: tuple[Face, ...]) -> tuple[Decision | None, Json]:
-        if not self.context.by_preset:
-            return None, {}
-        with self.context.watch("measure"):
-            measured = measure_still(still, found)
-        return choose(measured), measured.as_values()
-
-    def _job(self, one: Loaded) -> EnhanceJob:
-        settings = self.context.settings if one.preset is None else self.context.by_preset[one.preset.choice]
-        request = CropRequest(one.still.colour, one.target.box, one.target.width_px, one.target.height_px)
-        return EnhanceJob(
-            one, request, one.faces, one.target.effective_ppi,
-            source_dpi=one.dpi, seed=seed_of(one.source.stem), clean=settings.clean,
-        )  # fmt: skip
-
-    def _target(self, still: StillPicture, found: tuple[Face, ...]) -> Target:
-        dpi = None if still.dpi is None else still.dpi[0]
-        aim = target(still.width, still.height, self.settings, paper_mm=self._paper_mm, dpi=dpi, faces=found)
-        if aim.width_px * aim.height_px > MAX_RESULT_PIXELS:
-            raise PictureTooLargeError(
-                f"the result would be {aim.width_px}x{aim.height_px}, more than the limit of "
-                f"{MAX_RESULT_PIXELS / 1e6:.0f} megapixels",
-                item=still.source, remedy="ask for a smaller --scale or --long-edge",
-            )  # fmt: skip
-        return aim
-
-    # --- writing -----------------------------------------------------------------------------------------------
-
-    def _writing(self, one: Loaded, made: Enhanced) -> Callable[[], Outcome]:
-        def write() -> Outcome:
-            try:
-                with self.context.watch("write"):
-                    row = self._write(one, made)
-                    if self.record is not None:
-                        self.record(one.source, row)
-                    return one.source, row
-            except OutputError:
-                raise  # the next one cannot be written either
-            except FancamError as error:
-                return one.source, error
-
-        return write
-
-    def _write(self, one: Loaded, made: Enhanced) -> Json:
-        workspace = self.context.workspace
-        path = self.output_path(one.source)
-        result = dataclasses.replace(one.still, colour=made.pixels, alpha=_alpha(one))
+    def _write(self, source: Source, one: Loaded, made: Enhanced) -> Json:
+        workspace = self.workspace
+        path = self.output_path(source)
         workspace.make_parent(path)
-        metadata = pictures.PictureMetadata.of(Provenance.of_picture(one.source.path.name, one.target.box, made))
-        written = pictures.write_still(
-            path,
-            result,
-            dpi=one.target.dpi,
-            quality=self.settings.quality,
-            extra=metadata,
-        )
+        written = write_enhanced(one, made, path, self.settings.quality)
         row = {
             "path": workspace.relative(path),
             "sha256": written.sha256,
@@ -194,18 +165,32 @@ class PhotoMaker:
         }
 
         def view(pixels: Samples) -> Picture:
-            return pictures.srgb_view(dataclasses.replace(result, colour=pixels))
+            return pictures.srgb_view(dataclasses.replace(one.still, colour=pixels, alpha=_alpha(one)))
 
         if self.context.keep_stages:
             row["compare"] = keep_stages(
-                workspace, one.source.stem, one.target.box, made,
+                workspace, source.stem, one.target.box, made,
                 faces=one.faces, effective_ppi=one.target.effective_ppi, view=view,
             )  # fmt: skip
         if self.context.keep_evidence:
             row["provenance"] = keep_provenance(
-                workspace, one.source.stem, one.target.box, made, faces=one.faces, view=view
+                workspace, source.stem, one.target.box, made, faces=one.faces, view=view
             )
         return {"input": _input_values(one), "picture": row}
+
+
+def _target(still: StillPicture, found: tuple[Face, ...], settings: PhotoSettings) -> Target:
+    card = None if settings.size is None else card_size(settings.size)
+    paper_mm = None if card is None else (card.width_mm, card.height_mm)
+    dpi = None if still.dpi is None else still.dpi[0]
+    aim = target(still.width, still.height, settings, paper_mm=paper_mm, dpi=dpi, faces=found)
+    if aim.width_px * aim.height_px > MAX_RESULT_PIXELS:
+        raise PictureTooLargeError(
+            f"the result would be {aim.width_px}x{aim.height_px}, more than the limit of "
+            f"{MAX_RESULT_PIXELS / 1e6:.0f} megapixels",
+            item=still.source, remedy="ask for a smaller --scale or --long-edge",
+        )  # fmt: skip
+    return aim
 
 
 def _chain(one: Loaded, made: Enhanced) -> list[Decision]:

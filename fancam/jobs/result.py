@@ -20,6 +20,10 @@ class RunResult:
     errors: list[FancamError] = field(default_factory=list)
     """The failures, in the order of the inputs."""
 
+    def to_manifest(self) -> Json:
+        """Return the manifest as JSON values."""
+        return self.document
+
 
 def exit_code(finished: int, errors: Sequence[FancamError]) -> ExitCode:
     """Return the exit code of a job that finished so many items and failed with these."""

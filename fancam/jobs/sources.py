@@ -9,7 +9,6 @@ from typing import Any
 
 from fancam import __version__, pictures, video
 from fancam.errors import InputNotFoundError, NotMediaError
-from fancam.jobs import manifest
 from fancam.jobs.target import target
 from fancam.jobs.workspace import distinct_stems
 from fancam.paper import card_geometry, card_size
@@ -92,7 +91,7 @@ def plan(inputs: Sequence[Path], settings: Settings, *, stream: int | None = Non
         if source.is_video:
             info = video.open_video(source.path, stream=stream).info
             rows.append({"path": str(source.path), "kind": "video", "width": info.width, "height": info.height,
-                         "duration_s": info.duration_s, "frames_expected": manifest.frames_expected(info),
+                         "duration_s": info.duration_s, "frames_expected": info.frames_expected,
                          "cards_at_most": settings.pick.top, "warnings": list(info.warnings)})  # fmt: skip
         else:
             frame = pictures.read_picture(source.path)

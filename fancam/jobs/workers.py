@@ -61,13 +61,17 @@ class Workers:
     the one picture that kills is the one that fails.
 
     Args:
-        context: Of the parent; its folder and models are used by all.
+        context: Of the parent; its models are used by all.
+        workspace: The output folder.
         devices: One process each; a device may be named twice.
         record: Called for each picture that a process has finished.
     """
 
-    def __init__(self, context: Context, devices: Sequence[str], record: Callable[[Source, Json], None]) -> None:
+    def __init__(
+        self, context: Context, workspace: Workspace, devices: Sequence[str], record: Callable[[Source, Json], None]
+    ) -> None:
         self.context = context
+        self.workspace = workspace
         self.devices = devices
         self.record = record
         self._workers: list[_Worker] = []
@@ -109,7 +113,7 @@ class Workers:
             context.settings, enhance=dataclasses.replace(context.settings.enhance, device=device)
         )
         task = _Task(
-            settings, context.store.models_dir, context.store.cache_dir, context.workspace.folder, context.keep_stages,
+            settings, context.store.models_dir, context.store.cache_dir, self.workspace.folder, context.keep_stages,
             context.keep_evidence, context.by_preset,
         )  # fmt: skip
         # Spawned: a forked process cannot use CUDA once the parent has.
@@ -150,7 +154,7 @@ class Workers:
             source = worker.alone if not (worker.taken or worker.finished) else None
         if source is not None:
             # Before the first result lies there: a process that starts later must see whose folder it is.
-            self.context.workspace.make_parent(self.context.workspace.journal_path)
+            self.workspace.make_parent(self.workspace.journal_path)
             worker.taken.append(source)
         worker.pipe.send(source)
 
@@ -187,10 +191,10 @@ def _work(task: _Task, pipe: Connection) -> None:
     try:
         store = ModelStore(models_dir=task.models_dir, cache_dir=task.cache_dir)
         context = Context(
-            task.settings, store, Workspace(task.folder),
-            keep_stages=task.keep_stages, keep_evidence=task.keep_evidence, by_preset=task.by_preset,
+            task.settings, store, keep_stages=task.keep_stages, keep_evidence=task.keep_evidence,
+            by_preset=task.by_preset,
         )  # fmt: skip
-        for source, outcome in PhotoMaker(context)(wanted()):
+        for source, outcome in PhotoMaker(context, Workspace(task.folder))(wanted()):
             with sending:
                 pipe.send((_DONE, source, outcome))
     except FancamError as problem:
