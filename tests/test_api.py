@@ -207,3 +207,14 @@ def test_the_name_of_no_function_is_wrong():
     start = time.perf_counter()
     assert callable(fancam.run)
     assert time.perf_counter() - start < 5
+
+
+def test_only_the_span_and_the_part_that_is_asked_for_are_looked_at(portrait, tmp_path):
+    wide = np.concatenate([portrait, portrait], axis=1)
+    clip = write_clip(tmp_path / "two.mp4", [wide] * 12)
+    settings = fancam.load_settings(overrides={"scan": {"crop": "320,0,320,320", "from_s": 0.2}})
+    moments = fancam.pick(clip, settings=settings)
+    assert moments
+    assert all(moment.face.box.centre[0] > 320 for moment in moments)
+    assert all(moment.time_s >= 0.2 for moment in moments)
+    assert moments[0].others, "whoever else is in the frame is still known to the crop"

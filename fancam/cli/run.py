@@ -83,8 +83,8 @@ def run(
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.run(
-                inputs, out, settings, store=o.open_store(models_dir), stream=stream, progress=progress, compare=compare,
-                provenance=provenance, by_preset=by_preset,
+                inputs, out, settings, store=o.open_store(models_dir), stream=stream, progress=progress,
+                compare=compare, provenance=provenance, by_preset=by_preset,
             )  # fmt: skip
         chains = {row["id"]: row["chain"] for row in result.document["picks"]} if explain else {}
         report.tell(result, lambda document: _show_result(document, out), chains, quiet=quiet, as_json=as_json)

@@ -99,7 +99,13 @@ def find_in_video(context: Context, film: Video) -> Found:
         report, candidates = _scan(context, film)
     with context.watch("faces"):
         scored = _look(context, film, candidates, decoder_threads(report.frames_rejected))
-    chosen = picking.select(scored, context.settings.pick)
+    watched = context.settings.scan.crop_box
+    asked = (
+        scored
+        if watched is None
+        else [one for one in scored if watched.contains(Box(*one.face.box.centre, *one.face.box.centre))]
+    )
+    chosen = picking.select(asked, context.settings.pick)
     moments = []
     for one in chosen:
         pts = one.candidate.pts
@@ -111,7 +117,7 @@ def find_in_video(context: Context, film: Video) -> Found:
                 picking.explain(one, scored), others, pts, one.candidate.time_s,
             )
         )  # fmt: skip
-    return Found(moments, len(scored), picking.reject_reasons(scored, chosen), report, len(candidates))
+    return Found(moments, len(scored), picking.reject_reasons(asked, chosen), report, len(candidates))
 
 
 def find_in_photo(context: Context, photo: Frame) -> Found:
@@ -202,7 +208,7 @@ def _scanned(context: Context, film: Video, threads: int | None) -> tuple[ScanRe
         return context.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
 
     settings, total = context.settings, len(film)
-    with film.scan(threads=threads) as scan:
+    with film.scan(threads=threads, from_s=settings.scan.from_s, to_s=settings.scan.to_s) as scan:
         shortlist = picking.Shortlist(settings.scan, settings.pick.top, probe, film.info.duration_s)
         for number, frame in enumerate(scan, start=1):
             shortlist.add(frame)
