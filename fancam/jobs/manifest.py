@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fancam.geometry import Box
-from fancam.jobs.find import Found
 from fancam.media import Frame, VideoInfo
 from fancam.results import CardGeometry, Cleaned, Crop, Enhanced, Face, FaceOutcome, Pick, Score
+
+if TYPE_CHECKING:
+    from fancam.jobs.find import Found  # it loads networks
 
 Json = dict[str, Any]
 
