@@ -298,9 +298,7 @@ class Enhancer:
             else:
                 yield (
                     number,
-                    dataclasses.replace(
-                        made.enhanced, made_of=made_of.pop(number), warnings=made.warnings, chain=made.decisions
-                    ),
+                    dataclasses.replace(made, made_of=made_of.pop(number)),
                 )
 
     def _job(self, number: int, picture: CardCrop | Image) -> tuple[Any, Any]:
@@ -343,7 +341,7 @@ def enhance(
 
     Returns:
         ``pixels`` (height, width, 3) RGB in the type and colour space of the source, ``notes`` and ``warnings`` in
-        words, ``faces`` with what the guard measured, ``chain`` with what was done and why.
+        words, ``faces`` with what the guard measured, ``decisions`` with what was done and why.
 
     Raises:
         FancamError: The picture cannot be read, a model or the device is missing.

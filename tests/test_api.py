@@ -27,7 +27,7 @@ TINY = fancam.load_settings(
     overrides={
         "enhance": {"upscaler": "lanczos", "device": "cpu"},
         "clean": {"denoise": "off", "deblock": "off"},
-        "guard": {"guard": "off"},
+        "guard": {"enabled": False},
         "card": {"dpi": 72.0},
     }
 )

@@ -5,7 +5,7 @@ blocks and noise (``cleaning``), and measures the grain that is put back at the 
 before it is enlarged, goes through the network in batches of overlapping tiles (``Engine``), and is resampled once to
 the exact size. ``Enhancer`` is the whole chain: that enlargement, its colours held to the source's, a face prior where
 one is wanted and the guard allows it. What was invented is said in ``Enhanced.invented`` and mapped in
-``Made.evidence``, what was done to each face stands in ``Enhanced.faces``, what went wrong on the way in ``notes``.
+``Enhanced.evidence``, what was done to each face stands in ``Enhanced.faces``, what went wrong on the way in ``notes``.
 """
 
 from fancam.enhance.cleaning.learned import DenoiserChoice, resolve_denoiser
