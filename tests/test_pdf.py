@@ -130,7 +130,7 @@ def test_without_one_srgb_is_attached_and_noted(tmp_path, images):
     result = printed(saved(tmp_path / "card.png"), tmp_path / "a.pdf")
     (image,) = images(tmp_path / "a.pdf")
     assert bytes(image.ColorSpace[1].read_bytes()) == srgb_profile()
-    assert result.notes == ("card.png: no colour profile: sRGB was assumed",)
+    assert result.assumed == {"no colour profile: sRGB was assumed": (tmp_path / "card.png",)}
 
 
 def test_the_output_intent_is_srgb_unless_a_profile_is_given(tmp_path):

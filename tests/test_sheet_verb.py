@@ -64,6 +64,17 @@ def test_a_card_named_twice_is_printed_twice_and_stored_once(tmp_path, capsys):
     accepted_by_readers(tmp_path / "sheet.pdf")
 
 
+def test_what_was_assumed_of_several_cards_is_one_sentence_that_counts_them(tmp_path, capsys):
+    cards = []
+    for number in range(3):
+        cards.append(tmp_path / f"c{number}: x.png")
+        Image.fromarray(np.roll(astronaut(), 9 * number, 1)).resize((360, 537)).save(cards[-1], dpi=(150, 150))
+    _, document = report(capsys, tmp_path / "sheet.pdf", *cards)
+    assert "c0: x.png and 2 more: no colour profile: sRGB was assumed" in document["warnings"]
+    _, document = report(capsys, tmp_path / "sheet.pdf", cards[0])
+    assert "c0: x.png: no colour profile: sRGB was assumed" in document["warnings"]
+
+
 def test_copies_can_be_given_per_card(tmp_path, capsys):
     cards = [card(tmp_path / f"{n}.png", shift=40 * n) for n in range(2)]
     _, document = report(capsys, tmp_path / "sheet.pdf", *cards, "--copies", "2,5")

@@ -23,6 +23,7 @@ from fancam.paper import Check, printer, require_passed
 from fancam.provenance import Provenance
 from fancam.settings import Settings
 from fancam.sheets import (
+    PdfFile,
     check_sheet,
     cut_dxf,
     cut_svg,
@@ -169,7 +170,7 @@ class SheetRun:
             )  # fmt: skip
         document["pdf"] = {"path": str(file.path), "sha256": file.sha256, "pages": file.pages,
                            "size_bytes": file.size_bytes}  # fmt: skip
-        document["warnings"] += _grouped(file.notes)
+        document["warnings"] += [*file.notes, *_assumed(file)]
         if self.extras.cut:
             document["cut"] = self._cut(plan)
         if self.extras.preview:
@@ -307,11 +308,10 @@ def _number(number: int, of: int) -> str:
     return f"-{number}" if of > 1 else ""
 
 
-def _grouped(notes: Sequence[str]) -> list[str]:
-    """Return notes of the form ``item: text`` with each text once, however many items it is about."""
-    items: dict[str, list[str]] = {}
-    for note in notes:
-        item, _, text = note.rpartition(": ")
-        items.setdefault(text, []).append(item)
-    more = {text: f" and {len(names) - 1} more" if len(names) > 1 else "" for text, names in items.items()}
-    return [f"{names[0]}{more[text]}: {text}" if names[0] else text for text, names in items.items()]
+def _assumed(file: PdfFile) -> list[str]:
+    """Return what had to be assumed of pictures, each sentence once however many it is about."""
+    lines = []
+    for text, (first, *others) in file.assumed.items():
+        more = f" and {len(others)} more" if others else ""
+        lines.append(f"{first.name}{more}: {text}")
+    return lines

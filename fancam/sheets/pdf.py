@@ -40,7 +40,9 @@ class PdfFile:
     pages: int
     size_bytes: int
     notes: tuple[str, ...]
-    """What had to be assumed of its pictures, or could not be drawn as asked."""
+    """What could not be drawn as asked."""
+    assumed: Mapping[str, tuple[Path, ...]]
+    """What had to be assumed of pictures, each sentence with those that it is about."""
 
 
 def write_pdf(
@@ -82,11 +84,13 @@ def write_pdf(
     metadata = xmp_packet(PictureMetadata(software=software, title=title, fields=dict(fields or {})))
     shapes, notes = drawn_pages(plan.pages)
     pictures = list(dict.fromkeys(placement.picture for page in plan.pages for placement in page.placements))
+    assumed: dict[str, tuple[Path, ...]] = {}
     with scratch_file(path) as scratch:
         store = PictureStore(scratch)
         for index, picture in enumerate(pictures):
             progress("pdf", index, len(pictures))
-            notes += store.add_picture(picture).notes
+            for note in store.add_picture(picture).notes:
+                assumed[note] = (*assumed.get(note, ()), picture)
         progress("pdf", len(pictures), len(pictures))
         profile_number = store.add_profile(profile)
         store.close()
@@ -101,7 +105,7 @@ def write_pdf(
             _describe(pdf, title, software, metadata, intent, profile_number)
             with replacing_file(path) as file:
                 _save(pdf, file)
-    return PdfFile(path, sha256_of_file(path), len(plan.pages), path.stat().st_size, tuple(dict.fromkeys(notes)))
+    return PdfFile(path, sha256_of_file(path), len(plan.pages), path.stat().st_size, tuple(notes), assumed)
 
 
 def _finish_page(pdf: pikepdf.Pdf, page: pikepdf.Page, planned: Page, store: PictureStore, profile: int) -> None:

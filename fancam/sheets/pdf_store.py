@@ -29,6 +29,7 @@ class StoredPicture:
     orientation: Orientation
     has_alpha: bool
     notes: tuple[str, ...]
+    """What had to be assumed of it."""
 
 
 @dataclass(slots=True)
@@ -57,9 +58,8 @@ class PictureStore:
         """
         if path not in self.pictures:
             picture = embeddable(path)
-            notes = tuple(f"{path.name}: {note}" for note in picture.notes)
-            number = self._image(picture)
-            self.pictures[path] = StoredPicture(number, picture.orientation, picture.alpha is not None, notes)
+            number, has_alpha = self._image(picture), picture.alpha is not None
+            self.pictures[path] = StoredPicture(number, picture.orientation, has_alpha, tuple(picture.notes))
         return self.pictures[path]
 
     def add_profile(self, profile: bytes) -> int:
