@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -114,24 +114,19 @@ def _finish_page(pdf: pikepdf.Pdf, page: pikepdf.Page, planned: Page, store: Pic
     page.mediabox = pikepdf.Array(box(whole, planned))
     page.bleedbox = pikepdf.Array(box(planned.bleed_box or whole, planned))
     page.trimbox = pikepdf.Array(box(planned.trim_box or whole, planned))
-    numbers = {p.picture: store.pictures[p.picture] for p in planned.placements}
-    names = {stored.number: f"P{stored.number}" for stored in numbers.values()}
-    if names:
-        images = {f"/{name}": pdf.get_object(number, 0) for number, name in names.items()}
+    pictures = [store.pictures[placement.picture] for placement in planned.placements]
+    if pictures:
+        images = {f"/{one.name}": pdf.get_object(one.number, 0) for one in pictures}
         page.obj.Resources.XObject = pikepdf.Dictionary(images)
-
-    def name(placement: Placement) -> str:
-        return names[numbers[placement.picture].number]
-
-    def stored(placement: Placement) -> StoredPicture:
-        return numbers[placement.picture]
-
-    operators = picture_operators(planned.placements, name, lambda p: stored(p).orientation, planned.height_mm)
+    operators = "\n".join(
+        _picture_operators(placement, picture, planned.height_mm)
+        for placement, picture in zip(planned.placements, pictures, strict=True)
+    )
     moved = offset_matrix(planned.offset, planned)
     before = "q\n" if moved == Matrix() else f"q {_operator(moved)}\n"
     page.contents_add(f"{before}q\n{operators}\nQ\n".encode(), prepend=True)
     page.contents_add(b"\nQ\n")
-    if any(stored.has_alpha for stored in numbers.values()):
+    if any(picture.has_alpha for picture in pictures):
         # Without a space of its own a page with transparency is blended in whatever space the reader likes.
         page.obj.Group = pikepdf.Dictionary(
             Type=pikepdf.Name.Group, S=pikepdf.Name.Transparency,
@@ -264,16 +259,8 @@ def box(area: Area, page: Page) -> list[float]:
     return [round(edge * POINTS_PER_MM, 4) for edge in edges]
 
 
-def picture_operators(
-    placements: Sequence[Placement],
-    name: Callable[[Placement], str],
-    orientation: Callable[[Placement], Orientation],
-    page_height_mm: float,
-) -> str:
-    """Return the operators that draw pictures, each clipped to what is shown of it."""
-    lines = []
-    for placement in placements:
-        clip = " ".join(decimal(value) for value in rectangle(placement.shown, page_height_mm))
-        matrix = picture_matrix(placement, orientation(placement), page_height_mm)
-        lines.append(f"q {clip} re W n {_operator(matrix)} /{name(placement)} Do Q")
-    return "\n".join(lines)
+def _picture_operators(placement: Placement, picture: StoredPicture, page_height_mm: float) -> str:
+    """Return the operators that draw a picture, clipped to what is shown of it."""
+    clip = " ".join(map(decimal, rectangle(placement.shown, page_height_mm)))
+    matrix = picture_matrix(placement, picture.orientation, page_height_mm)
+    return f"q {clip} re W n {_operator(matrix)} /{picture.name} Do Q"

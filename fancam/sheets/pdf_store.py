@@ -31,6 +31,11 @@ class StoredPicture:
     notes: tuple[str, ...]
     """What had to be assumed of it."""
 
+    @property
+    def name(self) -> str:
+        """What pages call it."""
+        return f"P{self.number}"
+
 
 @dataclass(slots=True)
 class PictureStore:

@@ -47,6 +47,10 @@ class Area:
         """(x, y) of the middle."""
         return self.x_mm + self.width_mm / 2, self.y_mm + self.height_mm / 2
 
+    def centred_at(self, x_mm: float, y_mm: float) -> Area:
+        """Return the area moved to this middle."""
+        return Area(x_mm - self.width_mm / 2, y_mm - self.height_mm / 2, self.width_mm, self.height_mm)
+
     def grown(self, by_mm: float) -> Area:
         """Return the area with this much more on every side; a negative length shrinks it."""
         return Area(self.x_mm - by_mm, self.y_mm - by_mm, self.width_mm + 2 * by_mm, self.height_mm + 2 * by_mm)

@@ -5,10 +5,10 @@ PDFium renders one page at a time and must not be called from two threads at onc
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
@@ -28,6 +28,7 @@ GAP_MM = 6.0
 """Between cards after cutting; room for their shadows."""
 _SHADOW_BLUR_MM, _SHADOW_DOWN_MM, _SHADOW_STRENGTH = 1.1, 0.7, 0.38
 _POINTS_PER_INCH = 72
+_SAME_MM = 0.01
 
 
 def render_page(pdf: Path, page: int, dpi: float) -> Picture:
@@ -133,36 +134,20 @@ def _radius_mm(paths: Sequence[CutPath], trim: Area) -> float:
     return 0.0
 
 
-_SAME_MM = 0.01
-
-
 # --- cards on a ground --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Pixels of the ground around one card."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
-def _laid_out(
-    sheet: Picture, page_width_mm: float, trims: Sequence[Area], radii: Sequence[float]
-) -> Picture:  # fmt: skip
+def _laid_out(sheet: Picture, page_width_mm: float, trims: Sequence[Area], radii: Sequence[float]) -> Picture:
     """Return the cards of a rendered page on the ground."""
     per_mm = sheet.shape[1] / page_width_mm
     spread = _spread(trims)
-    places = [Area(a.centre_mm[0] * spread - a.width_mm / 2, a.centre_mm[1] * spread - a.height_mm / 2,
-                   a.width_mm, a.height_mm) for a in trims]  # fmt: skip
+    places = [trim.centred_at(*(middle * spread for middle in trim.centre_mm)) for trim in trims]
     around = Area.around(places).grown(1.5 * GAP_MM)
     height, width = math.ceil(around.height_mm * per_mm), math.ceil(around.width_mm * per_mm)
     ground = np.full((height, width, 3), GROUND, np.uint8)
     for trim, place, radius in zip(trims, places, radii, strict=True):
-        _lay(ground, sheet, trim, Area(place.x_mm - around.x_mm, place.y_mm - around.y_mm, place.width_mm,
-             place.height_mm), radius, per_mm)  # fmt: skip
+        moved = dataclasses.replace(place, x_mm=place.x_mm - around.x_mm, y_mm=place.y_mm - around.y_mm)
+        _lay(ground, sheet, trim, moved, radius, per_mm)
     return ground
 
 
@@ -187,14 +172,13 @@ def _spread(trims: Sequence[Area]) -> float:
 def _lay(ground: Picture, sheet: Picture, trim: Area, place: Area, radius_mm: float, per_mm: float) -> None:
     """Put one card with its shadow on the ground, to a fraction of a pixel."""
     reach = math.ceil(4 * _SHADOW_BLUR_MM * per_mm)
-    x0, y0 = math.floor(place.x_mm * per_mm) - reach, math.floor(place.y_mm * per_mm) - reach
-    x1, y1 = math.ceil(place.right_mm * per_mm) + reach, math.ceil(place.bottom_mm * per_mm) + reach
-    x0, y0 = max(x0, 0), max(y0, 0)
-    x1, y1 = min(x1, ground.shape[1]), min(y1, ground.shape[0])
+    x0, y0 = (max(math.floor(start * per_mm) - reach, 0) for start in (place.x_mm, place.y_mm))
+    x1 = min(math.ceil(place.right_mm * per_mm) + reach, ground.shape[1])
+    y1 = min(math.ceil(place.bottom_mm * per_mm) + reach, ground.shape[0])
     window = ground[y0:y1, x0:x1].astype(np.float32)
     shape = (y1 - y0, x1 - x0)
     card = _coverage(shape, place, radius_mm, per_mm, x0, y0)
-    fallen = Area(place.x_mm, place.y_mm + _SHADOW_DOWN_MM, place.width_mm, place.height_mm)
+    fallen = dataclasses.replace(place, y_mm=place.y_mm + _SHADOW_DOWN_MM)
     shadow = cv2.GaussianBlur(_coverage(shape, fallen, radius_mm, per_mm, x0, y0), (0, 0), _SHADOW_BLUR_MM * per_mm)
     window *= 1 - _SHADOW_STRENGTH * shadow[..., np.newaxis]
     # From the sheet, moved by a fraction of a pixel: a card's own edge must not show what lies outside its trim.
