@@ -1,4 +1,4 @@
-"""One run of ``sheet``: finished cards on paper, checked, as a PDF."""
+"""The jobs of ``sheet``: finished cards on paper, checked, as a PDF; how a printer lays the back of a sheet."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from fancam.jobs.card_files import CardFiles, find_cards, sheet_cards
 from fancam.jobs.result import RunResult, failure_values
 from fancam.jobs.stopwatch import Stopwatch
 from fancam.media import Progress, no_progress
-from fancam.paper import Check, printer, require_passed
+from fancam.paper import Check, paper_size, printer, require_passed
 from fancam.provenance import Provenance
 from fancam.settings import Settings
 from fancam.sheets import (
     PdfFile,
+    calibration_distance_mm,
     check_sheet,
     cut_dxf,
     cut_svg,
+    offset_from_readings,
+    plan_calibration,
     plan_sheet,
     plan_single,
     preview_cut,
@@ -48,32 +51,6 @@ class SheetExtras:
     """The cut paths as SVG and DXF."""
     preview: bool = False
     """The pages as printed and as cut."""
-
-
-def sheet(
-    cards: Sequence[Path], out: Path, settings: Settings, *,
-    size: str | None = None, copies: Sequence[int] = (), back: Path | None = None, extras: SheetExtras | None = None,
-    check_only: bool = False, force: bool = False, progress: Progress = no_progress,
-) -> RunResult:  # fmt: skip
-    """Lay finished cards on paper, as a PDF.
-
-    Args:
-        cards: Card files, or folders that fancam has written.
-        out: The PDF.
-        settings: Of the sheet and the press.
-        size: Of the cards, as the user named it; None takes what the files say.
-        copies: One number per card; empty for the settings' number of each.
-        back: Back of every card; None takes those beside the fronts.
-        extras: What else is written; None is nothing.
-        check_only: Preflight only; nothing is written.
-        force: Write although preflight failed.
-        progress: Told of every step.
-
-    Raises:
-        FancamError: See ``SheetRun``.
-    """
-    job = SheetRun(settings, out, extras=extras or SheetExtras(), progress=progress)
-    return job(cards, size=size, copies=copies, back=back, check_only=check_only, force=force)
 
 
 class SheetRun:
@@ -268,9 +245,9 @@ class SheetRun:
             ink_percent=origin.ink_percent if file.space == "cmyk" else None,
             invented=origin.invented,
         )
-        if facts.effective_ppi is not None:
-            return facts
-        return dataclasses.replace(facts, effective_ppi=facts.dpi_at_size / origin.enlargement)
+        if facts.effective_ppi is None:
+            facts = dataclasses.replace(facts, effective_ppi=facts.dpi_at_size / origin.enlargement)
+        return facts
 
     def _document(
         self, files: Sequence[CardFiles], cards: Sequence[SheetCard], plan: SheetPlan, checks: Sequence[Check]
@@ -315,3 +292,65 @@ def _assumed(file: PdfFile) -> list[str]:
         more = f" and {len(others)} more" if others else ""
         lines.append(f"{first.name}{more}: {text}")
     return lines
+
+
+# --- the back of a sheet ------------------------------------------------------------------------------------------
+
+
+def calibration(out: Path, settings: Settings) -> RunResult:
+    """Write the two pages that measure how a printer lays the back of a sheet.
+
+    Raises:
+        FancamError: The paper is unknown or too small, or the PDF cannot be written.
+    """
+    path, chosen = pdf_path(out), settings.sheet
+    paper = paper_size(chosen.paper)
+    plan = plan_calibration(paper, chosen)
+    file = write_pdf(plan, path, title=f"Calibration, {paper.title}", software=f"fancam {__version__}")
+    lying = "" if chosen.orientation == "auto" else f" --orientation {chosen.orientation}"
+    again = f"fancam sheet --readings LX,LY,RX,RY --paper {chosen.paper}{lying} --duplex {chosen.duplex} -o PRINTER.pdf"
+    steps = [f"print both sides of {path} at 100 %, hold it against a lamp, read it as it says, then:", again]
+    document = _document(settings, pdf={"path": str(path), "sha256": file.sha256}, next=steps)
+    return RunResult(document, ExitCode.OK)
+
+
+def printer_offset(out: Path, settings: Settings, left: tuple[float, float], right: tuple[float, float]) -> RunResult:
+    """Write the settings file that undoes what a calibration page showed.
+
+    Args:
+        out: The TOML file.
+        settings: Its paper is the calibration's.
+        left: What was read on the left: x, y in mm.
+        right: What was read on the right.
+
+    Raises:
+        UsageError: The readings mean more than can be corrected.
+        OutputError: The file cannot be written.
+    """
+    paper = paper_size(settings.sheet.paper)
+    offset = offset_from_readings(left, right, calibration_distance_mm(paper))
+    x_mm, y_mm, angle_deg = round(offset.x_mm, 3), round(offset.y_mm, 3), round(offset.angle_deg, 4)
+    # Making the settings says what is out of range.
+    dataclasses.replace(settings.sheet, back_x_mm=x_mm, back_y_mm=y_mm, back_angle_deg=angle_deg)
+    values = {"back_x_mm": x_mm, "back_y_mm": y_mm, "back_angle_deg": angle_deg}
+    lying = "landscape" if settings.sheet.orientation == "landscape" else "portrait"
+    lines = [
+        f"# How this printer lays the back of a {lying} sheet; use it with --config.",
+        "# Sheets that lie otherwise need a calibration of their own: they go through the printer the other way.",
+        "[sheet]",
+        f'duplex = "{settings.sheet.duplex}"',
+        *(f"{name} = {value}" for name, value in values.items()),
+    ]
+    replace_file(out, ("\n".join(lines) + "\n").encode())
+    steps = [
+        f"{out} moves the back by {x_mm:g} mm to the right and {y_mm:g} mm down, and turns it by {angle_deg:g} degrees",
+        f"print with: fancam sheet CARDS --config {out}",
+    ]
+    return RunResult(_document(settings, config=str(out), offset=values, next=steps), ExitCode.OK)
+
+
+def _document(settings: Settings, **more: Any) -> Json:
+    return manifest.document(
+        version=__version__, verb="sheet", settings=settings.as_dict(), inputs=[], picks=[], failures=[], timings_s={},
+        warnings=[], **more,
+    )  # fmt: skip

@@ -213,7 +213,7 @@ def calibrate_printer(out: Path | str, settings: Settings | None = None) -> RunR
     Raises:
         FancamError: The paper is unknown or too small, or the PDF cannot be written.
     """
-    from fancam.jobs.calibrating import calibration
+    from fancam.jobs.sheets import calibration
 
     return calibration(Path(out), settings or Settings())
 
@@ -233,7 +233,7 @@ def correct_printer(
         UsageError: The readings mean more than can be corrected.
         OutputError: The file cannot be written.
     """
-    from fancam.jobs.calibrating import printer_offset
+    from fancam.jobs.sheets import printer_offset
 
     return printer_offset(Path(out), settings, left, right)
 
