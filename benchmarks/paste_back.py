@@ -17,10 +17,21 @@ import numpy as np
 import numpy.typing as npt
 from facexlib.utils.face_restoration_helper import FaceRestoreHelper
 
-from fancam.enhance.prior.alignment import FACE_SIZE_PX, TEMPLATE, FloatPicture, Matrix, composed, inverted, mapped
-from fancam.enhance.prior.blending import blend_mask, face_ellipse
-from fancam.enhance.prior.grain import add_grain
-from fancam.enhance.prior.paste import paste_face, paste_square
+from fancam.enhance.grain.matching import match_grain
+from fancam.enhance.prior.alignment import (
+    FACE_SIZE_PX,
+    TEMPLATE,
+    FloatPicture,
+    Matrix,
+    bounds,
+    composed,
+    inverted,
+    mapped,
+    moved,
+    warp,
+)
+from fancam.enhance.prior.gates import FloatMask, blend_mask, face_ellipse
+from fancam.enhance.prior.paste import paste_face
 
 Print = npt.NDArray[np.uint8]
 Paste = Callable[[Print, Matrix], object]
@@ -72,7 +83,7 @@ def _speed_table(scene: Scene) -> None:
             lambda printed: facexlib_paste(scene, printed, parse=True),
             1,
         ),
-        ("paste_square (the same job: all the square)", lambda printed: _ours(scene, printed, _covered), 5),
+        ("a plain cover (the same job: all the square)", lambda printed: _ours(scene, printed, _covered), 5),
         ("paste_face (light and colour matched)", lambda printed: _ours(scene, printed, _matched), 5),
         ("paste_face and grain", lambda printed: _ours(scene, printed, _grained(scene.printed)), 5),
     ]
@@ -100,8 +111,21 @@ def _ours(scene: Scene, printed: Print, paste: Callable[[Print, Print, Matrix], 
         paste(printed, face, to_print(scene, to_frame))
 
 
-def _covered(printed: Print, face: Print, matrix: Matrix) -> object:
-    return paste_square(printed, as_float(face), SQUARE, matrix)
+def _covered(printed: Print, face: Print, matrix: Matrix) -> None:
+    cover(printed, as_float(face), SQUARE, matrix)
+
+
+def cover(printed: Print, face: FloatPicture, mask: FloatMask, matrix: Matrix, *, cubic: bool = True) -> None:
+    """Cover a print with a face square by its mask, as it is: what other programs do."""
+    side = FACE_SIZE_PX
+    roi = bounds(matrix, [(0, 0), (side, 0), (side, side), (0, side)]).clipped(printed.shape[1], printed.shape[0])
+    part, there = printed[roi.as_slices()], moved(matrix, -roi.x0, -roi.y0)
+    height, width = part.shape[:2]
+    values = warp(face, there, width, height, cubic=cubic) * np.float32(255)
+    values -= part
+    values *= warp(mask, there, width, height, cubic=False)[..., None]
+    values += part
+    part[...] = np.clip(np.rint(values), 0, 255)
 
 
 def _matched(printed: Print, face: Print, matrix: Matrix) -> object:
@@ -110,7 +134,8 @@ def _matched(printed: Print, face: Print, matrix: Matrix) -> object:
 
 def _grained(before: Print) -> Callable[[Print, Print, Matrix], object]:
     def paste(printed: Print, face: Print, matrix: Matrix) -> object:
-        return add_grain(printed, before, paste_face(printed, as_float(face), MASK, matrix, 1.0))
+        pasted = paste_face(printed, as_float(face), MASK, matrix, 1.0)
+        return match_grain(printed, before, pasted.roi, pasted.alpha)
 
     return paste
 
@@ -144,7 +169,7 @@ def _fidelity_table(scene: Scene, png: Path | None) -> None:
         ("ours against the picture beneath", True),
     ):
         printed = scene.printed.copy()
-        paste_square(printed, face, whole, right, cubic=cubic)
+        cover(printed, face, whole, right, cubic=cubic)
         row(name, printed, scene.printed)
     shown.append(printed[inside])
     for name, cubic in (
@@ -152,7 +177,7 @@ def _fidelity_table(scene: Scene, png: Path | None) -> None:
         ("ours at facexlib's place, against it", True),
     ):
         printed = scene.printed.copy()
-        paste_square(printed, face, whole, theirs, cubic=cubic)
+        cover(printed, face, whole, theirs, cubic=cubic)
         row(name, printed, their_print)
     if png is not None:
         cv2.imwrite(str(png), np.hstack(shown)[..., ::-1])

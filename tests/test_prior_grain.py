@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from fancam.enhance.grain.matching import match_grain, region_grain
 from fancam.enhance.prior.alignment import TEMPLATE, cut_square
-from fancam.enhance.prior.blending import blend_mask, face_ellipse
-from fancam.enhance.prior.grain import add_grain, measure_grain
+from fancam.enhance.prior.gates import blend_mask, face_ellipse
 from fancam.enhance.prior.paste import paste_face
 from tests.test_prior_alignment import grid
 from tests.test_prior_paste import levels, placed
@@ -55,7 +55,7 @@ def test_a_face_has_the_grain_of_its_surroundings(sigma, blur_px, scale):
     full = result.alpha >= 0.99
     wanted = sigma_in(printed, clean, result, full)
     assert sigma_in(after, clean, result, full) < 0.6 * wanted, "the prior must have taken the grain away"
-    added = add_grain(after, printed, result)
+    added = match_grain(after, printed, result.roi, result.alpha)
     assert added > 0.5 * sigma
     assert sigma_in(after, clean, result, full) == pytest.approx(wanted, rel=0.1)
 
@@ -64,7 +64,7 @@ def test_the_rim_of_the_mask_has_no_ring_of_more_or_less_grain():
     picture, clean = grainy(4.0, 1.0)
     printed = levels(picture, np.uint16)
     after, result = pasted(printed)
-    add_grain(after, printed, result)
+    match_grain(after, printed, result.roi, result.alpha)
     for low, high in ((0.05, 0.3), (0.3, 0.7), (0.7, 0.95)):
         rim = (result.alpha > low) & (result.alpha < high)
         wanted = sigma_in(printed, clean, result, rim)
@@ -76,7 +76,7 @@ def test_half_a_prior_gets_the_grain_it_lacks_and_no_more():
     printed = levels(picture, np.uint16)
     after, result = pasted(printed, strength=0.5)
     full = result.alpha >= 0.499
-    add_grain(after, printed, result)
+    match_grain(after, printed, result.roi, result.alpha)
     wanted = sigma_in(printed, clean, result, full)
     assert sigma_in(after, clean, result, full) == pytest.approx(wanted, rel=0.1)
 
@@ -85,7 +85,7 @@ def test_coarse_grain_gets_coarse_grain():
     picture, clean = grainy(5.0, 1.6)
     printed = levels(picture, np.uint16)
     after, result = pasted(printed)
-    add_grain(after, printed, result)
+    match_grain(after, printed, result.roi, result.alpha)
     part = result.roi.as_slices()
     full = result.alpha >= 0.99
 
@@ -110,7 +110,7 @@ def test_light_and_shade_of_the_new_face_do_not_hollow_out_the_grain():
     after = printed.copy()
     result = paste_face(after, face, MASK, matrix, 1.0)
     smooth = after.copy()
-    add_grain(after, printed, result)
+    match_grain(after, printed, result.roi, result.alpha)
     full = cv2.erode((result.alpha >= 0.99).astype(np.uint8), np.ones((9, 9)), borderValue=0) > 0
 
     def slow_share(rest):
@@ -130,7 +130,7 @@ def test_grain_follows_brightness():
     clean = np.repeat(sides[..., None], 3, axis=2)
     printed = levels(clean + (sigma * noise / 255)[..., None], np.uint16)
     after, result = pasted(printed)
-    add_grain(after, printed, result)
+    match_grain(after, printed, result.roi, result.alpha)
     full = result.alpha >= 0.99
     middle = x[result.roi.as_slices()] - SIDE / 2
     for region, expected in ((full & (middle < -40), 2.0), (full & (middle > 40), 6.0)):
@@ -141,7 +141,7 @@ def test_noise_finer_than_a_level_is_no_grain():
     printed = levels(grainy(0.3)[0], np.uint16)
     after, result = pasted(printed)
     before = after.copy()
-    assert add_grain(after, printed, result) == 0
+    assert match_grain(after, printed, result.roi, result.alpha) == 0
     assert np.array_equal(after, before)
 
 
@@ -150,7 +150,7 @@ def test_a_clean_picture_stays_clean(dtype):
     printed = levels(shaded(), dtype)
     after, result = pasted(printed)
     before = after.copy()
-    assert add_grain(after, printed, result) == 0
+    assert match_grain(after, printed, result.roi, result.alpha) == 0
     assert np.array_equal(after, before)
 
 
@@ -162,14 +162,14 @@ def test_hair_around_a_smooth_face_is_no_grain():
     hair[outside] += (0.25 * np.sin(x / 1.1 + np.sin(y / 6)))[outside][:, None]
     printed = levels(np.clip(hair, 0, 1))
     after, result = pasted(printed)
-    assert add_grain(after, printed, result) < 0.3
+    assert match_grain(after, printed, result.roi, result.alpha) < 0.3
 
 
 def test_a_face_that_kept_its_grain_gets_none():
     printed = levels(grainy(4.0, 1.0)[0])
     after, result = pasted(printed, face_blur_px=0.01)
     before = after.copy()
-    assert add_grain(after, printed, result) == 0
+    assert match_grain(after, printed, result.roi, result.alpha) == 0
     assert np.array_equal(after, before)
 
 
@@ -179,7 +179,7 @@ def test_the_same_print_gets_the_same_grain_and_another_another():
         printed = levels(grainy(4.0, seed=seed)[0])
         after, result = pasted(printed)
         smooth = after.copy()
-        add_grain(after, printed, result)
+        match_grain(after, printed, result.roi, result.alpha)
         results.append(after.astype(int) - smooth)
     first, again, other = results
     assert np.array_equal(first, again)
@@ -191,7 +191,7 @@ def test_grain_has_no_colour_and_stays_in_the_mask():
     printed = levels(grainy(4.0)[0], np.uint16)
     after, result = pasted(printed)
     smooth = after.copy()
-    add_grain(after, printed, result)
+    match_grain(after, printed, result.roi, result.alpha)
     change = after.astype(int) - smooth
     assert np.ptp(change, axis=2).max() <= 1
     part = result.roi.as_slices()
@@ -204,14 +204,14 @@ def test_a_face_too_small_to_tell_is_left_alone():
     printed = levels(grainy(4.0, side=120)[0])
     after, result = pasted(printed, scale=0.08, side=120)
     before = after.copy()
-    assert add_grain(after, printed, result) == 0
+    assert match_grain(after, printed, result.roi, result.alpha) == 0
     assert np.array_equal(after, before)
 
 
 def test_nothing_pasted_means_no_grain():
     printed = levels(grainy(4.0)[0])
     after, result = pasted(printed, strength=0.0)
-    assert add_grain(after, printed, result) == 0
+    assert match_grain(after, printed, result.roi, result.alpha) == 0
     assert np.array_equal(after, printed)
 
 
@@ -219,7 +219,7 @@ def test_nothing_pasted_means_no_grain():
 def test_measured_grain_is_the_grain_that_is_there_under_light_and_shade(blur_px):
     picture, _ = grainy(3.0, blur_px)
     luma = (picture[..., 0] * 255).astype(np.float32)
-    profile = measure_grain(luma, np.ones(luma.shape, bool))
+    profile = region_grain(luma, np.ones(luma.shape, bool))
     assert profile is not None
     assert profile.sigma == pytest.approx(3.0, rel=0.09)
 
@@ -228,11 +228,11 @@ def test_edges_do_not_count_as_grain():
     picture, _ = grainy(2.0)
     luma = (picture[..., 0] * 255).astype(np.float32)
     luma[::67] += 60
-    profile = measure_grain(luma, np.ones(luma.shape, bool))
+    profile = region_grain(luma, np.ones(luma.shape, bool))
     assert profile is not None
     assert profile.sigma == pytest.approx(2.0, rel=0.1)
 
 
 def test_a_region_without_room_for_patches_has_no_profile():
-    assert measure_grain(np.zeros((20, 20), np.float32), np.ones((20, 20), bool)) is None
-    assert measure_grain(np.zeros((200, 200), np.float32), np.zeros((200, 200), bool)) is None
+    assert region_grain(np.zeros((20, 20), np.float32), np.ones((20, 20), bool)) is None
+    assert region_grain(np.zeros((200, 200), np.float32), np.zeros((200, 200), bool)) is None

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fancam.enhance.prior.alignment import FACE_SIZE_PX, TEMPLATE
-from fancam.enhance.prior.blending import BORDER_PX, blend_mask, face_ellipse, feathered, mask_share
+from fancam.enhance.prior.gates import BORDER_PX, blend_mask, face_ellipse, feathered, mask_share
 
 FACE = face_ellipse(TEMPLATE)
 EVERYWHERE = np.ones((FACE_SIZE_PX, FACE_SIZE_PX), np.float32)

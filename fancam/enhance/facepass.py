@@ -8,12 +8,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhance.grain.matching import match_grain
 from fancam.enhance.guard import FaceTrial, Guard, Verdict
 from fancam.enhance.prior.alignment import Alignment, FloatPicture, Matrix, align, cut_face, cut_square
-from fancam.enhance.prior.blending import FloatMask, blend_face, blend_mask, face_ellipse, mask_share
-from fancam.enhance.prior.gates import agreement_mask, duplicates, occlusion_reason, skip_reason
-from fancam.enhance.prior.grain import add_grain
-from fancam.enhance.prior.paste import paste_face
+from fancam.enhance.prior.gates import (
+    FloatMask,
+    agreement_mask,
+    blend_mask,
+    duplicates,
+    face_ellipse,
+    mask_share,
+    occlusion_reason,
+    skip_reason,
+)
+from fancam.enhance.prior.paste import blend_face, paste_face
 from fancam.enhance.prior.restorers import Restorer
 from fancam.enhance.work import Work
 from fancam.media import Picture
@@ -154,7 +162,7 @@ class FacePass:
                 if face.drawn is not None and strength > 0:
                     pixels = pixels.copy() if pixels is before else pixels
                     pasted = paste_face(pixels, *face.drawn, face.to_print, strength)
-                    add_grain(pixels, before, pasted)
+                    match_grain(pixels, before, pasted.roi, pasted.alpha)
                 outcomes.append(self._outcome(work, face))
             else:
                 outcomes.append(face)

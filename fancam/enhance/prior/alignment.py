@@ -228,10 +228,10 @@ def magnification(matrix: Matrix) -> float:
     return math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
 
 
-def bounds(matrix: Matrix, box: Box) -> Box:
-    """Return the upright box around the place where a box lands, in whole pixels."""
-    corners = mapped(matrix, [(box.x0, box.y0), (box.x1, box.y0), (box.x1, box.y1), (box.x0, box.y1)])
-    low, high = np.floor(corners.min(axis=0) + 1e-9), np.ceil(corners.max(axis=0) - 1e-9)
+def bounds(matrix: Matrix, points: npt.ArrayLike) -> Box:
+    """Return the upright box around the places where points (N, 2) land, in whole pixels."""
+    there = mapped(matrix, points)
+    low, high = np.floor(there.min(axis=0) + 1e-9), np.ceil(there.max(axis=0) - 1e-9)
     return Box(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
 
@@ -259,7 +259,7 @@ def warp(
     """
     if width_px < 1 or height_px < 1:
         raise ValueError(f"cannot resample to {width_px}x{height_px}")
-    seen = bounds(inverted(matrix), Box(0, 0, width_px, height_px))
+    seen = bounds(inverted(matrix), [(0, 0), (width_px, 0), (width_px, height_px), (0, height_px)])
     factor = 1 / magnification(matrix)
     block = max(math.floor(factor / _MIN_REST), 1)
     part, left, top = _reachable(pixels, seen, block * (_FILTER_REACH_PX + 1))

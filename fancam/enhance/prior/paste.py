@@ -1,4 +1,4 @@
-"""Lays a restored face into a print: only where it belongs, to a hundredth of a pixel, and only its detail."""
+"""Lays a restored face into a print: in the light of the print, only where it belongs, and only its detail."""
 
 from __future__ import annotations
 
@@ -9,19 +9,180 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.prior.alignment import FloatPicture, Matrix, cut_square, magnification, mapped, moved, warp
-from fancam.enhance.prior.blending import FloatMask, mask_share, match_face, require_strength
+from fancam.enhance.prior.alignment import FloatPicture, Matrix, bounds, cut_square, magnification, moved, warp
+from fancam.enhance.prior.gates import FloatMask
 from fancam.geometry import Box
 from fancam.media import Samples
+
+LIGHT_BAND_PX = 16.0
+"""Standard deviation, in face space, of the Gaussian below which the prior has no say: light, shade and skin tone are
+what is printed beneath. An eighth of the distance of the eyes: an eyelid or a tooth is above it, a cheek below."""
+
+COLOUR_BAND_PX = 8.0
+"""The same for colour as against brightness. Priors are known to change the colour of eyes and lips; two thirds of
+an iris (12 px in radius) lies below this band, while the white of an eye or a tooth still turns white."""
+
+_REDUCTION = 4
+"""The low bands are computed at a quarter of the size: they hold nothing that would be lost."""
+
+_MIN_WEIGHT = 1e-3
+"""Weight of a pixel outside the mask in the low bands: what the prior drew around the face counts only where there is
+nothing else."""
+
+_DARK = 0.002
+"""Linear light below which a ratio means nothing; about 6 of 255."""
+
+_MAX_GAIN = 4.0
+"""Two stops. A prior that is further off drew something else."""
+
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""Weights of linear RGB (ITU-R BT.709, IEC 61966-2-1)."""
 
 _STRIP_ROWS = 512
 """Rows of a large print that are worked on at a time, so that a face of 4000 px needs no float copy of itself."""
 
-_SEAM_SECTORS = 8
-"""Directions in which a seam is looked for."""
 
-_SEAM_BLUR_PX = 8.0
-"""Standard deviation, in face space, of the Gaussian before it: a seam is as wide as the rim, texture is not."""
+# --- in face space ----------------------------------------------------------------------------------------------------
+
+
+def match_face(face: FloatPicture, beneath: FloatPicture, mask: FloatMask) -> FloatPicture:
+    """Return the drawn face as if it had been taken in the light of the picture beneath it.
+
+    In linear light: a smooth gain per channel takes the exposure and the tint of the drawn face to those beneath. What
+    then differs is split in bands; only fine differences are added to the picture beneath, those of brightness
+    below ``LIGHT_BAND_PX`` in the colour of the place, those of colour below ``COLOUR_BAND_PX``. So wherever the two
+    agree, the result is the picture beneath, and neither light nor skin tone can change.
+
+    Args:
+        face: (512, 512, 3) float32 RGB in [0, 1], sRGB: what the prior drew.
+        beneath: The same square of the print.
+        mask: Where the face is to be used; the low bands are those of this part, not of hair and background.
+
+    Returns:
+        (512, 512, 3) float32 RGB in [0, 1].
+    """
+    result = beneath.copy()
+    used = _used(mask)
+    if used is not None:
+        result[used] = _matched(face[used], beneath[used], mask[used])
+    return result
+
+
+def _matched(face: FloatPicture, beneath: FloatPicture, mask: FloatMask) -> FloatPicture:
+    weight = _reduced(mask) + np.float32(_MIN_WEIGHT)
+    base, drawn = to_linear(beneath), to_linear(face)
+    exposed = drawn * _low_gain(_reduced(base), _reduced(drawn), weight)
+    brightness = _luminance(exposed - base)
+    brightness -= _low(brightness, weight, LIGHT_BAND_PX)
+    result: FloatPicture = base + brightness[..., None] * _local_colour(_reduced(base), weight)
+    colour: FloatPicture = exposed - result
+    result += colour - _low(colour, weight, COLOUR_BAND_PX)
+    return from_linear(np.clip(result, 0, 1))
+
+
+def blend_face(beneath: FloatPicture, face: FloatPicture, mask: FloatMask, strength: float) -> FloatPicture:
+    """Return what ``paste_face`` prints, in face space: for judging a strength without a print.
+
+    Args:
+        beneath: (512, 512, 3) float32 RGB in [0, 1]: the square of the print, from ``cut_square``.
+        face: What the prior drew.
+        mask: From ``blend_mask``.
+        strength: Share of the prior's detail, 0 to 1.
+
+    Returns:
+        (512, 512, 3) float32 RGB in [0, 1]; ``beneath`` itself at strength 0.
+
+    Raises:
+        ValueError: The strength is outside 0 to 1.
+    """
+    _require_share(strength)
+    if strength == 0:
+        return beneath
+    matched = match_face(face, beneath, mask)
+    return beneath + np.float32(strength) * mask[..., None] * (matched - beneath)
+
+
+def _require_share(strength: float) -> None:
+    """Raise ValueError unless the strength is in [0, 1]."""
+    if not 0 <= strength <= 1:
+        raise ValueError(f"a strength of {strength} is not between 0 and 1")
+
+
+def to_linear(picture: FloatPicture) -> FloatPicture:
+    """Return linear light for sRGB values in [0, 1] (IEC 61966-2-1)."""
+    values = np.asarray(picture, np.float32)
+    curve = np.power((values + np.float32(0.055)) * np.float32(1 / 1.055), np.float32(2.4))
+    return np.where(values <= np.float32(0.04045), values * np.float32(1 / 12.92), curve)
+
+
+def from_linear(light: FloatPicture) -> FloatPicture:
+    """Return sRGB values for linear light in [0, 1] (IEC 61966-2-1)."""
+    curve = np.float32(1.055) * np.power(light, np.float32(1 / 2.4)) - np.float32(0.055)
+    return np.where(light <= np.float32(0.0031308), light * np.float32(12.92), curve)
+
+
+def _used(mask: FloatMask) -> tuple[slice, slice] | None:
+    """Return the part of the square around what the mask uses, in whole pixels of the reduced square; None for none."""
+    slices = []
+    for axis in (1, 0):
+        seen = np.flatnonzero(mask.max(axis=axis) > 0)
+        if not seen.size:
+            return None
+        # One sigma around: beyond it the weights have no say any more.
+        first = max(int(seen[0] - LIGHT_BAND_PX) // _REDUCTION, 0) * _REDUCTION
+        last = min(-(-int(seen[-1] + 1 + LIGHT_BAND_PX) // _REDUCTION) * _REDUCTION, len(mask))
+        slices.append(slice(first, last))
+    return slices[0], slices[1]
+
+
+def _luminance(light: FloatPicture) -> npt.NDArray[np.float32]:
+    """Return the luminance of linear RGB."""
+    return np.asarray(light @ _LUMINANCE, np.float32)
+
+
+def _reduced(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    height, width = values.shape[:2]
+    size = (width // _REDUCTION, height // _REDUCTION)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _enlarged(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    height, width = values.shape[:2]
+    size = (width * _REDUCTION, height * _REDUCTION)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def _smooth(
+    small: npt.NDArray[np.float32], weight: npt.NDArray[np.float32], sigma_px: float
+) -> npt.NDArray[np.float32]:
+    """Return the weighted low band of a reduced picture: normalised convolution (Knutsson, Westin, CVPR 1993)."""
+
+    def blurred(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px / _REDUCTION, borderType=cv2.BORDER_REFLECT))
+
+    if small.ndim == 2:
+        return blurred(small * weight) / blurred(weight)
+    return blurred(small * weight[..., None]) / blurred(weight)[..., None]
+
+
+def _low(values: npt.NDArray[np.float32], weight: npt.NDArray[np.float32], sigma_px: float) -> npt.NDArray[np.float32]:
+    return _enlarged(_smooth(_reduced(values), weight, sigma_px))
+
+
+def _low_gain(base: FloatPicture, drawn: FloatPicture, weight: npt.NDArray[np.float32]) -> FloatPicture:
+    """Return the factor per channel that gives the drawn face the light of the base, from reduced pictures."""
+    wanted, given = _smooth(base, weight, LIGHT_BAND_PX), _smooth(drawn, weight, LIGHT_BAND_PX)
+    ratio: FloatPicture = (wanted + np.float32(_DARK)) / (given + np.float32(_DARK))
+    return _enlarged(np.clip(ratio, 1 / _MAX_GAIN, _MAX_GAIN))
+
+
+def _local_colour(base: FloatPicture, weight: npt.NDArray[np.float32]) -> FloatPicture:
+    """Return the colour of each place at luminance 1, so that brightness can be added in it, from a reduced picture."""
+    smooth = _smooth(base, weight, COLOUR_BAND_PX) + np.float32(_DARK)
+    return _enlarged(smooth / _luminance(smooth)[..., None])
+
+
+# --- in the print -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,21 +193,10 @@ class PasteResult:
     """Whole pixels of the print, half open: nothing outside changed. Empty where nothing was blended."""
     alpha: FloatMask
     """(height, width) float32 of ``roi``: share of the prior at each pixel, strength included."""
-    strength: float
-    mask_share: float
-    """Share of the aligned face square that was blended into."""
-    magnification: float
-    """Print pixels per pixel of the face square; above 1 the print has finer detail than the prior could give."""
 
 
 def paste_face(
-    printed: Samples,
-    face: FloatPicture,
-    mask: FloatMask,
-    face_to_print: Matrix,
-    strength: float,
-    *,
-    reference: FloatPicture | None = None,
+    printed: Samples, face: FloatPicture, mask: FloatMask, face_to_print: Matrix, strength: float
 ) -> PasteResult:
     """Add the detail of a drawn face to a print, in place.
 
@@ -61,7 +211,6 @@ def paste_face(
         mask: (512, 512) float32 in [0, 1], from ``blend_mask``.
         face_to_print: (2, 3), from ``Alignment.to_print``.
         strength: Share of the prior's detail, 0 to 1; 0 leaves every byte as it is.
-        reference: (512, 512, 3): whose low band the face takes; None for that of the print.
 
     Returns:
         Where it was laid; the roi is empty at strength 0, with an empty mask, or outside the print.
@@ -69,93 +218,20 @@ def paste_face(
     Raises:
         ValueError: The strength is outside 0 to 1, the map flattens the plane, or a shape does not fit.
     """
-    require_strength(strength)
+    _require_share(strength)
     place = _place(printed, face, mask, face_to_print, strength)
     if place.roi.area > 0:
         beneath = cut_square(printed, face_to_print, face.shape[0])
-        change = match_face(face, beneath, mask, reference=reference)
+        change = match_face(face, beneath, mask)
         change -= beneath
         change *= np.float32(strength) * mask[..., None]
         for rows, part, matrix in _strips(printed, place.roi, face_to_print):
-            added = warp(change, matrix, part.shape[1], part.shape[0])
-            _store(part, added * _full(part) + part)
-            place.alpha[rows] = _alpha(mask, matrix, part.shape, strength)
+            height, width = part.shape[:2]
+            full = np.float32(np.iinfo(part.dtype).max)
+            values = warp(change, matrix, width, height) * full + part
+            part[...] = np.clip(np.rint(values, out=values), 0, full, out=values)
+            place.alpha[rows] = warp(mask, matrix, width, height, cubic=False) * np.float32(strength)
     return place
-
-
-def paste_square(
-    printed: Samples, face: FloatPicture, mask: FloatMask, face_to_print: Matrix, strength: float = 1.0,
-    *, cubic: bool = True,
-) -> PasteResult:  # fmt: skip
-    """Cover a print with a face square by the mask, in place and as it is: no matching, colours and light included.
-
-    For a picture that is to replace what is beneath, and for comparison with programs that paste in this way.
-
-    Args:
-        printed: See ``paste_face``, as for the rest.
-        face: (S, S, 3) float32 RGB in [0, 1].
-        mask: (S, S) float32 in [0, 1].
-        face_to_print: (2, 3).
-        strength: 0 to 1.
-        cubic: Whether the face is enlarged with the cubic kernel; otherwise bilinear.
-
-    Raises:
-        ValueError: See ``paste_face``.
-    """
-    require_strength(strength)
-    place = _place(printed, face, mask, face_to_print, strength)
-    if place.roi.area > 0:
-        for rows, part, matrix in _strips(printed, place.roi, face_to_print):
-            laid = warp(face, matrix, part.shape[1], part.shape[0], cubic=cubic)
-            alpha = _alpha(mask, matrix, part.shape, strength)
-            laid *= _full(part)
-            laid -= part
-            laid *= alpha[..., None]
-            laid += part
-            _store(part, laid)
-            place.alpha[rows] = alpha
-    return place
-
-
-def seam(before: Samples, after: Samples, pasted: PasteResult) -> float:
-    """Return how visible the rim of a pasted face is: the largest step across it that the paste brought, in levels.
-
-    Along the contour of the mask, in ``_SEAM_SECTORS`` directions, the gradient across the rim of what was changed is
-    fitted by the gradient of the mask: the factor is the step in levels of 255. Texture cancels out, light and colour
-    add up. The largest step of a direction and a channel counts. Up to about 2 there is nothing to see; a face in
-    another light has tens.
-
-    Args:
-        before: (H, W, 3) the print before the paste.
-        after: The same after it.
-        pasted: What the paste returned.
-    """
-    if not pasted.roi.area > 0 or not pasted.alpha.max() > 0:
-        return 0.0
-    part = pasted.roi.as_slices()
-    levels = np.float32(255 / np.iinfo(after.dtype).max)
-    change: npt.NDArray[np.float32] = (after[part].astype(np.float32) - before[part]) * levels
-    sigma_px = max(_SEAM_BLUR_PX * pasted.magnification, 1.0)
-    share = np.asarray(cv2.GaussianBlur(pasted.alpha / pasted.alpha.max(), (0, 0), sigma_px), np.float32)
-    change = np.asarray(cv2.GaussianBlur(change, (0, 0), sigma_px), np.float32)
-    x, y = cv2.Scharr(share, cv2.CV_32F, 1, 0) / 32, cv2.Scharr(share, cv2.CV_32F, 0, 1) / 32
-    steepness = np.hypot(x, y)
-    rim = (share > 0.1) & (share < 0.9) & (steepness > 1e-4)
-    if not rim.any():
-        return 0.0
-    rows, columns = np.nonzero(rim)
-    centre_y, centre_x = (np.argwhere(share > 0.5) if (share > 0.5).any() else np.argwhere(rim)).mean(axis=0)
-    sector = np.floor((np.arctan2(rows - centre_y, columns - centre_x) / (2 * np.pi) + 0.5) * _SEAM_SECTORS)
-    sector = np.clip(sector, 0, _SEAM_SECTORS - 1).astype(int)
-    # The gradient against that of the mask: the integral of the mask's gradient across the rim is 1.
-    weight = np.bincount(sector, (steepness[rim] ** 2).astype(np.float64), _SEAM_SECTORS)
-    steps = []
-    for channel in range(3):
-        along = cv2.Scharr(change[..., channel], cv2.CV_32F, 1, 0) / 32 * x
-        along += cv2.Scharr(change[..., channel], cv2.CV_32F, 0, 1) / 32 * y
-        total = np.bincount(sector, along[rim].astype(np.float64), _SEAM_SECTORS)
-        steps.append(np.abs(np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)))
-    return float(np.max(steps))
 
 
 def _place(
@@ -166,12 +242,10 @@ def _place(
         raise ValueError(f"a face of shape {face.shape} with a mask of shape {mask.shape}")
     roi = Box(0, 0, 0, 0)
     if strength > 0 and mask.max() > 0:
-        roi = _around(_outline(mask), face_to_print).clipped(printed.shape[1], printed.shape[0])
+        roi = bounds(face_to_print, _outline(mask)).clipped(printed.shape[1], printed.shape[0])
     if not roi.area > 0:
         roi = Box(0, 0, 0, 0)
-    share = mask_share(mask) if roi.area > 0 else 0.0
-    alpha = np.zeros((int(roi.height), int(roi.width)), np.float32)
-    return PasteResult(roi, alpha, strength, share, magnification(face_to_print))
+    return PasteResult(roi, np.zeros((int(roi.height), int(roi.width)), np.float32))
 
 
 def _outline(mask: FloatMask) -> npt.NDArray[np.float64]:
@@ -182,13 +256,6 @@ def _outline(mask: FloatMask) -> npt.NDArray[np.float64]:
     last = used.shape[1] - used[rows, ::-1].argmax(axis=1)
     ends = [np.stack([side, rows + edge], axis=1) for side in (first, last) for edge in (0, 1)]
     return np.concatenate(ends).astype(np.float64)
-
-
-def _around(points: npt.NDArray[np.float64], matrix: Matrix) -> Box:
-    """Return the whole pixels around the places where points land."""
-    there = mapped(matrix, points)
-    low, high = np.floor(there.min(axis=0) + 1e-9), np.ceil(there.max(axis=0) - 1e-9)
-    return Box(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
 
 def _strips(printed: Samples, roi: Box, face_to_print: Matrix) -> Iterator[tuple[slice, Samples, Matrix]]:
@@ -202,21 +269,3 @@ def _strips(printed: Samples, roi: Box, face_to_print: Matrix) -> Iterator[tuple
     for top in range(y0, y1, step):
         bottom = min(top + step, y1)
         yield slice(top - y0, bottom - y0), printed[top:bottom, x0:x1], moved(face_to_print, -x0, -top)
-
-
-def _alpha(mask: FloatMask, matrix: Matrix, shape: tuple[int, ...], strength: float) -> FloatMask:
-    """Return the share of the prior in a part of the print."""
-    alpha = warp(mask, matrix, shape[1], shape[0], cubic=False)
-    return np.asarray(alpha * np.float32(strength), np.float32)
-
-
-def _full(pixels: Samples) -> np.float32:
-    """Return the level of white."""
-    return np.float32(np.iinfo(pixels.dtype).max)
-
-
-def _store(part: Samples, values: npt.NDArray[np.float32]) -> None:
-    """Round to the nearest level into a part of a print."""
-    np.rint(values, out=values)
-    np.clip(values, 0, _full(part), out=values)
-    part[...] = values

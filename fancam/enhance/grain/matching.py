@@ -1,8 +1,7 @@
-"""Puts back the grain that a face prior takes away, so that a restored face is not smoother than the picture around it.
+"""Gives a part of a print that was replaced the grain of its surroundings: a restored face must not be smoother.
 
-Grain is what remains in the calmest patches of a picture when light and shade are taken off. Its strength by
-brightness and its spectrum are measured around the face and in it, and what is missing is added: the model and the
-spectra are those of ``enhance.grain``.
+Grain is what remains in the most homogeneous patches of a picture when light and shade are taken off. Its strength by
+brightness and its spectrum are measured around the part and in it, and what is missing is added.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from fancam.enhance.grain.adding import GrainFields
 from fancam.enhance.grain.measure import MIN_SIGMA
 from fancam.enhance.grain.model import LOWEST_FREQUENCY, frequencies, periodograms, variance_of, with_slow
-from fancam.enhance.prior.paste import PasteResult
+from fancam.geometry import Box
 from fancam.media import Samples
 
 Plane = npt.NDArray[np.float32]
@@ -36,10 +35,10 @@ _MIN_PATCHES = 6
 _MAX_PATCHES = 600
 """Per region; more say nothing new."""
 
-_CALM_SHARE = 0.25
-_CALM_SPREAD = 1.6
-"""The calmest quarter of the patches tells the level; patches up to 1.6 times its variance are grain as well. Of
-patches of pure grain nearly all are kept, so that the mean is not biased; hair, lashes and edges are not."""
+_HOMOGENEOUS_SHARE = 0.25
+_HOMOGENEOUS_SPREAD = 1.6
+"""The most homogeneous quarter of the patches tells the level; patches up to 1.6 times its variance are grain as well.
+Of patches of pure grain nearly all are kept, so that the mean is not biased; hair, lashes and edges are not."""
 
 _BINS = 8
 """Steps of brightness."""
@@ -55,11 +54,11 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GrainProfile:
+class RegionGrain:
     """The grain of a region."""
 
     variance: npt.NDArray[np.float64]
-    """(bins,) in squared levels of 255, by brightness; NaN where nothing calm of this brightness is in the region."""
+    """(bins,) in squared levels of 255, by brightness; NaN where no homogeneous patch of the region has it."""
     spectrum: npt.NDArray[np.float64]
     """(patch, patch // 2 + 1) share of the variance at each frequency, in the order of ``numpy.fft.rfft2``."""
 
@@ -79,45 +78,48 @@ class _Patches:
     """(count, patch, patch // 2 + 1) variance at each frequency, slow ones 0."""
 
 
-def add_grain(printed: Samples, before: Samples, pasted: PasteResult) -> float:
-    """Give a pasted face the grain of its surroundings, in place; the same print gets the same grain.
+def match_grain(printed: Samples, before: Samples, part: Box, alpha: Plane) -> float:
+    """Give a replaced part of a print the grain of its surroundings, in place; the same print gets the same grain.
 
-    The surroundings are what lies around the mask within ``RING_SHARE``, by brightness; the face never gets more than
-    they have, and never more than the print had in the place of the face: hair around a face is no grain. Where
-    neither has any, or the face is too small to tell, nothing changes.
+    The surroundings are what lies around the part within ``RING_SHARE``, by brightness; the part never gets more than
+    they have, and never more than the print had in its place: hair around a face is no grain. Where neither has any,
+    or the part is too small to tell, nothing changes.
 
     Args:
-        printed: (H, W, 3) uint8 or uint16 RGB, with the face; changed in place, inside ``pasted.roi``.
+        printed: (H, W, 3) uint8 or uint16 RGB, with the part replaced; changed in place, inside the part.
         before: The same print without it.
-        pasted: From ``paste_face``.
+        part: In whole pixels of the print; may be empty.
+        alpha: (height, width) of the part: how much of each pixel was replaced, in [0, 1].
 
     Returns:
-        Mean standard deviation of the grain that was added where the mask is full, in levels of 255; 0 for none.
+        Mean standard deviation of the grain that was added where alpha is full, in levels of 255; 0 for none.
     """
-    if not pasted.roi.area > 0:
+    if not part.area > 0:
         return 0.0
-    outer = _around(pasted, printed.shape[:2])
-    alpha = np.zeros((outer[0].stop - outer[0].start, outer[1].stop - outer[1].start), np.float32)
-    inner = _within(pasted, outer)
-    alpha[inner] = pasted.alpha
+    outer = part.grown(RING_SHARE).clipped(printed.shape[1], printed.shape[0]).as_slices()
+    rows, columns = part.as_slices()
+    top, left = outer[0].start, outer[1].start
+    inner = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
     after, earlier = _luma(printed[outer]), _luma(before[outer])
-    missing = _missing(after, earlier, alpha)
+    replaced = np.zeros(after.shape, np.float32)
+    replaced[inner] = alpha
+    missing = _missing(after, earlier, replaced)
     if missing is None:
         return 0.0
-    part = printed[pasted.roi.as_slices()]
-    full = float(pasted.alpha.max())
+    pixels = printed[rows, columns]
+    full = float(alpha.max())
     # Of independent grain, (1 - a)² of the variance survives under a mask of a: a · (2 - a) is missing.
-    share = pasted.alpha * (2 - pasted.alpha) / (full * (2 - full))
+    share = alpha * (2 - alpha) / (full * (2 - full))
     local = cv2.GaussianBlur(after[inner], (0, 0), 2.0)
     variance = np.interp(local, _bin_centres(), missing.variance).astype(np.float32) * share
-    grain = np.sqrt(variance) * _noise(part, missing.spectrum)
-    levels = np.iinfo(part.dtype).max
-    part[...] = np.clip(np.rint(part + (grain * np.float32(levels / 255))[..., None]), 0, levels)
-    inside = pasted.alpha >= 0.9 * full
+    grain = np.sqrt(variance) * _noise(pixels, missing.spectrum)
+    levels = np.iinfo(pixels.dtype).max
+    pixels[...] = np.clip(np.rint(pixels + (grain * np.float32(levels / 255))[..., None]), 0, levels)
+    inside = alpha >= 0.9 * full
     return float(np.sqrt(variance[inside].mean(dtype=np.float64)))
 
 
-def measure_grain(luma: Plane, region: npt.NDArray[np.bool_], patch_px: int = _PATCH_PX) -> GrainProfile | None:
+def region_grain(luma: Plane, region: npt.NDArray[np.bool_], patch_px: int = _PATCH_PX) -> RegionGrain | None:
     """Return the grain of a region of a picture.
 
     Args:
@@ -135,7 +137,7 @@ def measure_grain(luma: Plane, region: npt.NDArray[np.bool_], patch_px: int = _P
 # --- what is missing -------------------------------------------------------------------------------------------------
 
 
-def _missing(after: Plane, before: Plane, alpha: Plane) -> GrainProfile | None:
+def _missing(after: Plane, before: Plane, alpha: Plane) -> RegionGrain | None:
     """Return the grain the face lacks, its variance without gaps; None where it lacks none, or nothing can tell."""
     face = alpha >= 0.9 * alpha.max()
     for patch_px in (_PATCH_PX, _PATCH_PX // 2):
@@ -146,7 +148,7 @@ def _missing(after: Plane, before: Plane, alpha: Plane) -> GrainProfile | None:
     return None
 
 
-def _lacking(around: GrainProfile, beneath: GrainProfile, lost: npt.NDArray[np.float64]) -> GrainProfile | None:
+def _lacking(around: RegionGrain, beneath: RegionGrain, lost: npt.NDArray[np.float64]) -> RegionGrain | None:
     """Return the grain to add, from that of the surroundings, that of the print beneath, and the share that is lost."""
     wanted = np.fmin(around.variance, beneath.variance)
     wanted[np.isnan(beneath.variance)] = np.nan
@@ -159,7 +161,7 @@ def _lacking(around: GrainProfile, beneath: GrainProfile, lost: npt.NDArray[np.f
     if share <= 0 or not (wanted[known] > 0).any():
         return None
     centres = _bin_centres()
-    return GrainProfile(np.interp(centres, centres[known], wanted[known] * share), spectrum / share)
+    return RegionGrain(np.interp(centres, centres[known], wanted[known] * share), spectrum / share)
 
 
 def _lost(beneath: _Patches, drawn: _Patches) -> npt.NDArray[np.float64]:
@@ -170,9 +172,9 @@ def _lost(beneath: _Patches, drawn: _Patches) -> npt.NDArray[np.float64]:
     """
     size = beneath.spectra.shape[1]
     frequency = frequencies(size) / size
-    pairs = _calm(beneath) & _calm(drawn)
+    pairs = _homogeneous(beneath) & _homogeneous(drawn)
     if pairs.sum() < _MIN_PATCHES:
-        pairs = _calm(drawn)
+        pairs = _homogeneous(drawn)
     had, has = (each.spectra[pairs].mean(axis=0) for each in (beneath, drawn))
     centres, shares = [], []
     for low, high in itertools.pairwise(_BANDS):
@@ -214,33 +216,33 @@ def _patches(luma: Plane, region: npt.NDArray[np.bool_], patch_px: int) -> _Patc
     return _Patches(values.mean(axis=(1, 2)), periodograms(values))
 
 
-def _profile(patches: _Patches) -> GrainProfile:
-    """Return the grain of the calm patches, by brightness."""
+def _profile(patches: _Patches) -> RegionGrain:
+    """Return the grain of the homogeneous patches, by brightness."""
     energy = variance_of(patches.spectra)
     number = np.clip(patches.brightness / 256 * _BINS, 0, _BINS - 1).astype(int)
     variance = np.full(_BINS, np.nan)
-    calm = np.zeros(len(energy), bool)
+    homogeneous = np.zeros(len(energy), bool)
     for index in np.unique(number):
         here = number == index
         if here.sum() < _MIN_PATCHES:
             continue
-        level = float(np.quantile(energy[here], _CALM_SHARE))
-        kept = here & (energy <= level * _CALM_SPREAD)
+        level = float(np.quantile(energy[here], _HOMOGENEOUS_SHARE))
+        kept = here & (energy <= level * _HOMOGENEOUS_SPREAD)
         variance[index] = energy[kept].mean()
-        calm |= kept
-    if not calm.any():  # too few of each brightness: all as one
-        calm = _calm(patches)
-        variance[np.unique(number)] = energy[calm].mean()
-    measured = patches.spectra[calm].mean(axis=0)
+        homogeneous |= kept
+    if not homogeneous.any():  # too few of each brightness: all as one
+        homogeneous = _homogeneous(patches)
+        variance[np.unique(number)] = energy[homogeneous].mean()
+    measured = patches.spectra[homogeneous].mean(axis=0)
     spectrum = with_slow(measured)
     total, part = (max(float(variance_of(each)), 1e-12) for each in (spectrum, measured))
-    return GrainProfile(variance * (total / part), spectrum / total)
+    return RegionGrain(variance * (total / part), spectrum / total)
 
 
-def _calm(patches: _Patches) -> npt.NDArray[np.bool_]:
+def _homogeneous(patches: _Patches) -> npt.NDArray[np.bool_]:
     """Return which patches hold grain only, whatever their brightness."""
     energy = variance_of(patches.spectra)
-    return np.asarray(energy <= np.quantile(energy, _CALM_SHARE) * _CALM_SPREAD)
+    return np.asarray(energy <= np.quantile(energy, _HOMOGENEOUS_SHARE) * _HOMOGENEOUS_SPREAD)
 
 
 def _bin_centres() -> npt.NDArray[np.float64]:
@@ -261,15 +263,3 @@ def _luma(pixels: Samples) -> Plane:
     """Return (H, W) luma in levels of 255."""
     levels = np.float32(255 / np.iinfo(pixels.dtype).max)
     return np.asarray(pixels.astype(np.float32) @ (_LUMA * levels), np.float32)
-
-
-def _around(pasted: PasteResult, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return the part of the print that holds the face and its surroundings."""
-    return pasted.roi.grown(RING_SHARE).clipped(shape[1], shape[0]).as_slices()
-
-
-def _within(pasted: PasteResult, outer: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Return where the face lies in that part."""
-    rows, columns = pasted.roi.as_slices()
-    top, left = outer[0].start, outer[1].start
-    return slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
