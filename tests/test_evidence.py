@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fancam.enhance import evidence as room
-from fancam.enhance.evidence import evidence_of, facts, frames_at_print, invented_share
+from fancam.enhance.evidence import evidence_figures, evidence_of, frames_at_print, invented_share
 from fancam.geometry import Box
 from fancam.pictures import resample
 from fancam.results import Evidence
@@ -112,14 +112,11 @@ def test_both_depths_agree():
 @pytest.mark.parametrize("scale", [0.5, 2.0, 5.3])
 def test_bands_leave_no_trace(monkeypatch, scale):
     plain, final = (_picture(130 + _texture((300, 70), 20, seed, blur=1.5)) for seed in (1, 2))
-    counts = 1 + np.abs(_texture((90, 30), 5)[..., 0]).astype(np.float32)
-    box = Box(-2.5, 1.25, 28, 95)
     monkeypatch.setattr(room, "_BAND_PX", 2**30)
-    whole = invented_share(final, plain, scale), frames_at_print(counts, box, 70, 300)
+    whole = invented_share(final, plain, scale)
     for pixels in (1, 70 * 37, 70 * 160):
         monkeypatch.setattr(room, "_BAND_PX", pixels)
-        assert invented_share(final, plain, scale).tobytes() == whole[0].tobytes()
-        assert frames_at_print(counts, box, 70, 300).tobytes() == whole[1].tobytes()
+        assert invented_share(final, plain, scale).tobytes() == whole.tobytes()
 
 
 def test_pictures_that_do_not_match_are_refused():
@@ -185,7 +182,7 @@ def test_figures_count_the_pixels_of_face_and_card():
     frames, invented = np.ones((10, 10)), np.zeros((10, 10))
     frames[2:6, 2:7], invented[2:4, 2:7] = 9, 0.8
     frames[2, 2] = 5.9995  # six frames, rounded on the way
-    found = facts(_evidence(frames, invented), Box(2, 2, 7, 7))
+    found = evidence_figures(_evidence(frames, invented), Box(2, 2, 7, 7))
     assert found["face"] == {
         "mean_frames": pytest.approx((19 * 9 + 5.9995 + 5) / 25, abs=1e-3),
         "measured_in_2": 0.8,
@@ -209,12 +206,12 @@ def test_figures_count_the_pixels_of_face_and_card():
     ],
 )
 def test_sentence_is_plain_and_does_not_round_to_nothing(frames, invented, sentence):
-    found = facts(_evidence(np.full((4, 4), frames), np.full((4, 4), invented)), None)
+    found = evidence_figures(_evidence(np.full((4, 4), frames), np.full((4, 4), invented)), None)
     assert found["sentence"] == sentence and list(found) == ["card", "sentence"]
 
 
 def test_a_face_outside_the_card_counts_as_none():
-    found = facts(_evidence(np.ones((4, 4)), np.zeros((4, 4))), Box(10, 10, 20, 20))
+    found = evidence_figures(_evidence(np.ones((4, 4)), np.zeros((4, 4))), Box(10, 10, 20, 20))
     assert "face" not in found
-    cut = facts(_evidence(np.ones((4, 4)), np.zeros((4, 4))), Box(-5, 2, 3, 20))
+    cut = evidence_figures(_evidence(np.ones((4, 4)), np.zeros((4, 4))), Box(-5, 2, 3, 20))
     assert cut["face"]["mean_frames"] == 1

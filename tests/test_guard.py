@@ -223,14 +223,12 @@ def test_switched_off_it_measures_nothing_and_grants_everything():
     off = Guard(GuardSettings(enabled=False), Forbidden(), Forbidden())
     (verdict,) = off.judge([trial(prior=(0.0, 0.5), asked=0.7)])
     assert verdict.strength == 0.7 and verdict.identity is None and verdict.warnings == ()
-    assert off.notes == () and off.measures == ()
+    assert off.measures == ()
 
 
-def test_without_an_embedder_it_says_so_and_goes_by_landmarks():
-    alone = guard(embedder=False)
-    assert alone.measures == ("landmarks",)
-    assert "identity is not measured" in alone.notes[0] and "fancam[members]" in alone.notes[0]
-    assert guard().notes == ()
+def test_without_an_embedder_it_goes_by_landmarks():
+    assert guard(embedder=False).measures == ("landmarks",)
+    assert guard().measures == ("identity", "landmarks")
 
 
 def test_a_face_without_features_to_follow_is_judged_by_identity_or_left_alone():

@@ -13,7 +13,7 @@ from fancam.enhance.cleaning.noise import measure_noise
 from fancam.enhance.descreen.spectrum import find_screens
 from fancam.enhance.engine import Engine
 from fancam.enhance.enhancer import Enhancer, Instruments
-from fancam.enhance.evidence import facts as evidence_facts
+from fancam.enhance.evidence import evidence_figures
 from fancam.enhance.prior.restorers import RestorerChoice, resolve_restorer
 from fancam.enhance.work import CropRequest, EnhanceJob, Work
 from fancam.nn.device import Compute, DeviceInfo, choose_compute, cpu_has_fast_bf16, describe_devices, resolve_device
@@ -34,7 +34,7 @@ __all__ = [
     "choose_compute",
     "cpu_has_fast_bf16",
     "describe_devices",
-    "evidence_facts",
+    "evidence_figures",
     "find_screens",
     "load_upscaler",
     "measure_noise",

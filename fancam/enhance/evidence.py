@@ -46,9 +46,11 @@ def evidence_of(
         ValueError: The pictures differ in size or type, the box is empty, or the scale is not above 0.
     """
     height_px, width_px = final.shape[:2]
-    counts = np.ones((1, 1), np.float32) if frames is None else frames
-    part = Box(0, 0, 1, 1) if frames is None else box
-    return Evidence(frames_at_print(counts, part, width_px, height_px), invented_share(final, plain, scale))
+    if frames is None:
+        counts = np.ones((height_px, width_px), np.float32)
+    else:
+        counts = frames_at_print(frames, box, width_px, height_px)
+    return Evidence(counts, invented_share(final, plain, scale))
 
 
 def frames_at_print(
@@ -75,13 +77,8 @@ def frames_at_print(
         raise ValueError(f"cannot resample {box} of a map of shape {frames.shape}")
     rows, row_weights = _linear_taps(box.y0, box.y1, frames.shape[0], height_px)
     columns, column_weights = _linear_taps(box.x0, box.x1, frames.shape[1], width_px)
-    result = np.empty((height_px, width_px), np.float32)
-    step = max(_BAND_PX // max(width_px, frames.shape[1]), 1)
-    for top in range(0, height_px, step):
-        band = slice(top, min(top + step, height_px))
-        tall = _weighted(frames, rows[band], row_weights[band])
-        result[band] = _weighted(tall.T, columns, column_weights).T
-    return np.maximum(result, np.float32(1), out=result)
+    result = _weighted(_weighted(frames, rows, row_weights).T, columns, column_weights).T
+    return np.maximum(result, np.float32(1), order="C")
 
 
 def invented_share(final: Samples, plain: Samples, scale: float) -> npt.NDArray[np.float32]:
@@ -190,7 +187,7 @@ def _weighted(
 # --- in figures -------------------------------------------------------------------------------------------------------
 
 
-def facts(evidence: Evidence, face: Box | None) -> dict[str, Any]:
+def evidence_figures(evidence: Evidence, face: Box | None) -> dict[str, Any]:
     """Return the figures of a print for the manifest.
 
     Args:

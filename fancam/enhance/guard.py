@@ -141,7 +141,7 @@ class Guard:
 
     Args:
         settings: Limits; with ``enabled = false`` nothing is measured, and every face gets what was asked for.
-        embedder: Measures identity; None: it is not measured, and ``notes`` says so.
+        embedder: Measures identity; None: it is not measured.
         landmarker: Finds the features that are followed; None: those of the alignment's template are.
     """
 
@@ -157,13 +157,6 @@ class Guard:
         if not self.enabled:
             return ()
         return ("landmarks",) if self._embedder is None else ("identity", "landmarks")
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What cannot be measured and what to do about it, a line each; empty where the guard is off."""
-        if not self.enabled or self._embedder is not None:
-            return ()
-        return ("identity is not measured: pip install fancam[members]",)
 
     def judge(self, faces: Sequence[FaceTrial]) -> list[Verdict]:
         """Return a verdict per face: the highest rung of ``LADDER`` that nothing speaks against.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fancam import pictures
-from fancam.enhance import evidence_facts
+from fancam.enhance import evidence_figures
 from fancam.geometry import Box
 from fancam.jobs.workspace import Workspace
 from fancam.media import Picture, Samples
@@ -97,7 +97,7 @@ def keep_provenance(
     pixels = made.pixels
     height_px, width_px = pixels.shape[:2]
     face = _in_print(faces[0].box, box, width_px, height_px) if faces else None
-    figures = evidence_facts(made.evidence, face)
+    figures = evidence_figures(made.evidence, face)
     path = workspace.provenance_path(name)
     workspace.make_parent(path)
     shown = np.asarray(pixels, np.uint8) if view is None else view(pixels)
