@@ -198,15 +198,15 @@ def p97_gradient(pixels: Picture, face: Face) -> float:
     patch = face_patch(pixels, face.box)
     if patch is None:
         return 0.0
-    smooth = cv2.GaussianBlur(patch.luma, (0, 0), 1.5)
+    smooth = cv2.GaussianBlur(patch[0], (0, 0), 1.5)
     gy, gx = np.gradient(smooth)
-    low, high = np.percentile(cv2.GaussianBlur(patch.luma, (0, 0), 3.0), (5, 95))
+    low, high = np.percentile(cv2.GaussianBlur(patch[0], (0, 0), 3.0), (5, 95))
     return float(np.percentile(np.hypot(gx, gy), 97) / (high - low + 6))
 
 
 def ours(pixels: Picture, face: Face) -> float:
     """Return fancam's measure."""
-    return picking.face_sharpness(pixels, face).value
+    return picking.face_sharpness(pixels, face)
 
 
 MEASURES: dict[str, Measure] = {

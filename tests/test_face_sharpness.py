@@ -36,7 +36,7 @@ def moved(pixels: np.ndarray, length_px: int, angle_deg: float) -> np.ndarray:
 
 
 def value(pixels: np.ndarray, face: Face = FACE) -> float:
-    return face_sharpness(pixels, face).value
+    return face_sharpness(pixels, face)
 
 
 def quick(pixels: np.ndarray) -> float:
@@ -109,7 +109,7 @@ def test_an_enlarged_small_face_is_not_sharper_than_the_face_it_came_from():
 def test_a_flat_face_and_a_face_outside_the_frame_have_no_sharpness():
     assert value(np.full((300, 300, 3), 90, np.uint8)) < 0.01
     outside = Face(Box(600, 600, 700, 720), FACE.landmarks, 0.9)
-    assert face_sharpness(astronaut(), outside).value == 0.0
+    assert face_sharpness(astronaut(), outside) == 0.0
 
 
 @pytest.mark.parametrize("sigma", [2.0, 8.0, 15.0])

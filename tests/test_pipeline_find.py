@@ -6,7 +6,7 @@ from fancam import video
 from fancam.jobs.context import Context
 from fancam.jobs.find import decoder_threads, find_in_video
 from fancam.nn import ModelStore
-from fancam.settings import Settings
+from fancam.settings import PickSettings, Settings
 from tests.clips import flip_bits, moving_noise, write_clip
 
 
@@ -43,6 +43,15 @@ def test_a_damaged_video_is_scanned_again_with_one_thread_and_gives_the_same_eve
         assert threads == [None, 1]
         assert report.frames_scanned == sound
         assert report.frames_rejected == alone.report.frames_rejected
+
+
+@pytest.mark.parametrize("clip", ["vfr.mp4", "editlist.mp4"])
+def test_the_only_card_is_the_first_of_eight(shared, clip):
+    film = video.open_video(shared(f"cases/04-top-1/{clip}"))
+    moments = [find_in_video(Context(Settings(pick=PickSettings(top=n)), ModelStore()), film).moments for n in (1, 8)]
+    (only,), (first, *_) = moments
+    assert (only.pts, only.scored, only.reason) == (first.pts, first.scored, first.reason)
+    assert only.score > 0.8
 
 
 def test_what_counts_as_damage_is_a_frame_that_was_rejected():

@@ -14,9 +14,9 @@ from skimage.data import astronaut
 from fancam.geometry import Box, Orientation
 from fancam.media import LumaFrame
 from fancam.picking import Shortlist
-from fancam.picking.reduction import MAX_LONG_EDGE_PX, CutDetector, Reducer
-from fancam.picking.shortlist import MAX_SLOTS, PER_SLOT, FacesAt, Moment, Reservoir, places_between, shortlisted
-from fancam.results import Face
+from fancam.picking.reduction import MAX_LONG_EDGE_PX, Reducer, ShotBoundaryDetector
+from fancam.picking.shortlist import MAX_SLOTS, PER_SLOT, BestPerSlot, Detection, face_paths, shortlisted
+from fancam.results import Candidate, Face
 from fancam.settings import ScanSettings
 
 GREY = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
@@ -63,7 +63,7 @@ def face_at(x: int, y: int, scale: float = 1.0) -> Box:
 
 
 def run(frames, probe, *, top=1, settings=None) -> list:
-    shortlist = Shortlist(settings or ScanSettings(candidates_per_pick=16), top, probe, None)
+    shortlist = Shortlist(settings or ScanSettings(candidates_per_pick=2), top, probe, None)
     for frame in frames:
         shortlist.add(frame)
     return shortlist.finish()
@@ -81,22 +81,30 @@ def test_the_sharp_face_is_found_though_the_wall_is_sharp_elsewhere():
     assert 50 <= best.pts // 512 < 53
 
 
-def test_a_face_that_moves_between_two_looks_is_followed():
+def test_a_face_that_moves_between_two_searches_is_followed():
     def where(i):
         return 100 + 4 * i
 
     frames = [luma_frame(i, stage(where(i), 100, 0.0 if i == 17 else 3.0)) for i in range(61)]
-    looks = Probe(lambda call: [face_at(where(30 * (call - 1)), 100, SCALE)])
-    best = max(run(frames, looks), key=lambda c: c.scan_score)
+    probe = Probe(lambda call: [face_at(where(30 * (call - 1)), 100, SCALE)])
+    best = max(run(frames, probe), key=lambda c: c.scan_score)
     assert best.pts == 17 * 512
 
 
 def test_candidates_ascend_and_are_no_more_than_asked_for():
     frames = [luma_frame(i, stage(300, 100, 2.0)) for i in range(120)]
-    found = run(frames, Probe([face_at(300, 100, SCALE)]), top=2, settings=ScanSettings(candidates_per_pick=12))
+    found = run(frames, Probe([face_at(300, 100, SCALE)]), top=12, settings=ScanSettings(candidates_per_pick=2))
     assert len(found) == 24
     assert [c.pts for c in found] == sorted({c.pts for c in found})
     assert found[-1].time_s - found[0].time_s > 2.5  # spread over the whole clip
+
+
+@pytest.mark.parametrize("top", [1, 3, 7])
+def test_as_many_moments_are_looked_at_for_a_few_cards_as_for_eight(top):
+    frames = [luma_frame(i, stage(300, 100, abs(i % 20 - 10) / 3)) for i in range(150)]
+    found = [run(frames, Probe([face_at(300, 100, SCALE)]), top=t, settings=ScanSettings()) for t in (top, 8)]
+    assert found[0] == found[1]
+    assert len(found[0]) == 96
 
 
 def test_every_frame_is_a_candidate_where_there_are_few():
@@ -117,10 +125,10 @@ def test_without_a_detector_the_middle_of_the_frame_is_judged():
 def test_a_frame_with_a_face_comes_before_frames_without():
     faces = Probe(lambda call: [face_at(300, 100, SCALE)] if call in (3, 4) else [])
     frames = [luma_frame(i, stage(300, 100, 1.0)) for i in range(180)]
-    scores = {c.time_s: c.scan_score for c in run(frames, faces, top=8)}
+    scores = {c.time_s: c.scan_score for c in run(frames, faces, top=64)}
     with_face = [s for t, s in scores.items() if 2.0 <= t <= 3.0]
     without = [s for t, s in scores.items() if t < 1.4 or t > 3.6]
-    assert without  # a look may miss a face: they are kept
+    assert without  # a search may miss a face: they are kept
     assert min(with_face) > max(without)
 
 
@@ -210,7 +218,7 @@ def test_memory_does_not_grow_with_the_length_of_the_video():
 
 
 def cut_frames(pictures) -> list[int]:
-    detector, cuts = CutDetector(), []
+    detector, cuts = ShotBoundaryDetector(), []
     for i, picture in enumerate(pictures):
         new = detector.add(picture)
         if new:
@@ -257,7 +265,7 @@ def test_one_foreign_frame_is_no_cut():
 
 def test_moments_before_and_after_a_cut_belong_to_different_shots():
     frames = [stage(300, 100, 1)] * 25 + [other_scene()] * 25
-    found = run([luma_frame(i, f) for i, f in enumerate(frames)], Probe([]), top=4)
+    found = run([luma_frame(i, f) for i, f in enumerate(frames)], Probe([]), top=32)
     assert {c.shot for c in found if c.pts < 25 * 512} == {0}
     assert {c.shot for c in found if c.pts >= 25 * 512} == {1}
 
@@ -278,27 +286,28 @@ def test_frames_are_halved_until_they_are_small(width, height):
     st.integers(1, 60),
 )
 def test_the_shortlist_holds_the_best_moment_and_never_more_than_the_limit(rows, limit):
-    moments = [Moment(ms, ms / 1000, 0, value) for ms, value in rows]
+    moments = [Candidate(ms, ms / 1000, value, 0) for ms, value in rows]
     found = shortlisted(moments, limit)
     assert len(found) == min(limit, len(moments))
     assert [c.pts for c in found] == sorted({c.pts for c in found})
     if moments:
-        assert max(m.value for m in moments) in {next(m.value for m in moments if m.pts == c.pts) for c in found}
+        scores = {m.pts: m.scan_score for m in moments}
+        assert max(scores.values()) in {scores[c.pts] for c in found}
 
 
-def test_the_reservoir_stays_small_and_keeps_the_best_of_every_part():
-    reservoir = Reservoir(None)
+def test_what_is_kept_stays_small_and_keeps_the_best_of_every_part():
+    best = BestPerSlot(None)
     for i in range(60_000):
-        reservoir.add(Moment(i, i / 10, 0, 0.9 if i % 6000 == 17 else (i * 7919 % 100) / 200))
-    assert len(reservoir) <= MAX_SLOTS * PER_SLOT
-    assert {c.pts for c in reservoir.best(96)} >= {6000 * k + 17 for k in range(10)}
+        best.add(Candidate(i, i / 10, 0.9 if i % 6000 == 17 else (i * 7919 % 100) / 200, 0))
+    assert len(list(best)) <= MAX_SLOTS * PER_SLOT
+    assert {c.pts for c in shortlisted(best, 96)} >= {6000 * k + 17 for k in range(10)}
 
 
 def test_the_place_of_a_face_is_interpolated_and_a_lost_face_is_held_for_half_the_time():
-    before = FacesAt(0.0, (Box(0, 0, 100, 100), Box(800, 0, 900, 100)))
-    after = FacesAt(1.0, (Box(100, 50, 200, 150),))
-    moving, lost = places_between(before, after)
+    before = Detection(0.0, (Box(0, 0, 100, 100), Box(800, 0, 900, 100)))
+    after = Detection(1.0, (Box(100, 50, 200, 150),))
+    moving, lost = face_paths(before, after)
     assert moving.at(0.5) == Box(50, 25, 150, 125)
     assert lost.at(0.4) == Box(800, 0, 900, 100)
     assert lost.at(0.6) is None
-    assert places_between(None, None) == []
+    assert face_paths(None, None) == []

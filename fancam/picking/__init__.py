@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fancam.picking.quality import score_face
 from fancam.picking.selection import explain, reject_reasons, select
-from fancam.picking.sharpness import Sharpness, face_sharpness
+from fancam.picking.sharpness import face_sharpness
 from fancam.picking.shortlist import Shortlist
 
-__all__ = ["Sharpness", "Shortlist", "explain", "face_sharpness", "reject_reasons", "score_face", "select"]
+__all__ = ["Shortlist", "explain", "face_sharpness", "reject_reasons", "score_face", "select"]

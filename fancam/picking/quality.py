@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from fancam.media import Picture
 from fancam.picking.sharpness import face_sharpness, luma_of
@@ -37,46 +37,32 @@ EDGE_TOLERANCE_PX = 1.0
 """Detectors clip their boxes to the frame: a box that ends at the border belongs to a face that goes on behind it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SkinLight:
-    """Exposure of a face."""
-
-    median: float
-    """Median luma, 0 to 255."""
-    clipped_share: float
-    """Share of pixels whose luma is at or above CLIPPED_LEVEL."""
-    dark_share: float
-    """Share of pixels whose luma is at or below DARK_LEVEL."""
-
-
-def skin_light(pixels: Picture, face: Face) -> SkinLight:
-    """Measure the light on the middle of a face, an ellipse that leaves hair and background out.
+def skin_luma(pixels: Picture, face: Face) -> npt.NDArray[np.uint8]:
+    """Return the luma of the pixels in the middle of a face, (n,): an ellipse that leaves hair and background out.
 
     Args:
         pixels: (height, width, 3) uint8 RGB, the upright full frame.
         face: The face in it.
 
     Returns:
-        The exposure; a black face where the box has no pixels in the frame.
+        A single black pixel where the box has none in the frame.
     """
     height, width = pixels.shape[:2]
-    rows, columns = face.box.grown(-0.12).clipped(width, height).as_slices()
-    part = pixels[rows, columns]
+    part = pixels[face.box.grown(-0.12).clipped(width, height).as_slices()]
     if part.size == 0:
-        return SkinLight(0.0, 0.0, 1.0)
+        return np.zeros(1, np.uint8)
     luma = luma_of(part)
     high, wide = luma.shape
     mask = np.zeros_like(luma)
     centre = (wide // 2, high // 2)
     cv2.ellipse(mask, centre, (max(wide // 2, 1), max(high // 2, 1)), 0, 0, 360, 255, -1)
-    skin = luma[mask > 0]
-    return SkinLight(float(np.median(skin)), float(np.mean(skin >= CLIPPED_LEVEL)), float(np.mean(skin <= DARK_LEVEL)))
+    return luma[mask > 0]
 
 
-def exposure_term(light: SkinLight) -> float:
+def exposure_term(median: float, clipped_share: float, dark_share: float) -> float:
     """Return 1 for well-lit skin, falling with clipped and drowned pixels and with a median outside 70 to 200."""
-    level = min(light.median / 70.0, 1.0) if light.median < 200 else max(1.0 - (light.median - 200) / 70.0, 0.0)
-    return level * (1.0 - min(light.clipped_share / MAX_CLIPPED_SHARE, 1.0) * 0.7) * (1.0 - 0.6 * light.dark_share)
+    level = min(median / 70.0, 1.0) if median < 200 else max(1.0 - (median - 200) / 70.0, 0.0)
+    return level * (1.0 - min(clipped_share / MAX_CLIPPED_SHARE, 1.0) * 0.7) * (1.0 - 0.6 * dark_share)
 
 
 def pose_term(face: Face) -> float:
@@ -128,35 +114,33 @@ def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
         The score. All terms are measured even where a gate rejects. ``eyes`` is None: five landmarks do not tell
         whether they are open.
     """
-    height, width = pixels.shape[:2]
-    light = skin_light(pixels, face)
-    sharp = face_sharpness(pixels, face)
-    why: dict[str, float | None] = {
-        "sharpness": sharp.value,
+    skin = skin_luma(pixels, face)
+    median, clipped_share = float(np.median(skin)), float(np.mean(skin >= CLIPPED_LEVEL))
+    exposure = exposure_term(median, clipped_share, float(np.mean(skin <= DARK_LEVEL)))
+    pose, sharpness = pose_term(face), face_sharpness(pixels, face)
+    terms: dict[str, float | None] = {
+        "sharpness": sharpness,
         "face_size": size_term(face.box.height),
         "eyes": None,
-        "pose": pose_term(face),
-        "exposure": exposure_term(light),
+        "pose": pose,
+        "exposure": exposure,
         "confidence": min(max(face.confidence, 0.0), 1.0),
     }
-    why = {name: None if term is None else round(term, 4) for name, term in why.items()}
-    rejected = None
-    if cut_by_frame(face, width, height):
-        rejected = "cut_by_frame"
-    elif face.box.height < settings.min_face_px:
-        rejected = "face_too_small"
-    elif light.median < MIN_MEDIAN_LEVEL:
-        rejected = "too_dark"
-    elif light.clipped_share > MAX_CLIPPED_SHARE:
-        rejected = "blown_out"
-    elif pose_term(face) * exposure_term(light) < MIN_FACING:
-        rejected = "turned_into_shadow"
-    elif sharp.value < settings.min_sharpness:
-        rejected = "too_soft"
+    why = {name: None if term is None else round(term, 4) for name, term in terms.items()}
+    gates = {
+        "cut_by_frame": cut_by_frame(face, pixels.shape[1], pixels.shape[0]),
+        "face_too_small": face.box.height < settings.min_face_px,
+        "too_dark": median < MIN_MEDIAN_LEVEL,
+        "blown_out": clipped_share > MAX_CLIPPED_SHARE,
+        "turned_into_shadow": pose * exposure < MIN_FACING,
+        "too_soft": sharpness < settings.min_sharpness,
+    }
+    rejected = next((name for name, closed in gates.items() if closed), None)
     return Score(0.0 if rejected else _combined(why), MappingProxyType(why), rejected)
 
 
 def _combined(why: dict[str, float | None]) -> float:
+    """Return the weighted geometric mean of the terms that were measured."""
     measured = {name: term for name, term in why.items() if term is not None}
     weight = sum(WEIGHTS[name] for name in measured)
     log = sum(WEIGHTS[name] * math.log(max(term, TERM_FLOOR)) for name, term in measured.items())

@@ -1,4 +1,4 @@
-"""The luma of a frame made small enough to keep for a second or two, and the small pictures made of that."""
+"""Small copies of frames' luma, which can be kept for a second or two, and the shot boundaries found in them."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ CONFIRM_FRAMES = 3
 """A cut is believed when the old picture has not come back within this many frames; a flash ends sooner."""
 
 
-class CutDetector:
+class ShotBoundaryDetector:
     """Compares each frame with the last one that could be compared, block by block and blind to brightness.
 
     Each block is correlated after its mean and its contrast were taken out, so that exposure, spotlights and flashes
@@ -161,7 +161,7 @@ class CutDetector:
         return self._pending > 0
 
     def add(self, pixels: Grey) -> int:
-        """Look at the next frame.
+        """Take the next frame.
 
         Args:
             pixels: (rows, columns) uint8, of any size.

@@ -10,7 +10,6 @@ better than chance, since the LED wall outweighs the face; a plain Laplacian of 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -52,24 +51,18 @@ _SQUARED_NORMAL_PERCENTILE = 4.71
 _PERCENTILE_OVER_MEDIAN = _SQUARED_NORMAL_PERCENTILE / 0.455
 _INTERPOLATION_VARIANCE = 0.35
 """Blur that cubic interpolation adds when a small face is enlarged, in squared source pixels."""
+QUICK_SIDE_PX = 64
+QUICK_EXPECTED = (0.943, 0.415)
+"""As FINE_EXPECTED, for the cheap measure."""
+QUICK_HALF_SLOPE = 0.15
+"""The mean squared gradient is smaller than its 97th percentile: the value is not comparable with the exact one."""
+_QUICK_SCALE = QUICK_SIDE_PX / PATCH_PX
+_MEAN_OVER_MEDIAN = 1 / math.log(2)
+"""Of the squared length of a gradient that is noise in both directions: an exponential distribution."""
 _IMMERKAER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
-
-@dataclass(frozen=True, slots=True)
-class Sharpness:
-    """What was measured on one face."""
-
-    value: float
-    """0 (nothing to be seen) to 1; grows with sharpness, and falls with every kind of blur."""
-    edge_slope: float
-    """Steepness of the edges, per patch pixel, in shares of the contrast: what ``value`` is mapped from."""
-    noise_sigma: float
-    """Standard deviation of the noise in the pixels of the face as they were delivered, in levels of 255."""
-    contrast: float
-    """Standard deviation of the smoothed patch, in levels of 255."""
-
-
-NOT_MEASURABLE = Sharpness(0.0, 0.0, 0.0, 0.0)
+Luma = npt.NDArray[np.float32]
+"""(rows, columns) in levels of 255."""
 
 
 def luma_of(pixels: Picture) -> npt.NDArray[np.uint8]:
@@ -77,20 +70,50 @@ def luma_of(pixels: Picture) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FacePatch:
-    """A face brought to the common size."""
+def face_sharpness(pixels: Picture, face: Face) -> float:
+    """Measure how sharp a face is.
 
-    luma: npt.NDArray[np.float32]
-    """(PATCH_PX, PATCH_PX) float32, levels of 255."""
-    scale: float
-    """Patch pixels per source pixel."""
-    noise_sigma: float
-    """Standard deviation of the noise before the size was changed, in levels of 255."""
+    The 97th percentile of the squared slope is taken along eight directions and, at the coarse scale, freed of the
+    noise's share. The harmonic mean over the directions is ruled by the weakest, so that motion blur counts, whatever
+    its direction, though it leaves the edges along its way as they are. What noise and compression add to the fine
+    scale shows in the smooth skin, that is in the median, which in a clean picture is no larger than at the coarse one.
+
+    Args:
+        pixels: (height, width, 3) uint8 RGB, the upright full frame.
+        face: The face in it; its box is used.
+
+    Returns:
+        0 (nothing to be seen, or no pixels in the frame) to 1; falls with every kind of blur.
+    """
+    found = face_patch(pixels, face.box)
+    if found is None:
+        return 0.0
+    luma, scale, sigma = found
+    coarse_median, coarse = _directional(luma, COARSE_SIGMA)
+    fine_median, fine = _directional(luma, FINE_SIGMA)
+    noise = _SQUARED_NORMAL_PERCENTILE * noise_energy(sigma, scale, COARSE_SIGMA)
+    fine_noise = max(
+        _PERCENTILE_OVER_MEDIAN * float(np.maximum(fine_median - coarse_median, 0.0).mean()),
+        _SQUARED_NORMAL_PERCENTILE * noise_energy(sigma, scale, FINE_SIGMA),
+    )
+    slope = corrected_slope(
+        _harmonic_mean(np.maximum(coarse - noise, 0.02 * coarse)),
+        _harmonic_mean(fine),
+        float(cv2.GaussianBlur(luma, (0, 0), CONTRAST_SIGMA).var()) + CONTRAST_FLOOR,
+        fine_noise / max(float(np.median(fine)), 1e-6),
+        scale,
+        FINE_EXPECTED,
+    )
+    return mapped(slope)
 
 
-def face_patch(pixels: Picture, box: Box) -> FacePatch | None:
-    """Return the patch of a face, or None where the box has hardly any pixels in the picture."""
+def face_patch(pixels: Picture, box: Box) -> tuple[Luma, float, float] | None:
+    """Return the patch of a face, or None where the box has hardly any pixels in the picture.
+
+    Returns:
+        (PATCH_PX, PATCH_PX) in levels of 255; patch pixels per source pixel; the standard deviation of the noise
+        before the size was changed.
+    """
     height, width = pixels.shape[:2]
     part = pixels[box.grown(-FACE_SHRINK).clipped(width, height).as_slices()]
     if part.shape[0] < 4 or part.shape[1] < 4:
@@ -99,10 +122,10 @@ def face_patch(pixels: Picture, box: Box) -> FacePatch | None:
     scale = PATCH_PX / math.sqrt(luma.size)
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     patch = cv2.resize(luma, (PATCH_PX, PATCH_PX), interpolation=interpolation)
-    return FacePatch(np.asarray(patch, np.float32), scale, noise_sigma(luma))
+    return np.asarray(patch, np.float32), scale, noise_sigma(luma)
 
 
-def noise_sigma(luma: npt.NDArray[np.float32]) -> float:
+def noise_sigma(luma: Luma) -> float:
     """Return the standard deviation of white noise in a picture that was not resized, in its own levels.
 
     Source: J. Immerkaer, "Fast Noise Variance Estimation", CVIU 64(2), 1996; the median instead of the mean, so that
@@ -122,7 +145,7 @@ def noise_energy(sigma: float, scale: float, gradient_sigma: float) -> float:
     return sigma**2 / (8 * math.pi * source_variance**2) / scale**2
 
 
-def _directional(luma: npt.NDArray[np.float32], sigma: float) -> tuple[npt.NDArray, npt.NDArray]:
+def _directional(luma: Luma, sigma: float) -> tuple[npt.NDArray, npt.NDArray]:
     """Return the median and the 97th percentile of the squared slope along each direction: (DIRECTIONS,) each."""
     gx, gy = _gradients(luma, sigma)
     along = np.abs(gx.ravel() * _COSINES + gy.ravel() * _SINES)
@@ -130,42 +153,14 @@ def _directional(luma: npt.NDArray[np.float32], sigma: float) -> tuple[npt.NDArr
     return np.square(median), np.square(edge)
 
 
-def _gradients(luma: npt.NDArray[np.float32], sigma: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    smooth = np.asarray(cv2.GaussianBlur(luma, (0, 0), sigma), np.float32)
-    return (smooth[1:-1, 2:] - smooth[1:-1, :-2]) * np.float32(0.5), (
-        smooth[2:, 1:-1] - smooth[:-2, 1:-1]
-    ) * np.float32(0.5)
+def _gradients(luma: Luma, sigma: float) -> tuple[Luma, Luma]:
+    """Return the slope along x and along y after a Gaussian, without the outer pixels: central differences."""
+    smooth, half = np.asarray(cv2.GaussianBlur(luma, (0, 0), sigma), np.float32), np.float32(0.5)
+    return (smooth[1:-1, 2:] - smooth[1:-1, :-2]) * half, (smooth[2:, 1:-1] - smooth[:-2, 1:-1]) * half
 
 
 def _harmonic_mean(energy: npt.NDArray) -> float:
     return 1.0 / float(np.mean(1.0 / np.maximum(energy, 1e-6)))
-
-
-def patch_sharpness(patch: FacePatch) -> Sharpness:
-    """Return the sharpness of a patch.
-
-    The 97th percentile of the squared slope is taken along eight directions and, at the coarse scale, freed of the
-    noise's share. The harmonic mean over the directions is ruled by the weakest, so that motion blur counts, whatever
-    its direction, though it leaves the edges along its way as they are. What noise and compression add to the fine
-    scale shows in the smooth skin, that is in the median, which in a clean picture is no larger than at the coarse one.
-    """
-    coarse_median, coarse = _directional(patch.luma, COARSE_SIGMA)
-    fine_median, fine = _directional(patch.luma, FINE_SIGMA)
-    noise = _SQUARED_NORMAL_PERCENTILE * noise_energy(patch.noise_sigma, patch.scale, COARSE_SIGMA)
-    fine_noise = max(
-        _PERCENTILE_OVER_MEDIAN * float(np.maximum(fine_median - coarse_median, 0.0).mean()),
-        _SQUARED_NORMAL_PERCENTILE * noise_energy(patch.noise_sigma, patch.scale, FINE_SIGMA),
-    )
-    variance = float(cv2.GaussianBlur(patch.luma, (0, 0), CONTRAST_SIGMA).var())
-    slope = corrected_slope(
-        _harmonic_mean(np.maximum(coarse - noise, 0.02 * coarse)),
-        _harmonic_mean(fine),
-        variance + CONTRAST_FLOOR,
-        fine_noise / max(float(np.median(fine)), 1e-6),
-        patch.scale,
-        FINE_EXPECTED,
-    )
-    return Sharpness(mapped(slope), slope, patch.noise_sigma, math.sqrt(variance))
 
 
 def corrected_slope(
@@ -199,30 +194,6 @@ def mapped(slope: float, half_slope: float = HALF_SLOPE) -> float:
     return 1.0 - 2.0 ** -((slope / half_slope) ** 4)
 
 
-def face_sharpness(pixels: Picture, face: Face) -> Sharpness:
-    """Measure how sharp a face is.
-
-    Args:
-        pixels: (height, width, 3) uint8 RGB, the upright full frame.
-        face: The face in it; its box is used.
-
-    Returns:
-        The sharpness; all zero where the face has no pixels in the frame.
-    """
-    patch = face_patch(pixels, face.box)
-    return NOT_MEASURABLE if patch is None else patch_sharpness(patch)
-
-
-QUICK_SIDE_PX = 64
-QUICK_EXPECTED = (0.943, 0.415)
-"""As FINE_EXPECTED, for the cheap measure."""
-QUICK_HALF_SLOPE = 0.15
-"""The mean squared gradient is smaller than its 97th percentile: the value is not comparable with the exact one."""
-_SHRUNK = QUICK_SIDE_PX / PATCH_PX
-_MEAN_OVER_MEDIAN = 1 / math.log(2)
-"""Of the squared length of a gradient that is noise in both directions: an exponential distribution."""
-
-
 def quick_sharpness(patch: npt.NDArray[np.uint8], scale: float = 1.0) -> float:
     """Return about the order of ``face_sharpness`` for a fraction of its cost, for the scan.
 
@@ -237,15 +208,15 @@ def quick_sharpness(patch: npt.NDArray[np.uint8], scale: float = 1.0) -> float:
         0 to 1.
     """
     levels = patch.astype(np.float32)
-    coarse, coarse_median, _ = _tensor(levels, COARSE_SIGMA * _SHRUNK)
-    fine, fine_median, fine_mean = _tensor(levels, FINE_SIGMA * _SHRUNK)
-    smooth = cv2.GaussianBlur(levels, (0, 0), CONTRAST_SIGMA * _SHRUNK)
+    coarse, coarse_median, _ = _tensor(levels, COARSE_SIGMA * _QUICK_SCALE)
+    fine, fine_median, fine_mean = _tensor(levels, FINE_SIGMA * _QUICK_SCALE)
+    smooth = cv2.GaussianBlur(levels, (0, 0), CONTRAST_SIGMA * _QUICK_SCALE)
     variance = float(cv2.meanStdDev(smooth)[1][0, 0]) ** 2 + CONTRAST_FLOOR
     noise_share = _MEAN_OVER_MEDIAN * max(fine_median - coarse_median, 0.0) / max(fine_mean, 1e-6)
     return mapped(corrected_slope(coarse, fine, variance, noise_share, scale, QUICK_EXPECTED), QUICK_HALF_SLOPE)
 
 
-def _tensor(luma: npt.NDArray[np.float32], sigma: float) -> tuple[float, float, float]:
+def _tensor(luma: Luma, sigma: float) -> tuple[float, float, float]:
     """Return √det of the structure tensor, and the median and mean of the squared gradient."""
     gx, gy = _gradients(luma, sigma)
     xx, yy, xy = (float(np.vdot(a, b)) / gx.size for a, b in ((gx, gx), (gy, gy), (gx, gy)))

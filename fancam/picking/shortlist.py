@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from fancam.geometry import Box
 from fancam.media import LumaFrame
 from fancam.picking.quality import size_term
-from fancam.picking.reduction import CutDetector, Grey, Reduced, Reducer
+from fancam.picking.reduction import Grey, Reduced, Reducer, ShotBoundaryDetector
 from fancam.picking.sharpness import QUICK_SIDE_PX, quick_sharpness
 from fancam.results import Candidate, Face
 from fancam.settings import ScanSettings
@@ -23,16 +24,31 @@ FaceProbe = Callable[[npt.NDArray[np.uint8]], list[Face]]
 """Finds the faces of a (height, width) uint8 grey picture, in pixels of that picture."""
 
 MAX_WAITING_FRAMES = 96
-"""The scan looks for faces at the latest after so many frames, whatever the interval: this many wait in memory."""
+"""Faces are searched for at the latest after so many frames, whatever the interval: this many wait in memory."""
 MAX_FACES = 6
 """The largest faces of a frame; more would cost time and change nothing, as one good face makes a moment."""
 NO_FACE_SHARE = 0.05
 """Weight of a frame in which no face is known, against one with a face: kept when there is room."""
 KEY_FRAME_BONUS = 1.02
 """Key frames are coded 0.8 to 1.5 dB better than their neighbours at usual rates; it decides between equals."""
-MIN_CANDIDATES, MAX_CANDIDATES = 16, 2048
+LEAST_TOP, MAX_CANDIDATES = 8, 2048
+"""For fewer cards as many moments are looked at exactly as for 8, so that one card is the best of eight."""
 MAX_QUEUED_FRAMES = 16
-"""Small copies that wait to be looked at: 8 MB at 1080p; more would not make a steady worker faster."""
+"""Small copies that wait for the worker: 8 MB at 1080p; more would not make a steady worker faster."""
+
+MAX_SLOTS = 4096
+FIRST_SLOT_S = 0.05
+PER_SLOT = 2
+COVERAGE_SHARE = 0.4
+"""Share of the shortlist that is spread evenly over the video, in case the scan misjudged what is sharp."""
+SUPPRESSION_S, SUPPRESSION_COUNT = 0.3, 3
+"""Temporal non-maximum suppression: no more than this many of the others within so many seconds of each other, for they
+are one moment."""
+
+MAX_MOVE = 2.0
+"""In face widths: two faces farther apart than this are not taken for the same one."""
+MAX_GROWTH = 2.0
+"""Ratio of the heights of two faces that may be the same one."""
 
 
 @dataclass(slots=True)
@@ -47,11 +63,11 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Segment:
-    """The frames between two looks for faces, all of one shot."""
+    """The frames between two searches for faces, all of one shot."""
 
     shot: int
-    before: Future[FacesAt] | None
-    after: Future[FacesAt] | None = None
+    before: Future[Detection] | None
+    after: Future[Detection] | None = None
     frames: list[_Waiting] = field(default_factory=list)
 
 
@@ -74,20 +90,20 @@ class Shortlist:
 
     def __init__(self, settings: ScanSettings, top: int, probe: FaceProbe | None, duration_s: float | None) -> None:
         self._settings = settings
-        self._limit = min(max(top * settings.candidates_per_pick, MIN_CANDIDATES), MAX_CANDIDATES)
+        self._limit = min(max(top, LEAST_TOP) * settings.candidates_per_pick, MAX_CANDIDATES)
         self._probe = probe
         self._worker = ThreadPoolExecutor(1, "fancam-scan-faces") if probe is not None else None
         self._measurer = ThreadPoolExecutor(1, "fancam-scan-measure")
         self._queued: deque[Future[None]] = deque()
         self._reducer = Reducer()
-        self._cuts = CutDetector()
-        self._reservoir = Reservoir(duration_s)
+        self._shots = ShotBoundaryDetector()
+        self._best = BestPerSlot(duration_s)
         self._segment = _Segment(0, None)
         self._complete: deque[_Segment] = deque()
         self._probed_at_s: float | None = None
 
     def add(self, frame: LumaFrame) -> None:
-        """Look at the next frame; its luma is copied as far as it is needed.
+        """Take the next frame; its luma is copied as far as it is needed.
 
         Raises:
             Exception: Whatever ``probe`` raised for an earlier frame.
@@ -100,16 +116,16 @@ class Shortlist:
     def _take(self, waiting: _Waiting) -> None:
         """Put a small copy into its segment, and measure the segments whose faces are known."""
         self._segment.frames.append(waiting)
-        new = self._cuts.add(waiting.reduced.pixels)
+        new = self._shots.add(waiting.reduced.pixels)
         if new:
             self._split(new)
         if self._due(waiting.time_s):
-            self._look(waiting.time_s, waiting.reduced)
+            self._search(waiting.time_s, waiting.reduced)
         while len(self._complete) > 1:
             self._measure(self._complete.popleft())
 
     def finish(self) -> list[Candidate]:
-        """Return the shortlist in ascending order of time: at most ``top × candidates_per_pick``, but at least 16.
+        """Return the shortlist in ascending order of time: ``candidates_per_pick`` for each card, and for 8 at least.
 
         Empty where no frame was added. The object is of no use afterwards.
         """
@@ -118,16 +134,16 @@ class Shortlist:
         self._measurer.shutdown()
         last = self._segment.frames[-1] if self._segment.frames else None
         if last is not None and self._worker is not None and last.time_s != self._probed_at_s:
-            self._look(last.time_s, last.reduced)
+            self._search(last.time_s, last.reduced)
         self._complete.append(self._segment)
         while self._complete:
             self._measure(self._complete.popleft())
         if self._worker is not None:
             self._worker.shutdown()
-        return self._reservoir.best(self._limit)
+        return shortlisted(self._best, self._limit)
 
     def _due(self, time_s: float) -> bool:
-        if self._cuts.undecided and len(self._segment.frames) < MAX_WAITING_FRAMES:
+        if self._shots.undecided and len(self._segment.frames) < MAX_WAITING_FRAMES:
             return False
         if self._probed_at_s is None or len(self._segment.frames) >= MAX_WAITING_FRAMES:
             return True
@@ -142,42 +158,41 @@ class Shortlist:
         self._complete.append(old)
         self._probed_at_s = None
 
-    def _look(self, time_s: float, reduced: Reduced) -> None:
+    def _search(self, time_s: float, reduced: Reduced) -> None:
         """Search the latest frame for faces and begin a new segment."""
-        found: Future[FacesAt] | None = None
+        found: Future[Detection] | None = None
         if self._worker is not None:
             thumbnail = reduced.thumbnail(self._settings.probe_long_edge_px)
             found = self._worker.submit(self._faces_at, time_s, thumbnail, reduced.width, reduced.height)
-        if self._probed_at_s is None:  # first look in a shot: it serves the frames before it as well
+        if self._probed_at_s is None:  # first search in a shot: it serves the frames before it as well
             self._segment.before = found
         self._segment.after = found
         self._complete.append(self._segment)
         self._segment = _Segment(self._segment.shot, found)
         self._probed_at_s = time_s
 
-    def _faces_at(self, time_s: float, thumbnail: Grey, width: int, height: int) -> FacesAt:
+    def _faces_at(self, time_s: float, thumbnail: Grey, width: int, height: int) -> Detection:
         assert self._probe is not None
         scale_x, scale_y = width / thumbnail.shape[1], height / thumbnail.shape[0]
         boxes = [face.box.scaled(scale_x, scale_y) for face in self._probe(thumbnail)]
         boxes.sort(key=lambda box: (-box.area, box.x0, box.y0))
-        return FacesAt(time_s, tuple(boxes[:MAX_FACES]))
+        return Detection(time_s, tuple(boxes[:MAX_FACES]))
 
     def _measure(self, segment: _Segment) -> None:
         before = segment.before.result() if segment.before is not None else None
         after = segment.after.result() if segment.after is not None else None
-        places = places_between(before, after)
+        paths = face_paths(before, after)
         for waiting in segment.frames:
-            value = _value(waiting, places)
-            self._reservoir.add(Moment(waiting.pts, waiting.time_s, segment.shot, value))
+            self._best.add(Candidate(waiting.pts, waiting.time_s, _scan_score(waiting, paths), segment.shot))
             self._reducer.recycle(waiting.reduced)
         segment.frames.clear()
 
 
-def _value(waiting: _Waiting, places: list[Place]) -> float:
+def _scan_score(waiting: _Waiting, paths: Sequence[FacePath]) -> float:
     """Return 0 to 1: the sharpness of the best face of a frame, weighed by its size."""
     best = 0.0
-    for place in places:
-        box = place.at(waiting.time_s)
+    for path in paths:
+        box = path.at(waiting.time_s)
         if box is None:
             continue
         patch = waiting.reduced.cut(box, QUICK_SIDE_PX)
@@ -191,27 +206,10 @@ def _value(waiting: _Waiting, places: list[Place]) -> float:
     return min(best * (KEY_FRAME_BONUS if waiting.key_frame else 1.0), 1.0)
 
 
-MAX_SLOTS = 4096
-FIRST_SLOT_S = 0.05
-PER_SLOT = 2
-COVERAGE_SHARE = 0.4
-"""Share of the shortlist that is spread evenly over the video, in case the scan misjudged what is sharp."""
-CROWD_S, CROWD_SIZE = 0.3, 3
-"""No more than this many of the others within so many seconds of each other: they are one moment."""
+# --- the best of every part of the video --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A frame as the scan saw it."""
-
-    pts: int
-    time_s: float
-    shot: int
-    value: float
-    """0 to 1: sharpness of its best face, weighed by size."""
-
-
-class Reservoir:
+class BestPerSlot:
     """Keeps the best few moments of each slot of time; when the slots become too many, neighbours are merged."""
 
     def __init__(self, duration_s: float | None) -> None:
@@ -219,39 +217,35 @@ class Reservoir:
         self._slot_s = FIRST_SLOT_S
         while known / self._slot_s > MAX_SLOTS:
             self._slot_s *= 2
-        self._slots: dict[int, list[Moment]] = {}
+        self._slots: dict[int, list[Candidate]] = {}
 
-    def add(self, moment: Moment) -> None:
+    def add(self, moment: Candidate) -> None:
         """Keep a moment if it is among the best of its slot."""
         self._put(moment)
         while len(self._slots) > MAX_SLOTS:
             self._slot_s *= 2
-            moments = [m for slot in self._slots.values() for m in slot]
+            moments = list(self)
             self._slots = {}
             for kept in moments:
                 self._put(kept)
 
-    def _put(self, moment: Moment) -> None:
+    def _put(self, moment: Candidate) -> None:
         slot = self._slots.setdefault(math.floor(moment.time_s / self._slot_s), [])
         slot.append(moment)
-        slot.sort(key=lambda m: (-m.value, m.pts))
+        slot.sort(key=_rank)
         del slot[PER_SLOT:]
 
-    def __len__(self) -> int:
-        return sum(len(slot) for slot in self._slots.values())
-
-    def best(self, limit: int) -> list[Candidate]:
-        """Return at most ``limit`` moments, ascending in time."""
-        return shortlisted([m for slot in self._slots.values() for m in slot], limit)
+    def __iter__(self) -> Iterator[Candidate]:
+        return itertools.chain.from_iterable(self._slots.values())
 
 
-def shortlisted(moments: Iterable[Moment], limit: int) -> list[Candidate]:
+def shortlisted(moments: Iterable[Candidate], limit: int) -> list[Candidate]:
     """Choose at most ``limit`` moments: some spread evenly over the time, the others the best, not all in one place.
 
-    Each is judged by its value and by how that compares with the best of its shot, so that a shot in poor light is
-    not passed over for want of contrast.
+    Each is judged by its score and by how that compares with the best of its shot, so that a shot in poor light is
+    not passed over for want of contrast. The result has the scores that were compared.
     """
-    ranked = sorted(_relative(list(moments)), key=lambda c: (-c.scan_score, c.pts))
+    ranked = sorted(_relative(list(moments)), key=_rank)
     chosen: dict[int, Candidate] = {}
     if ranked:
         start = min(c.time_s for c in ranked)
@@ -263,38 +257,37 @@ def shortlisted(moments: Iterable[Moment], limit: int) -> list[Candidate]:
             if window not in covered and len(chosen) < limit:
                 covered.add(window)
                 chosen[c.pts] = c
-    for crowd in (CROWD_SIZE, len(ranked)):  # when there is room left, crowds are welcome
+    for most in (SUPPRESSION_COUNT, len(ranked)):  # when there is room left, nothing is suppressed
         for c in ranked:
             if len(chosen) >= limit:
                 break
-            if c.pts not in chosen and _near(c, chosen.values()) < crowd:
+            near = sum(abs(c.time_s - other.time_s) < SUPPRESSION_S for other in chosen.values())
+            if c.pts not in chosen and near < most:
                 chosen[c.pts] = c
     return sorted(chosen.values(), key=lambda c: c.pts)
 
 
-def _near(candidate: Candidate, others: Iterable[Candidate]) -> int:
-    return sum(abs(candidate.time_s - c.time_s) < CROWD_S for c in others)
+def _rank(candidate: Candidate) -> tuple[float, int]:
+    return -candidate.scan_score, candidate.pts
 
 
-def _relative(moments: list[Moment]) -> list[Candidate]:
+def _relative(moments: Sequence[Candidate]) -> list[Candidate]:
+    """Return the moments with their scores lowered by half as much as they fall short of the best of their shot."""
     best: dict[int, float] = {}
     for m in moments:
-        best[m.shot] = max(best.get(m.shot, 0.0), m.value)
-    return [Candidate(m.pts, m.time_s, round(_in_shot(m.value, best[m.shot]), 6), m.shot) for m in moments]
+        best[m.shot] = max(best.get(m.shot, 0.0), m.scan_score)
+    shares = (m.scan_score / best[m.shot] if best[m.shot] > 0 else 0.0 for m in moments)
+    return [
+        replace(m, scan_score=round(m.scan_score * (0.5 + 0.5 * share), 6))
+        for m, share in zip(moments, shares, strict=True)
+    ]
 
 
-def _in_shot(value: float, best_of_shot: float) -> float:
-    return value * (0.5 + 0.5 * value / best_of_shot) if best_of_shot > 0 else 0.0
-
-
-MAX_MOVE = 2.0
-"""In face widths: two faces farther apart than this are not taken for the same one."""
-MAX_GROWTH = 2.0
-"""Ratio of the heights of two faces that may be the same one."""
+# --- where faces are between two searches -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class FacesAt:
+class Detection:
     """The faces found at one time, in pixels of the upright full frame, largest first."""
 
     time_s: float
@@ -302,20 +295,20 @@ class FacesAt:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A face known on one or both sides of a stretch of time."""
+class FacePath:
+    """Where a face is between two times, by linear interpolation."""
 
     start: Box
     end: Box
     start_s: float
     end_s: float
-    from_s: float
-    """The place holds from here …"""
-    until_s: float
+    from_s: float = -math.inf
+    """The path holds from here …"""
+    until_s: float = math.inf
     """… until here, both included."""
 
     def at(self, time_s: float) -> Box | None:
-        """Return the interpolated box, None outside the time the place holds for."""
+        """Return the interpolated box, None outside the time the path holds for."""
         if not self.from_s <= time_s <= self.until_s:
             return None
         span = self.end_s - self.start_s
@@ -327,38 +320,29 @@ class Place:
         )  # fmt: skip
 
 
-def places_between(before: FacesAt | None, after: FacesAt | None) -> list[Place]:
-    """Pair the faces of two looks and return where each is in between.
+def face_paths(before: Detection | None, after: Detection | None) -> list[FacePath]:
+    """Match the faces of two searches and return where each is in between.
 
-    A face without a partner stays where it was seen, for the half of the time that is nearer to it; where only one
-    look exists (a shot's end), its faces hold for all of the time.
+    A face without a partner stays where it was seen, for the half of the time that is nearer to it; where there is only
+    one search (a shot's end), its faces hold for all of the time.
     """
     if before is None or after is None or before.time_s == after.time_s:
         only = before or after
-        always = (float("-inf"), float("inf"))
-        return [Place(box, box, only.time_s, only.time_s, *always) for box in only.boxes] if only else []
-    pairs = _paired(before.boxes, after.boxes)
-    places = [
-        Place(before.boxes[i], after.boxes[j], before.time_s, after.time_s, float("-inf"), float("inf"))
-        for i, j in pairs
+        return [FacePath(box, box, only.time_s, only.time_s) for box in only.boxes] if only else []
+    first, last, middle = before.time_s, after.time_s, (before.time_s + after.time_s) / 2
+    pairs = _matched(before.boxes, after.boxes)
+    seen_before, seen_after = {i for i, _ in pairs}, {j for _, j in pairs}
+    lost = [box for i, box in enumerate(before.boxes) if i not in seen_before]
+    new = [box for j, box in enumerate(after.boxes) if j not in seen_after]
+    return [
+        *(FacePath(before.boxes[i], after.boxes[j], first, last) for i, j in pairs),
+        *(FacePath(box, box, first, first, until_s=middle) for box in lost),
+        *(FacePath(box, box, last, last, from_s=middle) for box in new),
     ]
-    middle = (before.time_s + after.time_s) / 2
-    paired_before, paired_after = {i for i, _ in pairs}, {j for _, j in pairs}
-    places += [
-        Place(box, box, before.time_s, before.time_s, float("-inf"), middle)
-        for i, box in enumerate(before.boxes)
-        if i not in paired_before
-    ]
-    places += [
-        Place(box, box, after.time_s, after.time_s, middle, float("inf"))
-        for j, box in enumerate(after.boxes)
-        if j not in paired_after
-    ]
-    return places
 
 
-def _paired(a: tuple[Box, ...], b: tuple[Box, ...]) -> list[tuple[int, int]]:
-    """Return index pairs of faces that may be the same, the nearest first."""
+def _matched(a: Sequence[Box], b: Sequence[Box]) -> list[tuple[int, int]]:
+    """Return index pairs of faces that may be the same, greedily, the nearest first."""
     costs = sorted((cost, i, j) for i, p in enumerate(a) for j, q in enumerate(b) if (cost := _cost(p, q)) is not None)
     pairs: list[tuple[int, int]] = []
     for _, i, j in costs:
@@ -368,8 +352,7 @@ def _paired(a: tuple[Box, ...], b: tuple[Box, ...]) -> list[tuple[int, int]]:
 
 
 def _cost(a: Box, b: Box) -> float | None:
-    (ax, ay), (bx, by) = a.centre, b.centre
     size = max(a.width, b.width, 1e-6)
-    moved = ((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5 / size
+    moved = math.dist(a.centre, b.centre) / size
     growth = max(a.height, b.height) / max(min(a.height, b.height), 1e-6)
     return moved + (growth - 1) if moved <= MAX_MOVE and growth <= MAX_GROWTH else None

@@ -13,7 +13,7 @@ class ScanSettings(Checked):
     """The first pass over a video: every frame, luma only."""
 
     probe_interval_s: float = above(0, default=1.0)
-    """How often the scan looks where the faces are; between two looks their place is interpolated."""
+    """How often the scan searches for faces; between two searches their place is interpolated."""
     probe_long_edge_px: int = at_least(160, default=384)
     """Size of the picture that is searched for faces during the scan; 50 px in a 1080p frame are 10 px in it."""
     probe_min_face_px: int = at_least(1, default=10)
@@ -25,7 +25,7 @@ class ScanSettings(Checked):
     crop: str | None = None
     """The part of the picture that is looked at: ``x,y,width,height`` in pixels of the upright frame; None: all."""
     candidates_per_pick: int = at_least(1, default=12)
-    """How many moments per requested card are looked at exactly."""
+    """How many moments per requested card are looked at exactly; for fewer than 8 cards as many as for 8."""
 
     def check_together(self) -> None:
         """Refuse a time span that ends before it begins, and a part that is none."""
