@@ -24,7 +24,7 @@ import pikepdf
 from PIL import Image
 
 from fancam import __version__
-from fancam.pictures import PictureMetadata, adobe_rgb_profile, write_picture
+from fancam.pictures import PictureMetadata, adobe_rgb_profile, save_picture
 from fancam.settings import SheetSettings
 from fancam.sheets import render_page, write_pdf
 from fancam.sheets.layout import plan_sheet
@@ -95,7 +95,7 @@ def _make_cards(folder: Path, count: int, ending: str, size: int) -> list[Path]:
         soft = cv2.resize(small[index : index + height // 40], (width, height), interpolation=cv2.INTER_CUBIC)
         pixels = np.clip(soft.astype(np.float32) + np.roll(grain, index * 7, axis=1), 0, 255).astype(np.uint8)
         path = folder / f"{index:04d}.{ending}"
-        write_picture(path, pixels, dpi=300 * size, metadata=PictureMetadata(), icc_profile=adobe_rgb_profile())
+        save_picture(path, pixels, dpi=300 * size, metadata=PictureMetadata(), profile=adobe_rgb_profile())
         paths.append(path)
     return paths
 

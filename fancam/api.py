@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from fancam.errors import FancamError, NothingFoundError, UsageError
 from fancam.jobs.verbs import default_store, make_context
-from fancam.media import Frame, NeighbourFrame, Picture, Progress, StillPicture, no_progress
+from fancam.media import Frame, NeighbourFrame, Picture, Progress, no_progress
 from fancam.nn import ModelStore
+from fancam.pictures import StillPicture
 from fancam.results import CardGeometry, Crop, Enhanced, Face, Pick
 from fancam.settings import Settings
 
@@ -375,7 +376,7 @@ def _frame(image: Image) -> Frame:
     if isinstance(image, Path | str):
         return pictures.read_picture(Path(image))
     still = _still(image)
-    return Frame(pictures.srgb_view(still), source=still.source)
+    return still.frame()
 
 
 def _still(image: Image) -> StillPicture:
@@ -385,7 +386,7 @@ def _still(image: Image) -> StillPicture:
     if isinstance(image, StillPicture):
         return image
     if isinstance(image, Path | str):
-        return pictures.read_still(Path(image))
+        return pictures.open_picture(Path(image))
     if isinstance(image, Frame):
         return _made_still(image.pixels, image.source)
     if isinstance(image, np.ndarray):
@@ -397,7 +398,7 @@ def _still(image: Image) -> StillPicture:
 
 def _still_of_pil(image: Any) -> StillPicture:
     """Return a PIL image upright, with its profile and resolution."""
-    from fancam.pictures.read import ORIENTATIONS
+    from fancam.pictures.header import ORIENTATIONS
 
     mode, turn = image.mode, ORIENTATIONS.get(image.getexif().get(_EXIF_ORIENTATION, 1), ORIENTATIONS[1])
     if mode in ("CMYK", "LAB", "YCbCr", "HSV", "F", "I"):
@@ -408,14 +409,14 @@ def _still_of_pil(image: Any) -> StillPicture:
         image = image.convert("L" if grey else "RGBA" if alpha else "RGB")
     pixels = np.asarray(image)
     pixels = pixels.astype(np.uint16) if mode.startswith("I;16") else pixels
-    still = _made_still(turn.upright(pixels), Path(getattr(image, "filename", "") or "image"))
-    profile, dpi = image.info.get("icc_profile"), image.info.get("dpi")
-    return dataclasses.replace(
-        still, profile=profile or None, dpi=None if dpi is None else (float(dpi[0]), float(dpi[1]))
-    )
+    dpi = image.info.get("dpi")
+    return _made_still(
+        turn.upright(pixels), Path(getattr(image, "filename", "") or "image"),
+        profile=image.info.get("icc_profile") or None, dpi=None if dpi is None else (float(dpi[0]), float(dpi[1])),
+    )  # fmt: skip
 
 
-def _made_still(pixels: npt.NDArray[Any], source: Path) -> StillPicture:
+def _made_still(pixels: npt.NDArray[Any], source: Path, **beside: Any) -> StillPicture:
     grey = pixels.ndim == 2
     shaped = grey or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
     if pixels.dtype not in (np.uint8, np.uint16) or not shaped or not pixels.size:
@@ -423,7 +424,4 @@ def _made_still(pixels: npt.NDArray[Any], source: Path) -> StillPicture:
         raise UsageError(f"a picture of {pixels.shape} {pixels.dtype}", remedy=remedy)
     colour = np.repeat(pixels[:, :, None], 3, axis=2) if grey else pixels[:, :, :3]
     alpha = None if grey or pixels.shape[2] == 3 else pixels[:, :, 3]
-    return StillPicture(
-        colour=np.ascontiguousarray(colour), alpha=alpha, grey=grey, profile=None, exif=None, xmp=None, dpi=None,
-        format="PNG", source=source,
-    )  # fmt: skip
+    return StillPicture.of(np.ascontiguousarray(colour), alpha=alpha, grey=grey, format="PNG", source=source, **beside)

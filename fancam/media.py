@@ -1,4 +1,4 @@
-"""What comes in: videos, their frames, and photos as their files hold them."""
+"""What comes in: videos and their frames."""
 
 from __future__ import annotations
 
@@ -157,38 +157,6 @@ class Frame:
 
     def __repr__(self) -> str:
         return f"Frame({self.width}x{self.height}, source={self.source.name}, pts={self.pts}, time_s={self.time_s})"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StillPicture:
-    """A photo as its file holds it, upright: in its own colour space and depth, with all that is written back."""
-
-    colour: Samples
-    """(height, width, 3) RGB in the space of ``profile``; grey pictures have three equal channels."""
-    alpha: Samples | None
-    """(height, width) straight alpha in the type of ``colour``; None where everything is opaque."""
-    grey: bool
-    """Whether the file is grey, and is to be written so again."""
-    profile: bytes | None
-    """ICC profile of ``colour`` (of the grey channel where ``grey``); None: sRGB."""
-    exif: bytes | None
-    """EXIF without orientation, thumbnail and sizes, which no longer hold."""
-    xmp: bytes | None
-    dpi: tuple[float, float] | None
-    format: str
-    """As Pillow names it: ``JPEG``, ``PNG``, ``TIFF`` …"""
-    source: Path
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def width(self) -> int:
-        """Width in pixels."""
-        return int(self.colour.shape[1])
-
-    @property
-    def height(self) -> int:
-        """Height in pixels."""
-        return int(self.colour.shape[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

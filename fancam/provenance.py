@@ -167,7 +167,7 @@ class Provenance:
         """Return the provenance among a picture's XMP; empty for a picture that says nothing.
 
         Args:
-            xmp: By prefixed name, as ``pictures.read_metadata`` gives it. A value that is not what the field holds
+            xmp: By prefixed name, as ``PictureFacts.xmp`` holds it. A value that is not what the field holds
                 counts as missing.
         """
         text = {

@@ -56,7 +56,7 @@ def smaller(source: Path, target: Path, *, width_px: int = 0, height_px: int = 0
     height, width = pixels.shape[:2]
     scale = width_px / width if width_px else height_px / height
     small = pictures.resample(pixels, Box(0, 0, width, height), round(width * scale), round(height * scale))
-    pictures.write_picture(target, small, dpi=96, metadata=pictures.PictureMetadata(), jpeg_quality=88)
+    pictures.save_picture(target, small, dpi=96, metadata=pictures.PictureMetadata(), quality=88)
 
 
 if __name__ == "__main__":

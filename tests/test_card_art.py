@@ -15,7 +15,7 @@ from fancam.cards.colours import palette
 from fancam.cards.shapes import RoundedBox, pixels_per_mm, safe_zone
 from fancam.errors import FontError, InputNotFoundError, UsageError
 from fancam.geometry import Box
-from fancam.pictures import PictureMetadata, adobe_rgb_profile, read_picture, resample, write_picture
+from fancam.pictures import PictureMetadata, adobe_rgb_profile, read_picture, resample, save_picture
 from fancam.results import CardGeometry
 from fancam.settings import PLACES, ArtSettings
 from tests.made_fonts import make_font
@@ -46,7 +46,7 @@ def light(pixels: np.ndarray) -> np.ndarray:
 
 
 def save(path: Path, pixels: np.ndarray, profile: bytes | None = None) -> Path:
-    write_picture(path, pixels, dpi=300, metadata=PictureMetadata(), icc_profile=profile)
+    save_picture(path, pixels, dpi=300, metadata=PictureMetadata(), profile=profile)
     return path
 
 

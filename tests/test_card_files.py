@@ -28,7 +28,7 @@ def png(path: Path, width: int = 61, height: int = 91, **more) -> Path:
 
 def stated(path: Path, width: int, height: int, fields: dict) -> Path:
     pixels = np.zeros((height, width, 3), np.uint8)
-    pictures.write_picture(path, pixels, dpi=300, metadata=pictures.PictureMetadata(fields=fields))
+    pictures.save_picture(path, pixels, dpi=300, metadata=pictures.PictureMetadata(fields=fields))
     return path
 
 
@@ -182,8 +182,8 @@ def test_what_is_written_is_read_back(tmp_path):
     )  # fmt: skip
     path = tmp_path / "card.png"
     metadata = pictures.PictureMetadata.of(written)
-    pictures.write_picture(path, np.zeros((1075, 720, 3), np.uint8), dpi=300, metadata=metadata)
-    assert Provenance.from_xmp(pictures.read_metadata(path)["xmp"]) == written
+    pictures.save_picture(path, np.zeros((1075, 720, 3), np.uint8), dpi=300, metadata=metadata)
+    assert Provenance.from_xmp(pictures.open_picture(path).facts.xmp) == written
     assert Provenance.from_xmp({}) == Provenance()
 
 

@@ -62,10 +62,10 @@ def test_a_picture_with_the_cards_proportions_keeps_every_pixel(tmp_path, portra
 
 def test_a_card_says_its_size_profile_and_source_in_the_file(tmp_path, portrait):
     _, document = made(tmp_path / "out", save(tmp_path / "me.png", portrait), *SMALL)
-    facts = pictures.read_metadata(tmp_path / "out" / document["cards"][0]["path"])
-    assert facts["dpi"] == pytest.approx((150, 150), abs=0.02)
-    assert "sRGB" in facts["icc_description"]
-    xmp = facts["xmp"]
+    facts = pictures.open_picture(tmp_path / "out" / document["cards"][0]["path"]).facts
+    assert facts.dpi == pytest.approx((150, 150), abs=0.02)
+    assert "sRGB" in facts.profile_description
+    xmp = facts.xmp
     assert (xmp["fancam:trim_width_mm"], xmp["fancam:bleed_mm"], xmp["dc:source"]) == ("55.0", "3.0", "me.png")
     assert float(xmp["fancam:effective_ppi"]) == pytest.approx(150, abs=0.5)
 
@@ -129,7 +129,7 @@ def test_a_card_of_a_card_takes_its_bleed_from_the_first(tmp_path, portrait):
 
 def test_what_was_enlarged_before_does_not_count_as_resolution(tmp_path, portrait):
     path = tmp_path / "large.png"
-    pictures.write_picture(
+    pictures.save_picture(
         path, portrait, dpi=300,
         metadata=pictures.PictureMetadata(fields={"scale": 2.0, "invented": True, "upscaler": "some-network"}),
     )  # fmt: skip
@@ -137,15 +137,15 @@ def test_what_was_enlarged_before_does_not_count_as_resolution(tmp_path, portrai
     card = document["cards"][0]
     assert card["effective_ppi"] == pytest.approx(75, abs=0.5)
     assert card["invented"] is True
-    xmp = pictures.read_metadata(tmp_path / "out" / card["path"])["xmp"]
+    xmp = pictures.open_picture(tmp_path / "out" / card["path"]).facts.xmp
     assert (xmp["fancam:upscaler"], xmp["fancam:invented"]) == ("some-network", "True")
 
 
 def test_sixteen_bits_stay_sixteen_bits(tmp_path, portrait):
     deep = portrait.astype(np.uint16) * 257 + 3
-    pictures.write_picture(tmp_path / "deep.png", deep, dpi=150, metadata=pictures.PictureMetadata())
+    pictures.save_picture(tmp_path / "deep.png", deep, dpi=150, metadata=pictures.PictureMetadata())
     _, document = made(tmp_path / "out", tmp_path / "deep.png", *SMALL)
-    still = pictures.read_still(tmp_path / "out" / document["cards"][0]["path"])
+    still = pictures.open_picture(tmp_path / "out" / document["cards"][0]["path"]).load()
     assert np.array_equal(still.colour, deep)
 
 
@@ -153,7 +153,7 @@ def test_a_wide_gamut_picture_is_converted_and_not_reinterpreted(tmp_path, portr
     p3 = pictures.matrix_profile("P3", ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06)), (0.3127, 0.329), 0.0)
     flat = np.empty_like(portrait)
     flat[:] = (160, 100, 80)
-    pictures.write_picture(tmp_path / "p3.png", flat, dpi=150, metadata=pictures.PictureMetadata(), icc_profile=p3)
+    pictures.save_picture(tmp_path / "p3.png", flat, dpi=150, metadata=pictures.PictureMetadata(), profile=p3)
     _, document = made(tmp_path / "out", tmp_path / "p3.png", *SMALL)
     centre = pixels_of(tmp_path / "out" / document["cards"][0]["path"])[200, 200]
     assert centre[0] > 165  # the same red needs a higher number in sRGB

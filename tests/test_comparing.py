@@ -21,7 +21,7 @@ from PIL import Image
 from fancam.errors import InputUnreadableError, OutputError, UsageError
 from fancam.files import replace_file, replace_file_piecewise
 from fancam.geometry import Box
-from fancam.pictures import read_metadata, resample
+from fancam.pictures import open_picture, resample
 from fancam.report import Comparison, Stage, explain_lines, facts_of, write_page, write_strip
 from fancam.report.comparison import shrunk
 from fancam.results import Decision, Enhanced, Face, FaceOutcome
@@ -433,7 +433,7 @@ def test_name_the_font_cannot_draw_is_left_out_and_kept_in_the_metadata(tmp_path
     none, korean, japanese = (strip_of(tmp_path, comparison(title=name)) for name in ("", "직캠.jpg", "舞台.jpg"))
     assert np.array_equal(korean, none)
     assert np.array_equal(japanese, none)
-    assert read_metadata(tmp_path / "strip.png")["xmp"]["dc:source"] == "舞台.jpg"
+    assert open_picture(tmp_path / "strip.png").facts.xmp["dc:source"] == "舞台.jpg"
     assert not np.array_equal(korean, strip_of(tmp_path, comparison(title="직캠 2.jpg")))
 
 
@@ -448,7 +448,7 @@ def test_strip_names_who_invented_the_detail(tmp_path):
     def made(*names):
         stages = [Stage(f"{i}", picture(200, 300, i), name) for i, name in enumerate(names)]
         strip = strip_of(tmp_path, Comparison("x", stages))
-        return strip, read_metadata(tmp_path / "strip.png")["exif"]["ImageDescription"]
+        return strip, open_picture(tmp_path / "strip.png").facts.exif["ImageDescription"]
 
     plain, described = made(None, None)
     assert described == "x"

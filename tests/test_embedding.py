@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from fancam.errors import FancamError, InputError, InputNotFoundError, NotMediaError, TruncatedInputError
-from fancam.pictures import adobe_rgb_profile, embeddable, read_still, srgb_profile
+from fancam.pictures import adobe_rgb_profile, embeddable, open_picture, srgb_profile
 from fancam.pictures.jpeg_header import jpeg_header
 from tests.pdf_plans import photo, saved, sha256
 
@@ -197,7 +197,7 @@ def test_the_orientation_in_exif_is_kept_or_carried_out(tmp_path, value, ending)
     exif[0x0112] = value
     path = saved(tmp_path / f"card.{ending}", exif=exif)
     picture = embeddable(path)
-    upright = read_still(path)
+    upright = open_picture(path).load()
     assert picture.upright_size_px == (upright.width, upright.height)
     if ending == "jpg":
         assert picture.unchanged

@@ -75,10 +75,10 @@ def test_a_picture_comes_out_twice_as_large_with_its_resolution_and_the_input_un
 
 def test_sixteen_bits_stay_sixteen_bits(tmp_path, portrait):
     deep = pictures.read_picture(save(tmp_path / "eight.png", portrait)).pixels.astype(np.uint16) * 257
-    pictures.write_picture(tmp_path / "deep.tif", deep, dpi=600, metadata=pictures.PictureMetadata())
+    pictures.save_picture(tmp_path / "deep.tif", deep, dpi=600, metadata=pictures.PictureMetadata())
     code, document = enhanced(tmp_path / "out", tmp_path / "deep.tif", *FAST)
     assert code == 0
-    still = pictures.read_still(tmp_path / "out" / document["pictures"][0]["path"])
+    still = pictures.open_picture(tmp_path / "out" / document["pictures"][0]["path"]).load()
     assert still.colour.dtype == np.uint16
     assert len(np.unique(still.colour)) > 256
 

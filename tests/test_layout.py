@@ -35,6 +35,7 @@ KNOWN_BY = {
     "_dlib_pybind11": {"faces"},
     "safetensors": {"nn"},
     "fontTools": {"pictures"},
+    "lxml": {"pictures"},
     "fpdf": {"sheets"},
     "pikepdf": {"sheets"},
     "pypdfium2": {"sheets"},

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fancam.errors import FancamError, PictureTooLargeError
-from fancam.pictures import looks_like_picture, picture_suffixes, read_picture, read_still, srgb_view, write_still
+from fancam.pictures import looks_like_picture, open_picture, picture_suffixes, read_picture, save_picture
 from fancam.pictures.opening import heif_plugin
 
 WIDTH, HEIGHT = 96, 64
@@ -100,13 +100,13 @@ def test_heic_of_a_phone_reads_and_can_be_written_as_anything_else(tmp_path):
     path.write_bytes(heic())
     assert looks_like_picture(path)
     assert ".heic" in picture_suffixes()
-    read = read_still(path)
+    read = open_picture(path).load()
     assert read.format == "HEIF"
     assert read.warnings == ()
     assert np.abs(read.colour.astype(int) - smooth()).mean() < 3
-    assert np.array_equal(srgb_view(read), read_picture(path).pixels)
-    write_still(tmp_path / "x.png", read)
-    assert np.array_equal(read_still(tmp_path / "x.png").colour, read.colour)
+    assert np.array_equal(read.srgb(), read_picture(path).pixels)
+    save_picture(tmp_path / "x.png", read)
+    assert np.array_equal(open_picture(tmp_path / "x.png").load().colour, read.colour)
 
 
 def test_heic_that_is_turned_by_its_container_is_not_turned_twice_by_its_exif(tmp_path):
@@ -115,11 +115,11 @@ def test_heic_that_is_turned_by_its_container_is_not_turned_twice_by_its_exif(tm
     exif[0x010F] = "Phone"
     path = tmp_path / "x.heic"
     path.write_bytes(heic(box(b"irot", b"\x03"), exif=exif.tobytes()))  # three quarter turns anticlockwise
-    read = read_still(path)
+    read = open_picture(path).load()
     assert read.colour.shape == (WIDTH, HEIGHT, 3)
     assert np.abs(read.colour.astype(int) - np.rot90(smooth(), -1)).mean() < 3
     assert b"Phone" in read.exif
-    write_still(tmp_path / "x.jpg", read)
+    save_picture(tmp_path / "x.jpg", read)
     with Image.open(tmp_path / "x.jpg") as image:
         assert image.getexif().get(0x0112, 1) == 1
         assert image.getexif()[0x010F] == "Phone"
@@ -128,19 +128,19 @@ def test_heic_that_is_turned_by_its_container_is_not_turned_twice_by_its_exif(tm
 def test_display_p3_of_a_phone_is_seen(tmp_path):
     path = tmp_path / "x.heic"
     path.write_bytes(heic(box(b"colr", b"nclx", struct.pack(">3HB", 12, 13, 6, 0x80))))
-    read = read_still(path)
+    read = open_picture(path).load()
     assert b"Display P3" in read.profile
-    assert np.abs(srgb_view(read).astype(int) - read.colour).max() > 5
+    assert np.abs(read.srgb().astype(int) - read.colour).max() > 5
     path.write_bytes(heic(box(b"colr", b"nclx", struct.pack(">3HB", 9, 16, 9, 0x80))))
-    assert "HDR" in read_still(path).warnings[0]
+    assert "HDR" in open_picture(path).load().warnings[0]
     path.write_bytes(heic(others=box(b"colr", b"nclx", struct.pack(">3HB", 9, 16, 9, 0x80))))
-    assert read_still(path).warnings == ()  # a gain map's colours are not the picture's
+    assert open_picture(path).load().warnings == ()  # a gain map's colours are not the picture's
 
 
 def test_10_bits_are_read_as_8_and_that_is_said(tmp_path):
     path = tmp_path / "x.heic"
     path.write_bytes(heic(pixel_format="yuv420p10le"))
-    read = read_still(path)
+    read = open_picture(path).load()
     assert read.colour.dtype == np.uint8
     assert read.warnings == ("10 bits per sample were read as 8",)
 
@@ -149,7 +149,7 @@ def test_bomb_is_refused_with_the_limit_named(tmp_path):
     path = tmp_path / "x.heic"
     path.write_bytes(heic(size=(30_000, 30_000)))
     with pytest.raises(PictureTooLargeError, match="30000x30000 is more than the limit of 268 megapixels"):
-        read_still(path)
+        open_picture(path).load()
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.95])
@@ -158,7 +158,7 @@ def test_cut_off_heic_is_an_error(tmp_path, share):
     path = tmp_path / "x.heic"
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(FancamError) as caught:
-        read_still(path)
+        open_picture(path).load()
     assert str(path) in caught.value.line()
 
 
@@ -171,6 +171,6 @@ def test_damaged_heic_never_raises_anything_but_our_errors(tmp_path):
         damaged[rng.integers(0, 500, 3)] = rng.integers(0, 256, 3)
         path.write_bytes(damaged.tobytes())
         try:
-            read_still(path, max_pixels=1_000_000)
+            open_picture(path, max_pixels=1_000_000).load()
         except FancamError as error:
             assert error.item == str(path)

@@ -16,19 +16,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from fancam.errors import NotMediaError, OutputError, UsageError
+from fancam.errors import OutputError, UnsupportedMediaError, UsageError
 from fancam.geometry import Box
 from fancam.pictures import (
     Canvas,
+    PictureFacts,
     PictureMetadata,
+    check_writable,
     fitted,
+    open_picture,
     profile_description,
-    read_metadata,
     read_picture,
     resample,
+    save_picture,
     srgb_profile,
     text_width,
-    write_picture,
     xmp_packet,
 )
 
@@ -65,7 +67,7 @@ def smooth(height: int, width: int) -> np.ndarray:
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_card_opens_again_with_size_profile_exif_and_provenance(tmp_path, suffix):
     path = tmp_path / f"card.{suffix}"
-    write_picture(path, smooth(107, 72), dpi=300, metadata=METADATA)
+    save_picture(path, smooth(107, 72), dpi=300, metadata=METADATA)
     with Image.open(path) as image:  # Pillow by itself, not our reader
         assert image.size == (72, 107)
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
@@ -77,7 +79,7 @@ def test_card_opens_again_with_size_profile_exif_and_provenance(tmp_path, suffix
         assert float(exif[0x011A]) == 300
         assert exif[0x0128] == 2
         assert 0x0132 not in exif  # DateTime would make the bytes differ
-    xmp = read_metadata(path)["xmp"]
+    xmp = open_picture(path).facts.xmp
     assert xmp["xmp:CreatorTool"] == "fancam 1.2.3"
     assert xmp["dc:source"] == "직캠 01.mp4"
     assert xmp["dc:description"] == METADATA.description
@@ -93,7 +95,7 @@ def test_card_opens_again_with_size_profile_exif_and_provenance(tmp_path, suffix
 def test_resolution_reads_back_as_exactly_as_the_format_can(tmp_path, dpi):
     for suffix, tolerance in (("png", 0.0127), ("jpg", 0.5), ("tif", 1e-4)):  # PNG: half a pixel per metre
         path = tmp_path / f"x.{suffix}"
-        write_picture(path, smooth(20, 20), dpi=dpi, metadata=METADATA)
+        save_picture(path, smooth(20, 20), dpi=dpi, metadata=METADATA)
         with Image.open(path) as image:
             assert image.info["dpi"] == pytest.approx((dpi, dpi), abs=tolerance), suffix
             assert float(image.getexif()[0x011A]) == pytest.approx(dpi, abs=1e-4), suffix
@@ -101,10 +103,10 @@ def test_resolution_reads_back_as_exactly_as_the_format_can(tmp_path, dpi):
 
 def test_300_dpi_is_exact_where_the_format_has_whole_dots(tmp_path):
     for suffix in ("jpg", "tif"):
-        write_picture(tmp_path / f"x.{suffix}", smooth(8, 8), dpi=300, metadata=METADATA)
-        assert read_metadata(tmp_path / f"x.{suffix}")["dpi"] == (300.0, 300.0)
-    write_picture(tmp_path / "x.png", smooth(8, 8), dpi=300, metadata=METADATA)
-    assert read_metadata(tmp_path / "x.png")["dpi"] == pytest.approx((300, 300), abs=0.01)
+        save_picture(tmp_path / f"x.{suffix}", smooth(8, 8), dpi=300, metadata=METADATA)
+        assert open_picture(tmp_path / f"x.{suffix}").facts.dpi == (300.0, 300.0)
+    save_picture(tmp_path / "x.png", smooth(8, 8), dpi=300, metadata=METADATA)
+    assert open_picture(tmp_path / "x.png").facts.dpi == pytest.approx((300, 300), abs=0.01)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
@@ -112,7 +114,7 @@ def test_300_dpi_is_exact_where_the_format_has_whole_dots(tmp_path):
 def test_lossless_formats_give_back_every_pixel_and_alpha(tmp_path, suffix, shape):
     pixels = noise(*shape)
     path = tmp_path / f"x.{suffix}"
-    write_picture(path, pixels, dpi=300, metadata=METADATA)
+    save_picture(path, pixels, dpi=300, metadata=METADATA)
     with Image.open(path) as image:
         wanted = {2: "L", 3: "RGB", 4: "RGBA"}[2 if len(shape) == 2 else shape[2]]
         assert np.array_equal(np.asarray(image.convert(wanted)), pixels)
@@ -123,7 +125,7 @@ def test_lossless_formats_give_back_every_pixel_and_alpha(tmp_path, suffix, shap
 def test_16_bits_are_kept_and_the_metadata_with_them(tmp_path, suffix, shape):
     samples = noise(*shape, dtype=np.uint16)
     path = tmp_path / f"x.{suffix}"
-    write_picture(path, samples, dpi=600, metadata=METADATA)
+    save_picture(path, samples, dpi=600, metadata=METADATA)
     stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if len(shape) == 3:
         stored = cv2.cvtColor(stored, cv2.COLOR_BGRA2RGBA if shape[2] == 4 else cv2.COLOR_BGR2RGB)
@@ -132,16 +134,16 @@ def test_16_bits_are_kept_and_the_metadata_with_them(tmp_path, suffix, shape):
     with Image.open(path) as image:
         image.load()
         assert image.size == (257, 301)
-    facts = read_metadata(path)
-    assert facts["dpi"] == pytest.approx((600, 600), abs=0.0127)
-    assert facts["exif"]["Software"] == "fancam 1.2.3"
-    assert facts["xmp"]["fancam:time_s"] == "41.152"
-    assert (facts["icc_description"] is not None) == (len(shape) == 3)
+    facts = open_picture(path).facts
+    assert facts.dpi == pytest.approx((600, 600), abs=0.0127)
+    assert facts.exif["Software"] == "fancam 1.2.3"
+    assert facts.xmp["fancam:time_s"] == "41.152"
+    assert (facts.profile_description is not None) == (len(shape) == 3)
 
 
 def test_jpeg_is_written_without_chroma_subsampling(tmp_path):
     path = tmp_path / "x.jpg"
-    write_picture(path, smooth(64, 64), dpi=300, metadata=METADATA)
+    save_picture(path, smooth(64, 64), dpi=300, metadata=METADATA)
     with Image.open(path) as image:
         assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3
     assert np.abs(read_picture(path).pixels.astype(int) - smooth(64, 64)).mean() < 1.5
@@ -149,22 +151,48 @@ def test_jpeg_is_written_without_chroma_subsampling(tmp_path):
 
 def test_quality_matters_and_given_profile_is_embedded_as_it_is(tmp_path):
     low, high = tmp_path / "low.jpg", tmp_path / "high.jpg"
-    write_picture(low, noise(64, 64, 3), dpi=300, metadata=METADATA, jpeg_quality=40)
-    write_picture(high, noise(64, 64, 3), dpi=300, metadata=METADATA, icc_profile=srgb_profile() + bytes(4))
+    save_picture(low, noise(64, 64, 3), dpi=300, metadata=METADATA, quality=40)
+    save_picture(high, noise(64, 64, 3), dpi=300, metadata=METADATA, profile=srgb_profile() + bytes(4))
     assert low.stat().st_size < 0.6 * high.stat().st_size
     with Image.open(high) as image:
         assert image.info["icc_profile"] == srgb_profile() + bytes(4)
 
 
 def test_what_a_format_cannot_hold_is_refused(tmp_path):
-    for name, pixels in (("a.jpg", noise(4, 4, 4)), ("b.jpg", noise(4, 4, 3, dtype=np.uint16)),
-                         ("c.webp", noise(4, 4, 3, dtype=np.uint16)), ("d.bmp", noise(4, 4, 3)),
-                         ("e", noise(4, 4, 3))):  # fmt: skip
-        with pytest.raises(UsageError):
-            write_picture(tmp_path / name, pixels, dpi=300, metadata=METADATA)
+    for name in ("a.gif", "e"):
+        with pytest.raises(UsageError, match="unknown picture format"):
+            save_picture(tmp_path / name, noise(4, 4, 3), dpi=300, metadata=METADATA)
     for pixels, dpi in ((np.zeros((4, 4, 3)), 300), (noise(4, 4, 2), 300), (noise(4, 4, 3), 0), (noise(0, 4, 3), 300)):
         with pytest.raises(ValueError, match="cannot write"):
-            write_picture(tmp_path / "x.png", pixels, dpi=dpi, metadata=METADATA)
+            save_picture(tmp_path / "x.png", pixels, dpi=dpi, metadata=METADATA)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_format_cannot_hold_of_the_samples_is_converted_and_said(tmp_path):
+    for name, pixels, word in (
+        ("a.jpg", noise(4, 4, 4), "transparency"),
+        ("b.jpg", noise(4, 4, 3, dtype=np.uint16), "16 bits"),
+        ("c.webp", noise(4, 4, 3, dtype=np.uint16), "16 bits"),
+        ("d.bmp", noise(4, 4, 3), "EXIF and XMP"),
+    ):
+        assert word in " ".join(save_picture(tmp_path / name, pixels, dpi=300, metadata=METADATA).warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "error", "words"),
+    [
+        ("a.gif", (10, 10), UsageError, "unknown picture format"),
+        ("a.heic", (10, 10), UnsupportedMediaError, "cannot be written without an encoder"),
+        ("a.webp", (16384, 10), UsageError, "at most 16383 pixels a side, not 16384x10"),
+        ("a.jpg", (10, 65501), UsageError, "at most 65500"),
+    ],
+)
+def test_a_format_that_cannot_be_written_at_a_size_is_told_before_any_work(tmp_path, monkeypatch, name, size, error,
+                                                                             words):  # fmt: skip
+    monkeypatch.setattr("fancam.pictures.save.heif_plugin", lambda: "pi_heif")  # no encoder, whatever is installed
+    with pytest.raises(error, match=words):
+        check_writable(tmp_path / name, *size)
+    assert check_writable(tmp_path / "a.webp", 16383, 16383) == "WEBP"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -174,10 +202,10 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path):
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_same_pixels_and_metadata_give_the_same_bytes_at_any_time(tmp_path, suffix, monkeypatch):
     first, second = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
-    digest = write_picture(first, smooth(50, 40), dpi=300, metadata=METADATA)
+    digest = save_picture(first, smooth(50, 40), dpi=300, metadata=METADATA).sha256
     srgb_profile.cache_clear()
     time.sleep(1.1)  # the profile that Little CMS builds carries the second it was made
-    write_picture(second, smooth(50, 40), dpi=300, metadata=METADATA)
+    save_picture(second, smooth(50, 40), dpi=300, metadata=METADATA)
     assert first.read_bytes() == second.read_bytes()
     assert digest == hashlib.sha256(first.read_bytes()).hexdigest()
 
@@ -185,7 +213,7 @@ def test_same_pixels_and_metadata_give_the_same_bytes_at_any_time(tmp_path, suff
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_16_bit_files_are_the_same_bytes_too(tmp_path, suffix):
     for name in ("a", "b"):
-        write_picture(tmp_path / f"{name}.{suffix}", noise(9, 9, 3, dtype=np.uint16), dpi=300, metadata=METADATA)
+        save_picture(tmp_path / f"{name}.{suffix}", noise(9, 9, 3, dtype=np.uint16), dpi=300, metadata=METADATA)
     assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
@@ -198,7 +226,7 @@ def test_full_disk_leaves_no_file_and_says_so(tmp_path, monkeypatch, step):
     old.write_bytes(b"what was there before")
     monkeypatch.setattr(os, step, full)
     with pytest.raises(OutputError, match="the disk is full") as caught:
-        write_picture(old, smooth(8, 8), dpi=300, metadata=METADATA)
+        save_picture(old, smooth(8, 8), dpi=300, metadata=METADATA)
     assert str(old) in caught.value.line()
     assert [p.name for p in tmp_path.iterdir()] == ["x.png"]
     assert old.read_bytes() == b"what was there before"
@@ -211,7 +239,7 @@ def test_file_size_limit_of_the_system_leaves_no_file(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
         with pytest.raises(OutputError):
-            write_picture(tmp_path / "x.png", noise(64, 64, 3), dpi=300, metadata=METADATA)
+            save_picture(tmp_path / "x.png", noise(64, 64, 3), dpi=300, metadata=METADATA)
         left = list(tmp_path.iterdir())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -221,10 +249,10 @@ def test_file_size_limit_of_the_system_leaves_no_file(tmp_path):
 
 def test_missing_folder_and_folder_in_the_way_are_named(tmp_path):
     with pytest.raises(OutputError, match="folder does not exist"):
-        write_picture(tmp_path / "no" / "x.png", smooth(4, 4), dpi=300, metadata=METADATA)
+        save_picture(tmp_path / "no" / "x.png", smooth(4, 4), dpi=300, metadata=METADATA)
     (tmp_path / "x.png").mkdir()
     with pytest.raises(OutputError, match="in the way"):
-        write_picture(tmp_path / "x.png", smooth(4, 4), dpi=300, metadata=METADATA)
+        save_picture(tmp_path / "x.png", smooth(4, 4), dpi=300, metadata=METADATA)
     assert [p.name for p in tmp_path.iterdir()] == ["x.png"]
 
 
@@ -241,8 +269,8 @@ def test_any_text_survives_the_way_through_xmp(tmp_path, text, number, items):
 
     path = tmp_path / "x.png"
     fields = {"text": text, "number": number, "items": items or None}
-    write_picture(path, smooth(2, 2), dpi=300, metadata=PictureMetadata(source=text, fields=fields))
-    xmp = read_metadata(path)["xmp"]
+    save_picture(path, smooth(2, 2), dpi=300, metadata=PictureMetadata(source=text, fields=fields))
+    xmp = open_picture(path).facts.xmp
     assert xmp["fancam:text"] == as_xml(text)
     assert float(xmp["fancam:number"]) == number
     assert xmp.get("fancam:items") == ([as_xml(item) for item in items] if items else None)
@@ -257,16 +285,17 @@ def test_field_names_are_checked_since_they_become_xml_names():
 def test_xmp_that_declares_entities_is_not_parsed(tmp_path):
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><x:xmpmeta xmlns:x="adobe:ns:meta/">&a;</x:xmpmeta>'
     Image.new("RGB", (4, 4)).save(tmp_path / "x.jpg", xmp=bomb)
-    with pytest.raises(NotMediaError, match="XMP"):
-        read_metadata(tmp_path / "x.jpg")
+    picture = open_picture(tmp_path / "x.jpg")
+    assert (picture.facts.xmp, picture.xmp) == ({}, None)
+    assert "entities" in picture.facts.warnings[0]
 
 
 def test_metadata_of_a_picture_without_any_is_empty(tmp_path):
     Image.new("L", (4, 3)).save(tmp_path / "x.png")
-    assert read_metadata(tmp_path / "x.png") == {
-        "format": "PNG", "mode": "L", "width_px": 4, "height_px": 3, "dpi": None, "icc_description": None,
-        "exif": {}, "xmp": {},
-    }  # fmt: skip
+    assert open_picture(tmp_path / "x.png").facts == PictureFacts(
+        width_px=4, height_px=3, space="grey", bits=8, has_alpha=False, transparent_share=None,
+        profile_description=None, profile_space=None, is_srgb=False, dpi=None, format="PNG",
+    )  # fmt: skip
 
 
 def test_xmp_written_as_attributes_by_other_programs_is_read(tmp_path):
@@ -276,7 +305,7 @@ def test_xmp_written_as_attributes_by_other_programs_is_read(tmp_path):
         f'xmp:CreatorTool="{escape("Editor & Co")}"/></rdf:RDF></x:xmpmeta>'
     )
     Image.new("RGB", (4, 4)).save(tmp_path / "x.jpg", xmp=packet.encode())
-    assert read_metadata(tmp_path / "x.jpg")["xmp"] == {"xmp:CreatorTool": "Editor & Co"}
+    assert open_picture(tmp_path / "x.jpg").facts.xmp == {"xmp:CreatorTool": "Editor & Co"}
 
 
 def test_srgb_profile_is_a_valid_profile_with_a_fixed_date():

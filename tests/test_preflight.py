@@ -12,7 +12,7 @@ from fancam.cards import CardFacts, check_card
 from fancam.errors import ExitCode, PreflightError
 from fancam.geometry import Box
 from fancam.paper import Check, Paper, printer, require_passed
-from fancam.pictures import PictureFacts, PictureMetadata, picture_facts, write_picture
+from fancam.pictures import PictureFacts, PictureMetadata, open_picture, save_picture
 from fancam.results import CardGeometry
 from fancam.sheets import check_sheet
 from fancam.sheets.plan import Area, Line, Page, Placement, Ruler, SheetCard, SheetPlan
@@ -163,8 +163,8 @@ def test_a_card_turned_by_exif_is_seen_as_it_is_shown():
 
 def test_a_written_card_is_measured_from_its_file(tmp_path: Path):
     pixels = np.full((269, 180, 3), 90, np.uint8)
-    write_picture(tmp_path / "x.png", pixels, dpi=75, metadata=PictureMetadata())
-    facts = dataclasses.replace(CARD, facts=picture_facts(tmp_path / "x.png"), faces=(), effective_ppi=80.0)
+    save_picture(tmp_path / "x.png", pixels, dpi=75, metadata=PictureMetadata())
+    facts = dataclasses.replace(CARD, facts=open_picture(tmp_path / "x.png").facts, faces=(), effective_ppi=80.0)
     assert facts.dpi_at_size == pytest.approx(75, abs=0.2)
     statuses = {check.name: check.status for check in check_card(facts, printer("rgb-shop"))}
     assert statuses["size"] == statuses["profile"] == "ok"

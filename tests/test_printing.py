@@ -14,7 +14,7 @@ from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.media import format_time
 from fancam.paper import card_geometry, card_size, card_sizes, parse_length
-from fancam.pictures import PictureMetadata, read_metadata, read_picture, write_picture
+from fancam.pictures import PictureMetadata, open_picture, read_picture, save_picture
 from fancam.provenance import Provenance
 from fancam.report import ContactEntry, contact_sheet, ppi_colour, write_contact_sheet
 from fancam.results import CardGeometry, Crop, Enhanced, Face, Pick, Score
@@ -188,11 +188,11 @@ def test_card_says_where_it_comes_from_and_what_was_done(tmp_path, suffix):
         assert image.size == (720, 1075) == (card.width_px, card.height_px)
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
         assert "icc_profile" in image.info
-    facts = read_metadata(card.path)
-    assert facts["exif"]["Software"] == "fancam 1.2.3"
+    facts = open_picture(card.path).facts
+    assert facts.exif["Software"] == "fancam 1.2.3"
     for part in ("55 x 85 mm + 3 mm bleed", "source 150 ppi", "2.00x by realesrgan-x4plus", "to 300 dpi",
                  "invented detail", "concert.mp4 at 41.152 s"):  # fmt: skip
-        assert part in facts["exif"]["ImageDescription"]
+        assert part in facts.exif["ImageDescription"]
     expected = {
         "dc:source": "concert.mp4", "fancam:version": "1.2.3", "fancam:pts": "123456", "fancam:time_s": "41.152",
         "fancam:upscaler": "realesrgan-x4plus", "fancam:upscaler_sha256": "ab" * 32, "fancam:restorer": "none",
@@ -201,7 +201,7 @@ def test_card_says_where_it_comes_from_and_what_was_done(tmp_path, suffix):
         "fancam:trim_width_mm": "55.0", "fancam:trim_height_mm": "85.0", "fancam:bleed_mm": "3.0",
         "fancam:notes": ["part of the bleed lies outside", "eyes not measured", "a tile redone in fp32"],
     }  # fmt: skip
-    assert {name: facts["xmp"].get(name) for name in expected} == expected
+    assert {name: facts.xmp.get(name) for name in expected} == expected
 
 
 def test_strengths_are_written_when_a_stage_has_one(tmp_path):
@@ -211,7 +211,7 @@ def test_strengths_are_written_when_a_stage_has_one(tmp_path):
         provenance("a.jpg", made, geometry), restorer="gfpgan", strengths={"restore": 0.5, "denoise": 0.25}
     )
     write_card(made, geometry, about, tmp_path / "c.png", CardSettings())
-    xmp = read_metadata(tmp_path / "c.png")["xmp"]
+    xmp = open_picture(tmp_path / "c.png").facts.xmp
     assert xmp["fancam:strengths"] == ["denoise=0.25", "restore=0.5"]
     assert xmp["fancam:restorer"] == "gfpgan"
 
@@ -223,10 +223,10 @@ def test_long_edge_card_has_the_right_resolution_in_the_file(tmp_path):
     about = provenance("a.jpg", made, geometry)
     for suffix, tolerance in (("png", 0.0127), ("jpg", 0.5), ("tif", 1e-4)):
         card = write_card(made, geometry, about, tmp_path / f"c.{suffix}", settings)
-        facts = read_metadata(card.path)
-        assert max(facts["width_px"], facts["height_px"]) == 500
-        assert facts["dpi"][1] == pytest.approx(500 / (45 / 25.4), abs=tolerance)
-        printed_mm = facts["height_px"] / float(facts["exif"]["YResolution"]) * 25.4
+        facts = open_picture(card.path).facts
+        assert max(facts.width_px, facts.height_px) == 500
+        assert facts.dpi[1] == pytest.approx(500 / (45 / 25.4), abs=tolerance)
+        printed_mm = facts.height_px / facts.dpi[1] * 25.4
         assert printed_mm == pytest.approx(45, abs=1e-3)
 
 
@@ -255,7 +255,7 @@ def entries_for(folder, ppis, colour=(40, 90, 160)) -> tuple[list[ContactEntry],
     geometry = card_geometry(CardSettings(dpi=72))
     pixels = np.full((geometry.height_px, geometry.width_px, 3), colour, np.uint8)
     path = folder / "card.png"
-    write_picture(path, pixels, dpi=72, metadata=PictureMetadata())
+    save_picture(path, pixels, dpi=72, metadata=PictureMetadata())
     return [ContactEntry(path, f"clip-{i:09d}", 1.5 * i, 0.9, ppi) for i, ppi in enumerate(ppis)], geometry
 
 
@@ -322,7 +322,7 @@ def test_trim_line_lies_outside_what_remains_after_cutting(tmp_path):
 def test_card_without_bleed_is_shown_whole(tmp_path):
     geometry = card_geometry(CardSettings(dpi=72, bleed_mm=0))
     pixels = np.full((geometry.height_px, geometry.width_px, 3), (9, 99, 199), np.uint8)
-    write_picture(tmp_path / "c.png", pixels, dpi=72, metadata=PictureMetadata())
+    save_picture(tmp_path / "c.png", pixels, dpi=72, metadata=PictureMetadata())
     sheet = contact_sheet([ContactEntry(tmp_path / "c.png", "c", None, 0.5, 300)], geometry)
     assert count_of(sheet, (9, 99, 199)) == 320 * round(320 * 85 / 55)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fancam.errors import OutputError, UsageError
 from fancam.geometry import Box
-from fancam.pictures import read_metadata, read_picture
+from fancam.pictures import open_picture, read_picture
 from fancam.report import write_provenance
 from fancam.results import Evidence
 
@@ -150,7 +150,7 @@ def test_sentence_and_title_are_shown_whole_and_kept_in_the_file(tmp_path):
     short = _written(tmp_path, *flat, sentence="short")
     long = _written(tmp_path, *flat, title="직캠 – “stage”.mp4", sentence="many words " * 30)
     assert long.shape[0] > short.shape[0], "a long sentence was cut"
-    found = read_metadata(tmp_path / "map.png")
+    found = open_picture(tmp_path / "map.png").facts
     assert found["xmp"]["dc:source"] == "직캠 – “stage”.mp4"
     assert "many words" in found["exif"]["ImageDescription"]
     other = _written(tmp_path, *flat, sentence="shore")

@@ -33,7 +33,7 @@ def card(path: Path, *, shift: int = 0, fields: dict | None = None, size=(360, 5
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.asarray(Image.fromarray(np.roll(astronaut(), shift, axis=1)).resize(size))
     metadata = pictures.PictureMetadata(fields=KPOP if fields is None else fields)
-    pictures.write_picture(path, pixels, dpi=150, metadata=metadata)
+    pictures.save_picture(path, pixels, dpi=150, metadata=metadata)
     return path
 
 
@@ -155,7 +155,7 @@ def test_what_is_transparent_is_bare_paper_in_the_colours_of_a_press(tmp_path):
     profile = tmp_path / "press.icc"
     profile.write_bytes(cmyk_press())
     clear = np.zeros((537, 360, 4), np.uint8)
-    pictures.write_picture(tmp_path / "clear.png", clear, dpi=150, metadata=pictures.PictureMetadata(fields=KPOP))
+    pictures.save_picture(tmp_path / "clear.png", clear, dpi=150, metadata=pictures.PictureMetadata(fields=KPOP))
     words = ["--printer", "cmyk-shop", "--profile", profile, "--force"]
     assert sheet(tmp_path / "press.pdf", tmp_path / "clear.png", *words) == 0
     with pikepdf.open(tmp_path / "press.pdf") as pdf:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fancam.pictures import PictureMetadata, write_picture
+from fancam.pictures import PictureMetadata, save_picture
 from fancam.provenance import Provenance
 from fancam.results import CardGeometry, Enhanced
 from fancam.settings import CardSettings
@@ -21,6 +21,8 @@ class CardFile:
     width_px: int
     height_px: int
     dpi: float
+    warnings: tuple[str, ...] = ()
+    """What its format could not hold."""
 
 
 def write_card(
@@ -44,7 +46,5 @@ def write_card(
     if (width, height) != (geometry.width_px, geometry.height_px):
         raise ValueError(f"{width}x{height} pixels for a card of {geometry.width_px}x{geometry.height_px}")
     metadata = PictureMetadata.of(provenance)
-    sha256 = write_picture(
-        path, enhanced.pixels, dpi=geometry.dpi, metadata=metadata, jpeg_quality=settings.jpeg_quality
-    )
-    return CardFile(path, sha256, width, height, geometry.dpi)
+    saved = save_picture(path, enhanced.pixels, dpi=geometry.dpi, metadata=metadata, quality=settings.jpeg_quality)
+    return CardFile(path, saved.sha256, width, height, geometry.dpi, saved.warnings)

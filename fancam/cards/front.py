@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from fancam.cards.text import lay_text
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.media import Samples
-from fancam.pictures import read_still, resample, srgb_view
+from fancam.pictures import open_picture, resample
 from fancam.results import CardGeometry
 from fancam.settings import ArtSettings
 
@@ -127,7 +126,7 @@ def lay_frame(pixels: Samples, geometry: CardGeometry, path: Path) -> tuple[str,
 
 def _read(path: Path) -> tuple[Samples, tuple[str, ...]]:
     """Return the frame as RGBA in sRGB, uint8, and what had to be assumed."""
-    still = read_still(path)
+    still = open_picture(path)
     if still.alpha is None:
         raise UsageError(
             "this frame has no transparency and would hide the picture",
@@ -135,7 +134,7 @@ def _read(path: Path) -> tuple[Samples, tuple[str, ...]]:
         )  # fmt: skip
     if not still.alpha.any():
         raise UsageError("this frame is wholly transparent", item=path, remedy="save it with its drawing")
-    colour = srgb_view(dataclasses.replace(still, alpha=None))
+    colour = still.with_pixels(still.colour, None).srgb()
     alpha = still.alpha if still.alpha.dtype == np.uint8 else ((still.alpha.astype(np.uint32) + 128) // 257)
     warnings = tuple(f"{path.name}: {warning}" for warning in still.warnings)
     return np.dstack([colour, alpha.astype(np.uint8)]), warnings

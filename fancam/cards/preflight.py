@@ -58,7 +58,7 @@ class CardFacts:
     @property
     def dpi_at_size(self) -> float:
         """Pixels of the file per printed inch, along the side that has fewer."""
-        return min(px / mm * MM_PER_INCH for px, mm in zip(self.facts.upright_size, self.outer_mm, strict=True))
+        return min(px / mm * MM_PER_INCH for px, mm in zip(self.facts.size_px, self.outer_mm, strict=True))
 
 
 def check_card(facts: CardFacts, printer: Printer) -> tuple[Check, ...]:
@@ -114,7 +114,7 @@ def _resolution(facts: CardFacts, printer: Printer) -> Check:
 
 
 def _size(facts: CardFacts) -> Check:
-    (width, height), (outer_width, outer_height) = facts.facts.upright_size, facts.outer_mm
+    (width, height), (outer_width, outer_height) = facts.facts.size_px, facts.outer_mm
     value = f"{width} x {height} px, {width / height:.4f}"
     limit = f"{outer_width:g} x {outer_height:g} mm with bleed, {outer_width / outer_height:.4f}"
     if not _fits(width, height, outer_width, outer_height):
@@ -200,7 +200,7 @@ def _text_size(facts: CardFacts, printer: Printer) -> Check | None:
 
 def _distance_mm(facts: CardFacts, box: Box) -> float:
     """Return how far a box is inside the cut; negative where the cut goes through it."""
-    (width, height), (outer_width, outer_height) = facts.facts.upright_size, facts.outer_mm
+    (width, height), (outer_width, outer_height) = facts.facts.size_px, facts.outer_mm
     x_mm, y_mm = outer_width / width, outer_height / height
     sides = (box.x0 * x_mm, box.y0 * y_mm, outer_width - box.x1 * x_mm, outer_height - box.y1 * y_mm)
     return min(sides) - facts.bleed_mm

@@ -134,9 +134,9 @@ def sheet_cards(files: Sequence[CardFiles], settings: CardSettings, size: str | 
 
 
 def _sheet_card(files: CardFiles, name: str, settings: CardSettings, size: str | None) -> SheetCard:
-    facts = pictures.picture_facts(files.front)
+    facts = pictures.open_picture(files.front).facts
     named = card_size(size or settings.size)
-    stated = Provenance.from_xmp(facts.xmp).card_in(*facts.upright_size)
+    stated = Provenance.from_xmp(facts.xmp).card_in(*facts.size_px)
     if stated is not None:
         if size is not None and not _same_size(stated, named):
             raise UsageError(
@@ -162,7 +162,7 @@ def _check_back(path: Path, geometry: CardGeometry) -> None:
         UsageError: It has other proportions than the front with its bleed.
         InputError: It cannot be read.
     """
-    width_px, height_px = pictures.picture_facts(path).upright_size
+    width_px, height_px = pictures.open_picture(path).facts.size_px
     aspect = geometry.outer_width_mm / geometry.outer_height_mm
     if abs(width_px / height_px / aspect - 1) > _SAME_ASPECT:
         raise UsageError(
@@ -175,7 +175,7 @@ def _check_back(path: Path, geometry: CardGeometry) -> None:
 def _guessed(path: Path, facts: pictures.PictureFacts, size: CardSize, bleed_mm: float) -> CardGeometry:
     """Return the geometry of a file that does not say it: by its resolution, else by its proportions."""
     across, down = size.width_mm, size.height_mm
-    width_px, height_px = facts.upright_size
+    width_px, height_px = facts.size_px
     if (width_px > height_px) != (across > down):
         across, down = down, across
     if facts.dpi is not None:

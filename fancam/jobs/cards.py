@@ -141,7 +141,9 @@ class CardRun:
             return row
         if not self.check_only:
             with self.watch("write"):
-                row["card"] |= self._written(design)
+                written = self._written(design)
+            row["card"]["warnings"] += written.pop("warnings", [])
+            row["card"] |= written
         return row
 
     # --- writing -----------------------------------------------------------------------------------------------
@@ -174,13 +176,15 @@ class CardRun:
         settings = self.settings.card
         press = self.designer.press
         metadata = pictures.PictureMetadata.of(_provenance(design))
-        how: Json = {"dpi": design.geometry.dpi, "metadata": metadata, "jpeg_quality": settings.jpeg_quality}
+        how: Json = {"dpi": design.geometry.dpi, "metadata": metadata, "quality": settings.jpeg_quality}
         if press is None or side.ink is None:
-            sha256 = pictures.write_picture(path, side.pixels, **how)
+            saved = pictures.save_picture(path, side.pixels, **how)
         else:
-            sha256 = pictures.write_press(path, side.ink, press, **how)
-        workspace.record(stem, f"picture {stem}", {"path": workspace.relative(path), "sha256": sha256})
-        return {"path": workspace.relative(path), "sha256": sha256}
+            how |= {"profile": press.data, "cmyk": press.space == "cmyk"}
+            saved = pictures.save_picture(path, side.ink, **how)
+        row = {"path": workspace.relative(path), "sha256": saved.sha256}
+        workspace.record(stem, f"picture {stem}", row)
+        return row | ({"warnings": list(saved.warnings)} if saved.warnings else {})
 
     def _extra(self, folder: str, name: str, picture: Samples, dpi: float) -> str:
         workspace = self.workspace
@@ -189,7 +193,7 @@ class CardRun:
         metadata = pictures.PictureMetadata(
             software=f"fancam {__version__}", description="For the screen, not to print"
         )
-        pictures.write_picture(path, picture, dpi=dpi, metadata=metadata)
+        pictures.save_picture(path, picture, dpi=dpi, metadata=metadata)
         return workspace.relative(path)
 
     def _cut(self, design: Design) -> Json:

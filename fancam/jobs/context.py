@@ -12,7 +12,7 @@ from fancam import faces, pictures
 from fancam.enhance import DenoiserChoice, Enhancer, Instruments, RestorerChoice, resolve_denoiser, resolve_restorer
 from fancam.files import sha256_of_file
 from fancam.jobs.stopwatch import Stopwatch
-from fancam.media import Progress, StillPicture, no_progress
+from fancam.media import Progress, no_progress
 from fancam.nn import ModelStore
 from fancam.nn.device import resolve_device
 from fancam.results import Decision, Face
@@ -140,7 +140,7 @@ class Context:
         device = str(resolve_device(self.settings.enhance.device))
         return faces.create_detector(settings, self.store, device=device, long_edges_px=long_edges_px)
 
-    def faces_in(self, still: StillPicture) -> tuple[Face, ...]:
+    def faces_in(self, still: pictures.StillPicture) -> tuple[Face, ...]:
         """Return the faces of a photo from left to right; none where no setting asks for them."""
         settings = self.settings
         if (
@@ -150,7 +150,7 @@ class Context:
             and settings.photo.size is None
         ):
             return ()
-        found = self.photo_detector.detect([pictures.srgb_view(still)])[0]
+        found = self.photo_detector.detect([still.srgb()])[0]
         return tuple(sorted(found, key=lambda face: face.box.centre))
 
     # --- enhancing ---------------------------------------------------------------------------------------------

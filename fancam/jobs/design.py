@@ -14,7 +14,7 @@ from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.jobs.sources import Source
 from fancam.jobs.stopwatch import Stopwatch
-from fancam.media import Picture, Samples, StillPicture
+from fancam.media import Picture, Samples
 from fancam.nn import ModelStore
 from fancam.paper import CardSize, Check, card_geometry, card_size, printer
 from fancam.provenance import Provenance
@@ -121,9 +121,8 @@ class Designer:
         """
         watch = self.watch
         with watch("read"):
-            still = pictures.read_still(source.path)
-            facts = pictures.picture_facts(source.path)
-            screen = pictures.srgb_view(still)
+            still = pictures.open_picture(source.path)
+            facts, screen = still.facts, still.srgb()
         with watch("faces"):
             subjects = _subjects([face.box for face in self._detector.detect([screen])[0]])
         origin = Provenance.from_xmp(facts.xmp)
@@ -156,7 +155,7 @@ class Designer:
 
     # --- what is shown -----------------------------------------------------------------------------------------
 
-    def _lying(self, still: StillPicture) -> tuple[CardSize, CardGeometry]:
+    def _lying(self, still: pictures.StillPicture) -> tuple[CardSize, CardGeometry]:
         """Return the card's size and geometry, laid as the picture or the crop lies unless an orientation is set."""
         size, geometry = self.size, card_geometry(self.settings.card)
         is_wide = size.width_mm > size.height_mm
@@ -171,7 +170,7 @@ class Designer:
         )
 
     def _composition(
-        self, still: StillPicture, origin: Provenance, geometry: CardGeometry, subjects: Sequence[Box]
+        self, still: pictures.StillPicture, origin: Provenance, geometry: CardGeometry, subjects: Sequence[Box]
     ) -> Composition:
         fit, crop = self.art.fit, self.crop
         stated = origin.card_in(still.width, still.height)
@@ -266,7 +265,7 @@ def _on_card(face: Box, composition: Composition, geometry: CardGeometry) -> Box
     return face.shown_in(outer, geometry.width_px, geometry.height_px)
 
 
-def _working(still: StillPicture, screen: Picture) -> Samples:
+def _working(still: pictures.StillPicture, screen: Picture) -> Samples:
     """Return the picture as sRGB on white, with 16 bits where it has them and is sRGB already."""
     return still.colour if still.alpha is None and pictures.is_srgb(still.profile) else screen
 

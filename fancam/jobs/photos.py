@@ -20,7 +20,7 @@ from fancam.jobs.stages import keep_provenance, keep_stages
 from fancam.jobs.stream import Item, enhance_and_write
 from fancam.jobs.target import Target, target
 from fancam.jobs.workspace import Workspace
-from fancam.media import Picture, Samples, StillPicture
+from fancam.media import Picture, Samples
 from fancam.paper import card_size
 from fancam.provenance import Provenance
 from fancam.results import Decision, Enhanced, Face
@@ -37,7 +37,7 @@ MAX_RESULT_PIXELS = 1 << 30
 class Loaded:
     """A picture that is read, and what is to become of it."""
 
-    still: StillPicture
+    still: pictures.StillPicture
     faces: tuple[Face, ...]
     target: Target
     preset: Decision | None = None
@@ -51,7 +51,7 @@ class Loaded:
         return None if self.still.dpi is None else self.still.dpi[0]
 
 
-def load_picture(context: Context, still: StillPicture) -> Loaded:
+def load_picture(context: Context, still: pictures.StillPicture) -> Loaded:
     """Return a picture with its faces, its size to be, and the preset that fits where one is to be chosen.
 
     Raises:
@@ -85,16 +85,16 @@ def photo_job(key: Any, one: Loaded, context: Context, *, name: str | None = Non
     )
 
 
-def write_enhanced(one: Loaded, enhanced: Enhanced, path: Path, quality: int) -> pictures.WrittenStill:
+def write_enhanced(one: Loaded, enhanced: Enhanced, path: Path, quality: int) -> pictures.SavedPicture:
     """Write a result with all that its picture came with.
 
     Raises:
         UsageError: The ending is unknown, or the format cannot hold it.
         OutputError: The file cannot be written; nothing is left behind.
     """
-    result = dataclasses.replace(one.still, colour=enhanced.pixels, alpha=_alpha(one))
+    result = one.still.with_pixels(enhanced.pixels, _alpha(one))
     about = pictures.PictureMetadata.of(Provenance.of_picture(one.still.source.name, one.target.box, enhanced))
-    return pictures.write_still(path, result, dpi=one.target.dpi, quality=quality, extra=about)
+    return pictures.save_picture(path, result, dpi=one.target.dpi, quality=quality, metadata=about)
 
 
 class PhotoMaker:
@@ -134,7 +134,7 @@ class PhotoMaker:
             for source in sources:
                 try:
                     with self.context.watch("read"):
-                        still = pictures.read_still(source.path)
+                        still = pictures.open_picture(source.path).load()
                     one = loaded[source] = load_picture(self.context, still)
                     yield source, photo_job(source, one, self.context, name=source.stem)
                 except FancamError as error:
@@ -165,7 +165,7 @@ class PhotoMaker:
         }
 
         def view(pixels: Samples) -> Picture:
-            return pictures.srgb_view(dataclasses.replace(one.still, colour=pixels, alpha=_alpha(one)))
+            return one.still.with_pixels(pixels, _alpha(one)).srgb()
 
         if self.context.keep_stages:
             row["compare"] = keep_stages(
@@ -179,7 +179,7 @@ class PhotoMaker:
         return {"input": _input_values(one), "picture": row}
 
 
-def _target(still: StillPicture, found: tuple[Face, ...], settings: PhotoSettings) -> Target:
+def _target(still: pictures.StillPicture, found: tuple[Face, ...], settings: PhotoSettings) -> Target:
     card = None if settings.size is None else card_size(settings.size)
     paper_mm = None if card is None else (card.width_mm, card.height_mm)
     dpi = None if still.dpi is None else still.dpi[0]

@@ -11,7 +11,7 @@ from fancam import pictures, video
 from fancam.enhance import find_screens, measure_noise
 from fancam.jobs.context import Context
 from fancam.jobs.sources import Source
-from fancam.media import Picture, Samples, StillPicture
+from fancam.media import Picture, Samples
 from fancam.results import Decision, Face
 
 _SAMPLES = 5
@@ -89,7 +89,7 @@ def preset_of(context: Context, source: Source) -> tuple[Decision, Measured]:
         FancamError: The input cannot be read, or a model is missing.
     """
     measured = measure_video(context, source) if source.is_video else measure_still(
-        still := pictures.read_still(source.path), context.photo_detector.detect([pictures.srgb_view(still)])[0]
+        still := pictures.open_picture(source.path), context.photo_detector.detect([still.srgb()])[0]
     )  # fmt: skip
     return choose(measured), measured
 
@@ -109,7 +109,7 @@ def measure_video(context: Context, source: Source) -> Measured:
     )  # fmt: skip
 
 
-def measure_still(still: StillPicture, faces: Sequence[Face]) -> Measured:
+def measure_still(still: pictures.StillPicture, faces: Sequence[Face]) -> Measured:
     """Return what is measured on a picture.
 
     Args:
@@ -121,7 +121,7 @@ def measure_still(still: StillPicture, faces: Sequence[Face]) -> Measured:
     noise = measure_noise(middle)
     return Measured(
         False, len(faces), noise.luma_sigma, noise.chroma_sigma,
-        tuple(screen.lpi or 0.0 for screen in find_screens(middle, dpi)), dpi, pictures.was_photographed(still.exif),
+        tuple(screen.lpi or 0.0 for screen in find_screens(middle, dpi)), dpi, still.facts.by_camera,
     )  # fmt: skip
 
 

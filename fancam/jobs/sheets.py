@@ -181,15 +181,18 @@ class SheetRun:
         assert self.press is not None
         if pictures.embeddable(path).profile == self.press.data:
             return path
-        still = pictures.read_still(path)
+        still = pictures.open_picture(path)
         settings = self.settings.press
         # What is transparent is paper: laid on white, which is done in sRGB.
-        source = (still.colour, still.profile) if still.alpha is None else (pictures.srgb_view(still), None)
+        source = (still.colour, still.profile) if still.alpha is None else (still.srgb(), None)
         pixels = pictures.to_press(
             *source, self.press, intent=settings.intent, black_point=settings.black_point == "on"
         )
         copy = folder / f"{number:05d}.tif"
-        pictures.write_press(copy, pixels, self.press, dpi=300, metadata=pictures.PictureMetadata())
+        pictures.save_picture(
+            copy, pixels, dpi=300, profile=self.press.data, cmyk=self.press.space == "cmyk",
+            metadata=pictures.PictureMetadata(),
+        )  # fmt: skip
         return copy
 
     def _cut(self, plan: SheetPlan) -> list[Json]:
@@ -214,7 +217,7 @@ class SheetRun:
         ):
             for number, picture in enumerate(pages, start=1):
                 path = self._beside(f"{name}-{number}.png")
-                pictures.write_picture(path, picture, dpi=_PREVIEW_DPI, metadata=metadata)
+                pictures.save_picture(path, picture, dpi=_PREVIEW_DPI, metadata=metadata)
                 found.append(str(path))
                 self.progress("preview", number, len(plan.pages))
         return found
@@ -226,7 +229,7 @@ class SheetRun:
 
     def _facts(self, card: SheetCard) -> CardFacts:
         """Return what preflight looks at: the card as it will stand in the PDF."""
-        file = pictures.picture_facts(card.front)
+        file = pictures.open_picture(card.front).facts
         origin = Provenance.from_xmp(file.xmp)
         if self.press is not None:
             file = dataclasses.replace(
@@ -241,7 +244,7 @@ class SheetRun:
             bleed_mm=card.bleed_mm,
             bleed_share=1.0 if origin.bleed_share is None else origin.bleed_share,
             effective_ppi=origin.effective_ppi,
-            faces=origin.faces_in(*file.upright_size),
+            faces=origin.faces_in(*file.size_px),
             ink_percent=origin.ink_percent if file.space == "cmyk" else None,
             invented=origin.invented,
         )

@@ -116,7 +116,7 @@ def plan_enhance(inputs: Sequence[Path], settings: Settings) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     paper = None if settings.photo.size is None else card_size(settings.photo.size)
     for source in find_pictures(inputs):
-        still = pictures.read_still(source.path)
+        still = pictures.open_picture(source.path)
         aim = target(
             still.width, still.height, settings.photo,
             paper_mm=None if paper is None else (paper.width_mm, paper.height_mm),

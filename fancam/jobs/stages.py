@@ -62,7 +62,7 @@ def keep_stages(
         path = workspace.stage_path(name, number)
         workspace.make_parent(path)
         shown = pixels if view is None else view(pixels)
-        pictures.write_picture(path, shown, dpi=72.0, metadata=pictures.PictureMetadata())
+        pictures.save_picture(path, shown, dpi=72.0, metadata=pictures.PictureMetadata())
         kept.append({"label": label, "path": workspace.relative(path), "invented_by": invented_by})
     focus = _in_print(faces[0].box, box, width_px, height_px) if faces else None
     return {

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageCms
 
+from fancam.media import Samples
+
 _NEAR_SRGB_LEVELS = 1
 """A profile that moves no colour of the test grid by more than this is sRGB under another name."""
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
@@ -52,6 +54,14 @@ def profile_description(profile: bytes) -> str | None:
         return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).strip()
     except (ImageCms.PyCMSError, OSError):
         return None
+
+
+def pillow_image(pixels: Samples) -> Image.Image:
+    """Return 8-bit pixels as Pillow holds them; four channels are CMYK."""
+    stored = np.ascontiguousarray(pixels)
+    if stored.ndim == 3 and stored.shape[2] == 4:
+        return Image.frombytes("CMYK", (stored.shape[1], stored.shape[0]), stored.tobytes())
+    return Image.fromarray(stored)
 
 
 def fitting_profile(profile: bytes | None, mode: str) -> tuple[bytes | None, list[str]]:

@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
 from fancam.errors import InputError, InputNotFoundError, InputUnreadableError, NotMediaError
 from fancam.geometry import Orientation
 from fancam.media import Samples
+from fancam.pictures.code_points import code_points
 from fancam.pictures.colour import fitting_profile, grey_profile_like, srgb_profile, to_srgb
-from fancam.pictures.colour_tags import colour_tags
-from fancam.pictures.decode import Decoded, decoded
+from fancam.pictures.decode import Decoded
 from fancam.pictures.deep import png_rows
+from fancam.pictures.header import count_notes, stored_fields, stored_orientation
 from fancam.pictures.jpeg_header import JpegHeader, jpeg_header
 from fancam.pictures.opening import MAX_PIXELS, checked_picture
 from fancam.pictures.png_stream import PngHeader, checked_png_stream, parsed_png_header, png_pixels
-from fancam.pictures.read import ORIENTATIONS, stated_profile, stored_fields
+from fancam.pictures.still import stated_profile, stored_samples
 
 Space = Literal["grey", "rgb", "cmyk"]
 _SPACES: dict[int, Space] = {1: "grey", 3: "rgb", 4: "cmyk"}
@@ -149,7 +150,7 @@ def _jpeg(path: Path, image: Image.Image, header: JpegHeader) -> EmbeddedPicture
     profile, notes = _fitting(path, image, space)
     if profile is _UNFIT:
         return _decoded(path, image)
-    orientation = _orientation(image)
+    orientation = stored_orientation(image)
     if space == "cmyk" and header.adobe_transform is None:
         notes.append("CMYK without the marker of Adobe: its samples were taken as ink, not as its absence")
     image.draft("L", (image.width // _JPEG_CHECK_PX, image.height // _JPEG_CHECK_PX))
@@ -179,35 +180,30 @@ def _png(path: Path, image: Image.Image, header: PngHeader) -> EmbeddedPicture:
         path, header.width, header.height, space, header.bits, profile, "png", unchanged=True,
         size_bytes=stream.size_bytes, sha256=stream.sha256,
         palette=header.palette[:entries] if header.palette else None,
-        orientation=_orientation(image), notes=tuple(notes),
+        orientation=stored_orientation(image), notes=tuple(notes),
     )  # fmt: skip
 
 
 def _decoded(path: Path, image: Image.Image) -> EmbeddedPicture:
     """Return a picture whose file's bytes no PDF can hold: decoded, turned upright, deflated."""
-    tags = colour_tags(path, image.format or "")
-    fields = stored_fields(image, path)
-    found = decoded(image, path, tags.bits)
-    if tags.channels == 1 and isinstance(found.image, np.ndarray) and not found.grey:
-        found = Decoded(found.image[..., 0], found.alpha, found.notes)
-    orientation = _orientation(image)  # after decoding: Pillow turns TIFF by itself then, and takes the tag away
-    embedded, tag_notes = stated_profile(image, tags, fields)
+    stored = stored_samples(image, path)
+    found, embedded = stored.samples, stored.profile
     samples, lab_notes = _samples(found)
     space: Space = _SPACES[1 if samples.ndim == 2 else samples.shape[2]]
     profile, notes = _profile_for(space, embedded)
     if profile is _UNFIT:  # grey in the space of an RGB profile that no grey profile can stand for
         samples, space = cast("Samples", np.repeat(samples[..., np.newaxis], 3, axis=2)), "rgb"
         profile, notes = _profile_for(space, embedded)
-    upright = orientation.upright(samples)
+    upright = stored.orientation.upright(samples)
     data = _deflated(upright)
     alpha = None
     if found.alpha is not None:
-        alpha = AlphaPlane(8 * found.alpha.itemsize, _deflated(orientation.upright(found.alpha)))
+        alpha = AlphaPlane(8 * found.alpha.itemsize, _deflated(stored.orientation.upright(found.alpha)))
     height, width = upright.shape[:2]
     return EmbeddedPicture(
         path, width, height, space, 8 * upright.itemsize, profile, "png", unchanged=False,
         size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), alpha=alpha,
-        notes=(*_count_note(image), *found.notes, *tag_notes, *lab_notes, *notes), held=data,
+        notes=(*stored.notes, *lab_notes, *notes), held=data,
     )  # fmt: skip
 
 
@@ -236,9 +232,9 @@ _UNFIT = b""
 
 def _fitting(path: Path, image: Image.Image, space: Space) -> tuple[bytes | None, list[str]]:
     """Return the profile of a file whose bytes are kept, as ``_profile_for``, and what is to be noted."""
-    embedded, tag_notes = stated_profile(image, colour_tags(path, image.format or ""), stored_fields(image, path))
+    embedded, tag_notes = stated_profile(image, code_points(path, image.format or ""), stored_fields(image, path))
     profile, notes = _profile_for(space, embedded)
-    return profile, [*_count_note(image), *tag_notes, *notes]
+    return profile, [*count_notes(image), *tag_notes, *notes]
 
 
 def _profile_for(space: Space, embedded: bytes | None) -> tuple[bytes | None, list[str]]:
@@ -259,16 +255,6 @@ def _srgb_for(space: Space) -> bytes:
 
 
 # --- beside the pixels --------------------------------------------------------------------------------------------
-
-
-def _orientation(image: Image.Image) -> Orientation:
-    return ORIENTATIONS.get(image.getexif().get(ExifTags.Base.Orientation, 1), Orientation())
-
-
-def _count_note(image: Image.Image) -> list[str]:
-    count = getattr(image, "n_frames", 1)
-    # The others in an MPO are previews and depth maps of the first.
-    return [f"holds {count} pictures: the first was used"] if count > 1 and image.format != "MPO" else []
 
 
 def _file_pieces(path: Path) -> Iterator[bytes]:

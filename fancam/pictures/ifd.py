@@ -81,6 +81,11 @@ class Fields:
         return next(iter(self.integers(ORIENTATION)), 1)
 
     @property
+    def by_camera(self) -> bool:
+        """Whether they tell of a lens and a shutter: cameras write that, scanners do not."""
+        return bool({EXPOSURE_TIME, F_NUMBER} & self.exif.keys())
+
+    @property
     def dpi(self) -> tuple[float, float] | None:
         """Pixels per inch; None where no unit of length is stated."""
         unit = {2: 1.0, 3: 2.54}.get(next(iter(self.integers(RESOLUTION_UNIT)), 2))
@@ -155,12 +160,6 @@ def read_fields(file: BinaryIO) -> Fields | None:
 def parse_exif(data: bytes) -> Fields | None:
     """Read EXIF as a picture carries it, with or without its ``Exif`` mark; None where it is damaged."""
     return read_fields(io.BytesIO(data.removeprefix(b"Exif\0\0")))
-
-
-def was_photographed(exif: bytes | None) -> bool:
-    """Whether a picture's EXIF tells of a lens and a shutter: cameras write that, scanners do not."""
-    fields = parse_exif(exif) if exif else None
-    return fields is not None and bool({EXPOSURE_TIME, F_NUMBER} & fields.exif.keys())
 
 
 def _directory(file: BinaryIO, order: str, start: int, size: int, big: bool) -> Directory:

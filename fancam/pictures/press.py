@@ -16,13 +16,13 @@ from PIL import ImageCms
 
 from fancam.errors import InputNotFoundError, InputUnreadableError, ProfileError, unknown_choice
 from fancam.media import Picture, Samples
-from fancam.pictures.colour import fitting_profile, profile_description, srgb_profile
+from fancam.pictures.colour import fitting_profile, pillow_image, profile_description, srgb_profile
 from fancam.pictures.decode import to_8_bit
-from fancam.pictures.inks import Ink, press_image
-from fancam.pictures.metadata import PictureMetadata
-from fancam.pictures.write import write_picture
 
 Space = Literal["rgb", "cmyk", "grey"]
+Ink = npt.NDArray[np.uint8]
+"""Pixels in the space of a press: (height, width, 4) CMYK with 255 for full ink, (height, width, 3) RGB, or (height,
+width) grey."""
 Lab = npt.NDArray[np.float32]
 """(height, width, 3) CIE L*a*b*."""
 MAX_PROFILE_BYTES = 64 << 20
@@ -155,37 +155,6 @@ def soft_proof(ink: Ink, press: PressProfile, *, paper_white: bool = False) -> P
     return _converted(ink, transform, "rgb")
 
 
-def write_press(
-    path: Path, pixels: Ink, press: PressProfile, *, dpi: float, metadata: PictureMetadata, jpeg_quality: int = 95
-) -> str:
-    """Write pixels that are in the colours of a press, with its profile; otherwise as ``write_picture`` does.
-
-    Args:
-        path: Ends in .tif, .tiff, .jpg or .jpeg, or for RGB and grey also in .png or .webp; its folder exists.
-        pixels: As ``to_press`` returned them.
-        press: The profile they are in; it goes into the file.
-        dpi: Pixels per inch on paper.
-        metadata: Software, description, source and further fields.
-        jpeg_quality: 1 to 100; always without chroma subsampling (4:4:4).
-
-    Returns:
-        SHA-256 of the file in hex.
-
-    Raises:
-        UsageError: The ending is unknown, or the format cannot hold CMYK.
-        OutputError: The file cannot be written; nothing is left behind.
-    """
-    return write_picture(
-        path,
-        pixels,
-        dpi=dpi,
-        metadata=metadata,
-        jpeg_quality=jpeg_quality,
-        icc_profile=press.data,
-        cmyk=press.space == "cmyk",
-    )
-
-
 def lab_of_source(pixels: Samples, source_profile: bytes | None) -> Lab:
     """Return CIE L*a*b* (D50, relative to the white of the source) of RGB pixels.
 
@@ -237,7 +206,7 @@ def _converted(
     result = np.empty((height, width, *_CHANNELS[space]), np.uint8)
     for rows in _bands(height, width):
         band = to_8_bit(pixels[rows])
-        converted = ImageCms.applyTransform(press_image(band), transform)
+        converted = ImageCms.applyTransform(pillow_image(band), transform)
         if converted is None:  # only when it converts in place, which it was not asked to
             raise ImageCms.PyCMSError("no picture came back")
         result[rows] = np.asarray(converted)

@@ -1,340 +1,380 @@
-"""Write a still picture to any format, with all that came in beside its pixels, and a word for all that cannot."""
+"""A still picture: what its header says at once, its samples when they are asked for."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-from dataclasses import dataclass, replace
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
-from fancam.errors import UnsupportedMediaError, UsageError, unknown_choice
-from fancam.files import replace_file
-from fancam.media import Samples, StillPicture
-from fancam.pictures.colour import is_srgb, rgb_profile_like, srgb_profile, to_srgb
-from fancam.pictures.decode import to_8_bit
-from fancam.pictures.deep import XMP_PNG_KEYWORD, Resolution, deep_png, tiff
-from fancam.pictures.ifd import (
-    IMAGE_DESCRIPTION,
-    MAKER_NOTE,
-    PROCESSING_SOFTWARE,
-    RATIONAL,
-    RESOLUTION_UNIT,
-    SHORT,
-    SOFTWARE,
-    X_RESOLUTION,
-    Y_RESOLUTION,
-    Fields,
-    exif_bytes,
-    parse_exif,
-    rational,
-    text_field,
+from fancam.files import sha256_of_file
+from fancam.geometry import Orientation
+from fancam.media import Frame, Picture, Samples
+from fancam.pictures.code_points import CodePoints, code_points, profile_of
+from fancam.pictures.colour import (
+    adobe_rgb_profile,
+    fitting_profile,
+    grey_profile_like,
+    is_srgb,
+    profile_description,
+    rgb_profile_like,
+    to_srgb,
 )
-from fancam.pictures.metadata import PictureMetadata, xmp_packet, xmp_properties
-from fancam.pictures.opening import heif_plugin
-from fancam.pictures.read import on_white
-from fancam.pictures.xmp import XmpError, kept_packet, merged_packet, resized_packet
+from fancam.pictures.decode import Decoded, decoded, to_8_bit
+from fancam.pictures.header import (
+    PictureFacts,
+    count_notes,
+    facts_of,
+    profile_space,
+    raw_xmp,
+    stored_fields,
+    stored_orientation,
+)
+from fancam.pictures.ifd import IPTC_TAG, Fields, descriptive, exif_bytes
+from fancam.pictures.opening import MAX_PIXELS, checked_picture
+from fancam.pictures.xmp import XmpError, kept_packet
+
+_SRGB_GAMMA = 0.45455
+"""What PNG's gAMA says of sRGB (W3C PNG, third edition, 11.3.2.5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Format:
-    """What a format can hold, as it is written here."""
+@dataclass(frozen=True, slots=True, eq=False)
+class StillPixels:
+    """The decoded samples of a picture, upright, in their own colour space and depth."""
 
-    name: str
-    longest_side_px: int
-    sixteen_bit: bool = False
-    alpha: bool = True
-    grey: bool = True
-    grey_alpha: bool = False
-    describes: bool = True
-    """Whether it holds a profile, EXIF and XMP."""
-
-
-_PNG = _Format("PNG", (1 << 31) - 1, sixteen_bit=True, grey_alpha=True)
-_TIFF = _Format("TIFF", (1 << 31) - 1, sixteen_bit=True, grey_alpha=True)
-_JPEG = _Format("JPEG", 65500, alpha=False)  # libjpeg's JPEG_MAX_DIMENSION
-_WEBP = _Format("WEBP", 16383, grey=False)  # 14 bits (RFC 9649, section 3.4)
-_AVIF = _Format("AVIF", 65536)  # 16 bits plus 1 (AV1 specification, 5.5.1)
-_HEIF = _Format("HEIF", 65535)
-_BMP = _Format("BMP", (1 << 31) - 1, alpha=False, describes=False)
-_FORMATS = {
-    ".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".tif": _TIFF, ".tiff": _TIFF, ".webp": _WEBP, ".avif": _AVIF,
-    ".heic": _HEIF, ".heif": _HEIF, ".bmp": _BMP,
-}  # fmt: skip
-
-_JPEG_SEGMENT_BYTES = 65533
-_JPEG_EXIF_BYTES = _JPEG_SEGMENT_BYTES - len(b"Exif\0\0")
-_JPEG_XMP_BYTES = _JPEG_SEGMENT_BYTES - len(b"http://ns.adobe.com/xap/1.0/\0")
-"""What fits into one APP1 segment (Exif 2.32, 4.5.1; XMP specification part 3, 1.1.3)."""
-_AVIF_THREADS = 4
+    colour: Samples
+    """(height, width, 3) RGB in the space of ``profile``; grey pictures have three equal channels."""
+    alpha: Samples | None = None
+    """(height, width) straight alpha in the type of ``colour``; None where everything is opaque."""
+    grey: bool = False
+    """Whether the file is grey, and is to be written so again."""
+    profile: bytes | None = None
+    """ICC profile of ``colour`` (of the grey channel where ``grey``); None: sRGB."""
+    assumed: tuple[str, ...] = ()
+    """What had to be assumed; holds for the sRGB view as well."""
+    converted: tuple[str, ...] = ()
+    """What was converted as it should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenStill:
-    """What became of a picture on the disk."""
+class StillPicture:
+    """A still picture, upright: header facts at once; pixels are decoded when they are asked for and kept.
 
-    sha256: str
-    """Of the file, in hex."""
-    warnings: tuple[str, ...] = ()
-    """What the format could not hold."""
-
-
-def writable_suffixes() -> tuple[str, ...]:
-    """Return the file name endings that ``write_still`` takes here: lower case, with the dot, sorted."""
-    heif_too = heif_plugin() == "pillow_heif"
-    return tuple(sorted(suffix for suffix, form in _FORMATS.items() if heif_too or form is not _HEIF))
-
-
-def still_format(path: Path) -> str:
-    """Return the format that ``write_still`` would write to this path, as Pillow names it.
-
-    Raises:
-        UsageError: The ending belongs to no format that is written.
-        UnsupportedMediaError: HEIC, and there is no encoder for it.
+    Get one from ``open_picture`` or, of pixels in memory, from ``StillPicture.of``.
     """
-    return _format_of(path).name
+
+    def __init__(
+        self,
+        facts: PictureFacts,
+        source: Path,
+        decode: Callable[[], StillPixels],
+        *,
+        exif: bytes | None = None,
+        xmp: bytes | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.facts = facts
+        self.source = source
+        self.exif = exif
+        """EXIF without orientation, thumbnail and sizes, which no longer hold."""
+        self.xmp = xmp
+        """XMP packet without what no longer holds."""
+        self._decode = decode
+        self._notes = notes
+        self._pixels: StillPixels | None = None
+
+    @classmethod
+    def of(
+        cls, colour: Samples, *, alpha: Samples | None = None, grey: bool = False, profile: bytes | None = None,
+        exif: bytes | None = None, xmp: bytes | None = None, dpi: tuple[float, float] | None = None,
+        source: Path = Path(), format: str = "", warnings: tuple[str, ...] = (),  # noqa: A002 - the field's word
+    ) -> StillPicture:  # fmt: skip
+        """Return a picture of pixels in memory; the arguments are named as the attributes are."""
+        pixels = StillPixels(colour, alpha, grey, profile)
+        facts = PictureFacts(
+            colour.shape[1], colour.shape[0], "grey" if grey else "rgb", 8 * colour.itemsize, alpha is not None, None,
+            profile_description(profile) if profile else None, profile_space(profile), is_srgb(profile), dpi, format,
+        )  # fmt: skip
+        return cls(facts, source, lambda: pixels, exif=exif, xmp=xmp, notes=warnings)
+
+    def with_pixels(self, colour: Samples, alpha: Samples | None) -> StillPicture:
+        """Return a picture with other samples in the same colour space, and all that stands beside them."""
+        return StillPicture.of(
+            colour, alpha=alpha, grey=self.grey, profile=self.profile, exif=self.exif, xmp=self.xmp, dpi=self.dpi,
+            source=self.source, format=self.format, warnings=self._notes,
+        )  # fmt: skip
+
+    def load(self) -> StillPicture:
+        """Decode the pixels now, and return the picture itself.
+
+        Raises:
+            InputError: The file is damaged, has gone, or holds samples that cannot be read.
+        """
+        self._loaded()
+        return self
+
+    def release(self) -> None:
+        """Forget the pixels; they are decoded again when they are asked for."""
+        self._pixels = None
+
+    def _loaded(self) -> StillPixels:
+        if self._pixels is None:
+            self._pixels = self._decode()
+        return self._pixels
+
+    # --- header ---------------------------------------------------------------------------------------------------
+
+    @property
+    def width(self) -> int:
+        """Width of the upright picture in pixels."""
+        return self.facts.width_px
+
+    @property
+    def height(self) -> int:
+        """Height of the upright picture in pixels."""
+        return self.facts.height_px
+
+    @property
+    def dpi(self) -> tuple[float, float] | None:
+        """Pixels per inch on paper, across and down; None where the file states none."""
+        return self.facts.dpi
+
+    @property
+    def format(self) -> str:
+        """``JPEG``, ``PNG``, ``TIFF`` …; empty for pixels in memory."""
+        return self.facts.format
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the file's bytes in hex; read when it is asked for."""
+        return sha256_of_file(self.source)
+
+    # --- pixels ---------------------------------------------------------------------------------------------------
+
+    @property
+    def colour(self) -> Samples:
+        """(height, width, 3) RGB in the space of ``profile``, uint8 or uint16; grey has three equal channels."""
+        return self._loaded().colour
+
+    @property
+    def alpha(self) -> Samples | None:
+        """(height, width) straight alpha in the type of ``colour``; None where everything is opaque."""
+        return self._loaded().alpha
+
+    @property
+    def grey(self) -> bool:
+        """Whether the file is grey, and is to be written so again."""
+        return self._loaded().grey
+
+    @property
+    def profile(self) -> bytes | None:
+        """ICC profile of ``colour`` (of the grey channel where ``grey``); None: sRGB."""
+        return self._loaded().profile
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What had to be assumed, was converted, or is not kept when the picture is written."""
+        return (*self._loaded().assumed, *self._loaded().converted, *self._notes)
+
+    def srgb(self) -> Picture:
+        """Return the picture as detectors and comparisons want it.
+
+        Returns:
+            (height, width, 3) uint8 sRGB, on white where there is transparency. It shares its memory with the picture
+            where nothing had to be changed.
+        """
+        pixels = self._loaded()
+        colour = to_8_bit(pixels.colour)
+        if not is_srgb(pixels.profile):
+            image = Image.fromarray(np.ascontiguousarray(colour[..., 0]) if pixels.grey else colour)
+            colour = np.array(to_srgb(image, pixels.profile)[0])
+        if pixels.alpha is None:
+            return np.ascontiguousarray(colour)
+        return cast("Picture", on_white(colour, to_8_bit(pixels.alpha)))
+
+    def opaque_rgb(self) -> tuple[Samples, bytes | None]:
+        """Return RGB on white in the picture's own depth, and an RGB profile of it (None: sRGB).
+
+        Where white or the grey profile can only be had in sRGB, it is the 8-bit ``srgb`` view.
+        """
+        pixels = self._loaded()
+        if pixels.grey and pixels.profile is not None:
+            like = rgb_profile_like(pixels.profile)
+            if like is None:
+                return self.srgb(), None
+            pixels = StillPixels(pixels.colour, pixels.alpha, profile=like)
+        if pixels.alpha is None:
+            return pixels.colour, pixels.profile
+        if not is_srgb(pixels.profile):
+            return self.srgb(), None
+        return on_white(pixels.colour, pixels.alpha), pixels.profile
+
+    def frame(self) -> Frame:
+        """Return the sRGB view with what had to be assumed for it."""
+        pixels = self._loaded()
+        laid = ("has transparency: it was laid on white",) if pixels.alpha is not None else ()
+        return Frame(self.srgb(), source=self.source, warnings=(*pixels.assumed, *laid))
+
+    def __repr__(self) -> str:
+        return f"StillPicture({self.width}x{self.height}, {self.format}, source={self.source.name})"
 
 
-def write_still(
-    path: Path,
-    still: StillPicture,
-    *,
-    dpi: float | Resolution | None = None,
-    quality: int = 95,
-    extra: PictureMetadata | None = None,
-) -> WrittenStill:
-    """Write a still picture in the format its name asks for; the same arguments give the same bytes.
+def open_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> StillPicture:
+    """Open a still picture: its header is read now, its samples when they are asked for.
 
-    Its samples are written as they are wherever the format can hold them: grey as grey, with alpha, with 16 bits, in
-    their own colour space with the profile embedded (sRGB's where there is none). What it cannot hold is converted
-    and said: 16 bits are rounded to 8 (JPEG, WebP, AVIF, HEIC, BMP), transparency is laid on white (JPEG, BMP),
-    colours become sRGB and EXIF and XMP are left out (BMP). PNG, TIFF, WebP and BMP keep every sample; WebP as well,
-    because its lossy mode always halves the resolution of colour. JPEG, AVIF and HEIC are lossy with colour at full
-    resolution (4:4:4).
-
-    The file is written beside its place, flushed to the disk and renamed: it is there whole or not at all.
+    The first picture of a file that holds several, turned upright. RGB and grey samples keep their values and their
+    profile, so no colour is clipped; CMYK and LAB are converted to 8-bit sRGB and ``warnings`` says so. PNG, TIFF,
+    PPM and grey JPEG 2000 keep 16 bits. Code points (cICP, nclx) and Adobe RGB named in EXIF become the profile that
+    says the same.
 
     Args:
-        path: Ends in .png, .jpg, .jpeg, .tif, .tiff, .webp, .avif, .bmp, .heic or .heif (with pillow-heif); its folder
-            exists.
-        still: ``colour`` may have been enlarged. Grey whose channels differ is averaged.
-        dpi: Pixels per inch on paper, or (across, down); ``still.dpi`` when None, and no resolution where that is
-            None too. PNG and BMP keep it to 1 pixel per metre, JFIF to whole dots; EXIF beside it is exact.
-        quality: 1 to 100, of JPEG, AVIF and HEIC.
-        extra: Provenance. EXIF: its software becomes Software, or ProcessingSoftware where the camera has written
-            the former; its description only where there is none. XMP: a packet that came in is kept, a further
-            description in it has the fields; standard properties that it has stay as they are.
+        path: JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, JPEG 2000, PPM, PSD or QOI; HEIC where pi-heif or pillow-heif is
+            installed.
+        max_pixels: Refuse pictures with more pixels, before they are decoded.
 
     Returns:
-        The file's hash and what could not be kept.
+        The picture. Its EXIF has lost what no longer holds (orientation, thumbnail, sizes, a maker's note that cannot
+        be moved), and so has its XMP.
 
     Raises:
-        UsageError: The ending is unknown, a side is too long for the format, or quality is out of range.
-        UnsupportedMediaError: HEIC, and there is no encoder for it.
-        OutputError: The file cannot be written; nothing is left behind.
-        ValueError: The arrays do not fit each other, or dpi is not above 0.
+        InputNotFoundError: There is no such file.
+        InputUnreadableError: It is a folder or may not be read.
+        NotMediaError: It is no picture, or a damaged one.
+        TruncatedInputError: The file is empty or its end is missing.
+        UnsupportedMediaError: The format is known but cannot be decoded here.
+        PictureTooLargeError: It has more than ``max_pixels`` pixels.
     """
-    form = _format_of(path)
-    resolution = _resolution(dpi if dpi is not None else still.dpi)
-    _check(still, form, path, quality)
-    warnings: list[str] = []
-    pixels, profile = _prepared(still, form, warnings)
-    described = _Described(resolution, profile, _fields(still, resolution, extra), b"")
-    if form.describes:
-        described = replace(described, xmp=_xmp(still, extra, warnings))
-    elif still.exif or still.xmp or extra:
-        warnings.append(f"{form.name} cannot hold EXIF and XMP: they were left out")
-    if form is _JPEG:
-        described = _fitted_to_jpeg(described, extra, warnings)
-    data = _encoded(form, pixels, described, quality)
-    replace_file(path, data)
-    return WrittenStill(hashlib.sha256(data).hexdigest(), tuple(warnings))
+    with checked_picture(path, max_pixels) as image:
+        fields = stored_fields(image, path)
+        packet = raw_xmp(image)
+        has_iptc = "photoshop" in image.info and 0x0404 in image.info["photoshop"]
+        kept, notes = descriptive(fields) if fields is not None else (Fields(), [])
+        if has_iptc or (fields is not None and IPTC_TAG in fields.main):
+            notes.append("its IPTC-IIM fields (captions, keywords) are not kept; those in XMP are")
+        xmp, xmp_notes = _kept_xmp(packet)
+        facts = facts_of(image, path, fields, packet)
+    return StillPicture(
+        facts, path, lambda: _decoded_pixels(path, max_pixels),
+        exif=exif_bytes(kept) or None, xmp=xmp, notes=(*notes, *xmp_notes),
+    )  # fmt: skip
 
 
-def _format_of(path: Path) -> _Format:
-    form = _FORMATS.get(path.suffix.lower())
-    if form is None:
-        raise unknown_choice("picture format", path.suffix or path.name, writable_suffixes())
-    if form is _HEIF and heif_plugin() != "pillow_heif":
-        raise UnsupportedMediaError(
-            "HEIC cannot be written without an encoder",
-            item=path,
-            remedy="write avif, which is as small, or pip install pillow-heif (its wheels are GPL)",
-        )
-    return form
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
+    """Read a still picture as detectors want it: upright 8-bit sRGB on white; see ``open_picture``."""
+    return open_picture(path, max_pixels=max_pixels).frame()
 
 
-def _resolution(dpi: float | Resolution | None) -> Resolution | None:
-    if dpi is None:
-        return None
-    x, y = dpi if isinstance(dpi, tuple) else (dpi, dpi)
-    if not (0 < x < float("inf") and 0 < y < float("inf")):
-        raise ValueError(f"cannot write a picture at {dpi} dpi")
-    return float(x), float(y)
+def on_white(colour: Samples, alpha: Samples) -> Samples:
+    """Return RGB over white paper, mixed in encoded values as browsers and editors do.
+
+    Args:
+        colour: (height, width, channels).
+        alpha: (height, width) of the same type.
+    """
+    most = np.iinfo(colour.dtype).max
+    result = np.empty_like(colour, order="C")
+    for row in range(0, len(colour), 256):  # in pieces: the products need 64 bits
+        part = slice(row, row + 256)
+        share = alpha[part, :, np.newaxis].astype(np.uint64)
+        result[part] = (colour[part] * share + most * (most - share) + most // 2) // most
+    return result
 
 
-def _check(still: StillPicture, form: _Format, path: Path, quality: int) -> None:
-    colour, alpha = still.colour, still.alpha
-    fits = alpha is None or (alpha.dtype == colour.dtype and alpha.shape == colour.shape[:2])
-    if colour.dtype not in (np.uint8, np.uint16) or colour.ndim != 3 or colour.shape[2] != 3 or not fits:
-        raise ValueError(f"cannot write colour of shape {colour.shape} and type {colour.dtype} with this alpha")
-    if not colour.size:
-        raise ValueError("cannot write a picture without pixels")
-    if not 1 <= quality <= 100:
-        raise UsageError(f"quality {quality} is not between 1 and 100", item=path, remedy="95 suits print")
-    if max(colour.shape[:2]) > form.longest_side_px:
-        raise UsageError(
-            f"{form.name} holds at most {form.longest_side_px} pixels a side, not {still.width}x{still.height}",
-            item=path,
-            remedy="write png or tif, or choose a smaller size",
-        )
-
-
-# --- samples ------------------------------------------------------------------------------------------------------
-
-
-def _prepared(still: StillPicture, form: _Format, warnings: list[str]) -> tuple[Samples, bytes | None]:
-    """Return what the format holds of the samples, (height, width[, channels]), and the profile they are then in."""
-    colour, alpha, profile, grey = still.colour, still.alpha, still.profile, still.grey
-    if colour.dtype == np.uint16 and not form.sixteen_bit:
-        colour, alpha = to_8_bit(colour), None if alpha is None else to_8_bit(alpha)
-        warnings.append(f"{form.name} cannot hold 16 bits per sample: they were rounded to 8")
-    if not form.describes and not is_srgb(profile):
-        colour, profile = _in_srgb(colour, profile, grey), None
-        warnings.append(f"{form.name} cannot hold a colour profile: the picture was converted to sRGB")
-    if alpha is not None and not form.alpha:
-        colour, alpha = on_white(colour, alpha), None
-        warnings.append(f"{form.name} cannot hold transparency: it was laid on white")
-    deep_grey_alpha = form is _TIFF and colour.dtype == np.uint16  # few programs read that, Pillow does not
-    if grey and (alpha is None or (form.grey_alpha and not deep_grey_alpha)) and form.grey:
-        levels = _levels(colour)
-        return (levels if alpha is None else cast("Samples", np.stack([levels, alpha], axis=-1))), profile
-    if grey and profile is not None:
-        like = rgb_profile_like(profile)
-        if like is None:
-            colour = _in_srgb(colour, profile, grey)
-            warnings.append(f"{form.name} cannot hold the grey profile here: the picture was converted to 8-bit sRGB")
-            alpha = None if alpha is None else to_8_bit(alpha)
-        profile = like
-    pixels = colour if alpha is None else np.concatenate([colour, alpha[..., np.newaxis]], axis=2)
-    return cast("Samples", pixels), profile or (srgb_profile() if form.describes else None)
-
-
-def _in_srgb(colour: Samples, profile: bytes | None, grey: bool) -> npt.NDArray[np.uint8]:
-    eight = to_8_bit(colour)
-    image = Image.fromarray(_levels(eight) if grey else np.ascontiguousarray(eight))
-    return np.asarray(to_srgb(image, profile)[0])
-
-
-def _levels(colour: Samples) -> Samples:
-    """Return the one channel of a grey picture; the mean, rounded, where a network has made them differ."""
-    first = colour[..., 0]
-    if np.array_equal(first, colour[..., 1]) and np.array_equal(first, colour[..., 2]):
-        return cast("Samples", np.ascontiguousarray(first))
-    total = colour[..., 0].astype(np.uint32) + colour[..., 1] + colour[..., 2]
-    return cast("Samples", ((total + 1) // 3).astype(colour.dtype))
-
-
-# --- beside the samples -------------------------------------------------------------------------------------------
+# --- from an opened file ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Described:
-    resolution: Resolution | None
+class StoredSamples:
+    """Decoded samples that are not turned yet, with what the file says of them."""
+
+    samples: Decoded
+    orientation: Orientation
     profile: bytes | None
-    fields: Fields
-    xmp: bytes
+    """As the file states it, whether it fits the samples or not."""
+    notes: tuple[str, ...]
+    """What had to be assumed."""
 
 
-def _fields(still: StillPicture, resolution: Resolution | None, extra: PictureMetadata | None) -> Fields:
-    """Return the EXIF that is written: what came in, the new resolution, and who made it."""
-    fields = (parse_exif(still.exif) if still.exif else None) or Fields()
-    main = dict(fields.main)
-    for tag in (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT):
-        main.pop(tag, None)
-    if resolution is not None:
-        main[X_RESOLUTION], main[Y_RESOLUTION] = (fields.entry(RATIONAL, rational(dpi)) for dpi in resolution)
-        main[RESOLUTION_UNIT] = fields.entry(SHORT, [2])  # inch
-    if extra is not None and extra.software:
-        main[PROCESSING_SOFTWARE if fields.text(SOFTWARE) else SOFTWARE] = text_field(extra.software)
-    if extra is not None and extra.description and not fields.text(IMAGE_DESCRIPTION):
-        main[IMAGE_DESCRIPTION] = text_field(extra.description)
-    return replace(fields, main=main)
+def stored_samples(image: Image.Image, path: Path) -> StoredSamples:
+    """Decode the first picture of an opened file."""
+    points, fields = code_points(path, image.format or ""), stored_fields(image, path)
+    samples = decoded(image, path, points.bits)
+    orientation = stored_orientation(image)  # after decoding: Pillow turns TIFF by itself then, and takes the tag away
+    profile, notes = stated_profile(image, points, fields)
+    if points.channels == 1 and isinstance(samples.image, np.ndarray) and not samples.grey:
+        samples = Decoded(samples.image[..., 0], samples.alpha, samples.notes)
+    return StoredSamples(samples, orientation, profile, (*count_notes(image), *samples.notes, *notes))
 
 
-def _xmp(still: StillPicture, extra: PictureMetadata | None, warnings: list[str]) -> bytes:
-    """Return the packet that came in with the new size and the provenance, or a new one; empty where there is none."""
-    if still.xmp:
-        try:
-            packet = resized_packet(kept_packet(still.xmp), still.width, still.height)
-            if extra is None:
-                return packet
-            named = {"software": extra.software, "source": extra.source}  # the standard properties may be taken
-            own = PictureMetadata(fields={name: value for name, value in named.items() if value} | dict(extra.fields))
-            return merged_packet(packet, {**xmp_properties(replace(extra, fields={})), **xmp_properties(own)})
-        except XmpError as error:
-            warnings.append(f"its XMP packet is not valid and was left out ({error})")
-    return b"" if extra is None else xmp_packet(extra)
+def _decoded_pixels(path: Path, max_pixels: int) -> StillPixels:
+    with checked_picture(path, max_pixels) as image:
+        stored = stored_samples(image, path)
+    pixels = _in_rgb(stored.samples, stored.profile)
+    alpha = stored.samples.alpha
+    return StillPixels(
+        _upright(pixels.colour, stored.orientation),
+        None if alpha is None else _upright(alpha, stored.orientation),
+        pixels.grey, pixels.profile, (*stored.notes, *pixels.assumed), pixels.converted,
+    )  # fmt: skip
 
 
-def _fitted_to_jpeg(described: _Described, extra: PictureMetadata | None, warnings: list[str]) -> _Described:
-    """Return what fits into the one segment that JPEG has for EXIF, and the one for XMP."""
-    fields, xmp = described.fields, described.xmp
-    if len(exif_bytes(fields)) > _JPEG_EXIF_BYTES and MAKER_NOTE in fields.exif:
-        fields = replace(fields, exif={tag: value for tag, value in fields.exif.items() if tag != MAKER_NOTE})
-        warnings.append("JPEG cannot hold more than 64 kB of EXIF: the camera maker's note was left out")
-    if len(exif_bytes(fields)) > _JPEG_EXIF_BYTES:
-        kept = {tag: value for tag, value in fields.main.items() if len(value.data) <= 256}
-        fields = Fields(fields.order, kept)
-        warnings.append("JPEG cannot hold more than 64 kB of EXIF: only its short fields were kept")
-    if len(xmp) > _JPEG_XMP_BYTES:
-        xmp = b"" if extra is None else xmp_packet(extra)
-        warnings.append("JPEG cannot hold more than 64 kB of XMP: the packet that came in was left out")
-        if len(xmp) > _JPEG_XMP_BYTES:
-            xmp = b""
-            warnings.append("JPEG cannot hold more than 64 kB of XMP: the provenance was left out")
-    return replace(described, fields=fields, xmp=xmp)
+def _upright(samples: Samples, orientation: Orientation) -> Samples:
+    """Return the samples turned upright, in memory of their own: a view of a Pillow picture may not be written to."""
+    return np.require(orientation.upright(samples), requirements=["C", "W"])
 
 
-# --- formats ------------------------------------------------------------------------------------------------------
+def _kept_xmp(packet: bytes) -> tuple[bytes | None, list[str]]:
+    if not packet:
+        return None, []
+    try:
+        return kept_packet(packet)
+    except XmpError as error:
+        return None, [f"its XMP packet is not valid and was left out ({error})"]
 
 
-def _encoded(form: _Format, pixels: Samples, described: _Described, quality: int) -> bytes:
-    resolution, profile, xmp = described.resolution, described.profile, described.xmp
-    if form is _TIFF:
-        return tiff(pixels, resolution=resolution, profile=profile, fields=described.fields, xmp=xmp)
-    exif = exif_bytes(described.fields)
-    if form is _PNG and pixels.dtype == np.uint16:
-        deep = cast("npt.NDArray[np.uint16]", pixels)
-        return deep_png(deep, resolution=resolution, profile=profile, exif=exif, xmp=xmp)
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    buffer = io.BytesIO()
-    if form is _PNG:
-        text = PngImagePlugin.PngInfo()
-        if xmp:
-            text.add_itxt(XMP_PNG_KEYWORD, xmp.decode())
-        image.save(buffer, "PNG", dpi=resolution, icc_profile=profile, exif=exif, pnginfo=text)
-    elif form is _BMP:
-        image.save(buffer, "BMP", dpi=resolution or (0, 0))  # Pillow would state 96
-    else:
-        # b"" and not None: None would let Pillow look for those of the picture it is given
-        beside = {"icc_profile": profile or b"", "xmp": xmp, "exif": b"Exif\0\0" + exif if exif else b""}
-        if form is _JPEG:
-            whole = {"dpi": tuple(round(v) for v in resolution)} if resolution is not None else {}
-            image.save(buffer, "JPEG", quality=quality, subsampling=0, **beside, **whole)
-        elif form is _WEBP:
-            image.save(buffer, "WEBP", lossless=True, exact=True, **beside)
-        elif form is _AVIF:
-            # Tiles and threads must not follow the number of processors, because the bytes would: libaom codes rows
-            # in another way with one thread than with several.
-            same = {"autotiling": False, "max_threads": _AVIF_THREADS}
-            sampling = "4:0:0" if image.mode == "L" else "4:4:4"
-            image.save(buffer, "AVIF", quality=quality, subsampling=sampling, **same, **beside)
-        else:
-            present = {name: data for name, data in beside.items() if data}  # it takes no empty ones
-            image.save(buffer, "HEIF", quality=quality, chroma=444, **present)
-    return buffer.getvalue()
+# --- colour -------------------------------------------------------------------------------------------------------
+
+
+def stated_profile(image: Image.Image, points: CodePoints, fields: Fields | None) -> tuple[bytes | None, list[str]]:
+    """Return the profile the file states, by a profile, by code points or by the name of Adobe RGB in EXIF."""
+    embedded = image.info.get("icc_profile") or None
+    from_points, notes = profile_of(points)
+    if image.format == "PNG" and points != CodePoints():  # cICP outranks iCCP (W3C PNG, third edition, 4.3)
+        return from_points, notes
+    if embedded is not None:
+        return embedded, []
+    if fields is not None and _is_adobe_rgb(fields):
+        return adobe_rgb_profile(), []
+    gamma = image.info.get("gamma")
+    if image.format == "PNG" and gamma and "srgb" not in image.info and abs(gamma - _SRGB_GAMMA) > 0.05:
+        notes = [*notes, f"states a gamma of {1 / gamma:.2f} without a profile: it was read as sRGB"]
+    return from_points, notes
+
+
+def _is_adobe_rgb(fields: Fields) -> bool:
+    """Whether a camera marked the picture as Adobe RGB the way DCF 2.0 (Exif 2.3, 4.6.6 D) lays down: "R03"."""
+    index = fields.interop.get(1)
+    return index is not None and index.data.startswith(b"R03")
+
+
+def _in_rgb(samples: Decoded, profile: bytes | None) -> StillPixels:
+    """Return RGB samples with the profile they are in; what is neither RGB nor grey is converted to sRGB."""
+    if isinstance(samples.image, Image.Image):
+        converted, assumed = to_srgb(samples.image, profile)
+        note = f"{samples.image.mode} was converted to sRGB"
+        return StillPixels(np.asarray(converted), assumed=tuple(assumed), converted=(note,))
+    if not samples.grey:
+        usable, assumed = fitting_profile(profile, "RGB")
+        return StillPixels(samples.image, profile=usable, assumed=tuple(assumed))
+    pixels = cast("Samples", np.repeat(samples.image[..., np.newaxis], 3, axis=2))
+    usable, assumed = fitting_profile(profile, "L")
+    if usable is None or fitting_profile(usable, "RGB")[0] is None:
+        return StillPixels(pixels, grey=True, profile=usable, assumed=tuple(assumed))
+    # Grey tagged with an RGB profile; no format can hold that properly.
+    like = None if is_srgb(usable) else grey_profile_like(usable)
+    if like is not None or is_srgb(usable):
+        return StillPixels(pixels, grey=True, profile=like)
+    return StillPixels(pixels, profile=usable, converted=("grey with an RGB profile: it is kept as RGB",))

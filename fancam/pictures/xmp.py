@@ -1,81 +1,190 @@
-"""Change an XMP packet in place: single values are replaced, properties added, every other byte stays as it was."""
+"""XMP (ISO 16684-1): what a picture says about itself, as packets: written, read, and changed where it no longer holds.
+
+Packets come from anywhere: they are parsed without a network, without entities, and with the limits of libxml2.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from xml.parsers import expat  # the parser alone: it fetches nothing, and documents that declare entities are refused
 from xml.sax.saxutils import escape, quoteattr
+
+from lxml import etree
+
+from fancam.provenance import Provenance
 
 FANCAM_NAMESPACE = "urn:fancam:provenance/1.0/"
 """Namespace of the fields that no standard vocabulary has."""
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_TIFF = "http://ns.adobe.com/tiff/1.0/"
-_EXIF = "http://ns.adobe.com/exif/1.0/"
+_NAMESPACES = {
+    "rdf": RDF,
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "fancam": FANCAM_NAMESPACE,
+}
+_TIFF = "{http://ns.adobe.com/tiff/1.0/}"
+_EXIF = "{http://ns.adobe.com/exif/1.0/}"
+_ABOUT, _DESCRIPTION, _ROOT = (f"{{{RDF}}}{name}" for name in ("about", "Description", "RDF"))
+_LARGEST_PACKET = 1 << 24
+
+# What speaks of the pixels, the parts and the encoding of one file, and no longer holds when it is written anew.
+_STALE_NAMES = {
+    *(_TIFF + name for name in (
+        "Compression", "BitsPerSample", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
+        "YCbCrSubSampling", "YCbCrPositioning", "XResolution", "YResolution", "ResolutionUnit",
+    )),
+    "{http://ns.adobe.com/xap/1.0/}Thumbnails", "{http://purl.org/dc/elements/1.1/}format",
+}  # fmt: skip
+_CAMERAS = tuple(f"http://ns.{maker}.com/photos/1.0/camera/" for maker in ("google", "xiaomi", "oplus"))
+_PANORAMA = "http://ns.google.com/photos/1.0/panorama/"
+_STALE_NAMESPACES = {
+    "http://ns.google.com/photos/1.0/container/": "",
+    "http://ns.google.com/photos/1.0/container/item/": "",
+    "http://ns.google.com/photos/dd/1.0/container/": "",
+    "http://ns.google.com/photos/dd/1.0/item/": "",
+    "http://ns.adobe.com/xmp/note/": "",
+    "http://ns.adobe.com/hdr-gain-map/1.0/": "its gain map (HDR) is not kept",
+    "http://ns.apple.com/HDRGainMap/1.0/": "its gain map (HDR) is not kept",
+    "http://ns.google.com/photos/1.0/depthmap/": "its depth map is not kept",
+    "http://ns.google.com/photos/dd/1.0/device/": "its depth map is not kept",
+    "http://ns.google.com/photos/1.0/image/": "the picture embedded in its XMP is not kept",
+    "http://ns.google.com/photos/1.0/audio/": "the sound embedded in its XMP is not kept",
+}
+"""Namespaces of parts that stand behind or inside the file, with a word where a person misses the part."""
+_MOTION = re.compile(r"(MotionPhoto|MicroVideo|OLivePhoto|VideoLength).*")
+_PANORAMA_PIXELS = re.compile(r".*(Pixels|ImageWidth|ImageHeight).*")
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""XML 1.0, production 2 (Char): what may not stand in a document at all, escaped or not."""
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 Name = tuple[str, str]
 """Namespace and local name."""
-
-ORIENTATION: Name = (_TIFF, "Orientation")
-_WIDTHS: tuple[Name, ...] = ((_TIFF, "ImageWidth"), (_EXIF, "PixelXDimension"))
-_HEIGHTS: tuple[Name, ...] = ((_TIFF, "ImageLength"), (_EXIF, "PixelYDimension"))
-
-_START_TAG = re.compile(rb"""<[^\s/>"']+((?:\s+[^\s=<>"'/]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*/?>""")
-_ATTRIBUTE = re.compile(rb"""\s+([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
-_BLANK = re.compile(rb"\s*")
-_DECLARATION = re.compile(r"^\ufeff?<\?xml[^>]*\?>\s*")
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""XML 1.0, production 2 (Char): what may not stand in a document at all, escaped or not."""
+FieldValue = str | int | float | bool | None | Sequence[str | int | float]
 
 
 class XmpError(ValueError):
     """The packet is no XMP that could be kept."""
 
 
-def xml_text(value: str) -> str:
-    """Return the text as it may stand in an XML element."""
+@dataclass(frozen=True, slots=True)
+class PictureMetadata:
+    """What a written picture says about itself. No date is among it: the same input gives the same bytes."""
+
+    software: str = ""
+    """Program and version: EXIF Software, ``xmp:CreatorTool``."""
+    description: str = ""
+    """One line for people: EXIF ImageDescription, ``dc:description``."""
+    source: str = ""
+    """Name of the file it was made from: ``dc:source``."""
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
+    """Further provenance by snake_case name; None is left out, a sequence becomes an ordered list."""
+    title: str = ""
+    """Of a document: ``dc:title``. Pictures have none."""
+
+    @classmethod
+    def of(cls, provenance: Provenance) -> PictureMetadata:
+        """Return what a picture with this provenance says about itself."""
+        return cls(provenance.software, provenance.description(), provenance.source, provenance.to_xmp())
+
+
+# --- written ------------------------------------------------------------------------------------------------------
+
+
+def xmp_packet(metadata: PictureMetadata) -> bytes:
+    """Return the metadata as an XMP packet: UTF-8 RDF/XML, read-only, the same for the same input.
+
+    Raises:
+        ValueError: A field's name is not snake_case.
+    """
+    prefixes = {uri: prefix for prefix, uri in _NAMESPACES.items()}
+    found = xmp_properties(metadata)
+    properties = [f"<{prefixes[uri]}:{name}>{value}</{prefixes[uri]}:{name}>" for (uri, name), value in found.items()]
+    names = "".join(f" xmlns:{key}={quoteattr(uri)}" for key, uri in _NAMESPACES.items() if key != "rdf")
+    body = "\n   ".join(properties)
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
+        f" <rdf:RDF xmlns:rdf={quoteattr(RDF)}>\n"
+        f'  <rdf:Description rdf:about=""{names}>\n'
+        f"   {body}\n"
+        "  </rdf:Description>\n </rdf:RDF>\n</x:xmpmeta>\n"
+        '<?xpacket end="r"?>'
+    ).encode()
+
+
+def xmp_properties(metadata: PictureMetadata) -> dict[Name, str]:
+    """Return the metadata as XMP properties: name to the XML inside its element, with the prefix ``rdf``.
+
+    Raises:
+        ValueError: A field's name is not snake_case.
+    """
+    found: dict[Name, str] = {}
+    if metadata.software:
+        found[_NAMESPACES["xmp"], "CreatorTool"] = _xml_text(metadata.software)
+    if metadata.source:
+        found[_NAMESPACES["dc"], "source"] = _xml_text(metadata.source)
+    for name, text in (("title", metadata.title), ("description", metadata.description)):
+        if text:
+            item = f'<rdf:li xml:lang="x-default">{_xml_text(text)}</rdf:li>'
+            found[_NAMESPACES["dc"], name] = f"<rdf:Alt>{item}</rdf:Alt>"
+    for name, value in metadata.fields.items():
+        if not _FIELD_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no snake_case name")
+        if value is not None:
+            found[FANCAM_NAMESPACE, name] = _value(value)
+    return found
+
+
+def _value(value: FieldValue) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        items = "".join(f"<rdf:li>{_value(item)}</rdf:li>" for item in value)
+        return f"<rdf:Seq>{items}</rdf:Seq>"
+    if isinstance(value, bool):
+        return "True" if value else "False"  # XMP spells its booleans so (ISO 16684-1, 8.2.1.1)
+    return _xml_text(str(value))
+
+
+def _xml_text(value: str) -> str:
     return escape(_NOT_XML.sub("\ufffd", value))
 
 
-def kept_packet(raw: bytes) -> bytes:
-    """Return a packet as UTF-8, its orientation set to upright and earlier values of fancam's own fields taken out.
+# --- read ---------------------------------------------------------------------------------------------------------
+
+
+def xmp_fields(packet: bytes) -> dict[str, str | list[str]]:
+    """Return the standard and fancam's own properties of a packet by prefixed name; lists as lists of text.
 
     Raises:
-        XmpError: It is not well-formed, declares entities, or holds no RDF.
+        XmpError: It is not valid.
     """
-    return _changed(_as_utf8(raw), {ORIENTATION: "1"}, drop=FANCAM_NAMESPACE)
+    prefixes = {uri: prefix for prefix, uri in _NAMESPACES.items() if prefix != "rdf"}
+    found: dict[str, str | list[str]] = {}
+    for description in _parsed(packet).iter(_DESCRIPTION):
+        pairs: list[tuple[str, str | list[str]]] = [(str(name), str(value)) for name, value in description.items()]
+        for element in description.iterchildren(tag=etree.Element):
+            items = [item.text or "" for item in element.iter(f"{{{RDF}}}li")]
+            is_list = element.find(f"{{{RDF}}}Alt") is None and len(element) > 0
+            pairs.append((element.tag, items if is_list else (items or [element.text or ""])[0]))
+        for name, value in pairs:
+            qualified = etree.QName(name)
+            if qualified.namespace in prefixes:
+                found[f"{prefixes[qualified.namespace]}:{qualified.localname}"] = value
+    return found
 
 
-def resized_packet(packet: bytes, width_px: int, height_px: int) -> bytes:
-    """Return a packet with this size of the picture, wherever it states one."""
-    sizes = {**dict.fromkeys(_WIDTHS, str(width_px)), **dict.fromkeys(_HEIGHTS, str(height_px))}
-    return _changed(packet, sizes)
-
-
-def merged_packet(packet: bytes, properties: Mapping[Name, str]) -> bytes:
-    """Return a packet with properties added in a description of their own.
-
-    Args:
-        packet: As ``kept_packet`` returned it.
-        properties: Name to value, as the XML inside its element. A standard property that the packet has already is
-            left as it is; fancam's own are always written.
-    """
-    scan = _scanned(packet)
-    missing = {name: value for name, value in properties.items() if name not in scan.properties}
-    if not missing:
-        return packet
-    prefixes: dict[str, str] = {}
-    lines = []
-    for (uri, local), value in missing.items():
-        prefix = prefixes.setdefault(uri, f"f{len(prefixes)}" if uri != FANCAM_NAMESPACE else "fancam")
-        lines.append(f"   <{prefix}:{local}>{value}</{prefix}:{local}>\n")
-    names = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for uri, prefix in prefixes.items())
-    block = (
-        f'<rdf:Description xmlns:rdf="{RDF}"{names} rdf:about={quoteattr(scan.about)}>\n'
-        f"{''.join(lines)}  </rdf:Description>\n "
-    )
-    return packet[: scan.rdf_end] + block.encode() + packet[scan.rdf_end :]
+def _parsed(packet: bytes) -> etree._Element:
+    if len(packet) > _LARGEST_PACKET:
+        raise XmpError("it is too long")
+    data = _as_utf8(packet)
+    if b"<!DOCTYPE" in data:  # never in XMP; the way entity bombs come in
+        raise XmpError("it declares entities")
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        return etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise XmpError(error.msg) from error
 
 
 def _as_utf8(raw: bytes) -> bytes:
@@ -88,141 +197,135 @@ def _as_utf8(raw: bytes) -> bytes:
         text = (stripped if encoding == "utf-8" else raw).decode(encoding)
     except UnicodeDecodeError as error:
         raise XmpError("its characters are not UTF-8") from error
-    return _DECLARATION.sub("", text.strip("\0 \n\r\t")).encode()
+    return re.sub(r"^\ufeff?<\?xml[^>]*\?>\s*", "", text.strip("\ufeff\0 \n\r\t")).encode()
 
 
-@dataclass(slots=True)
-class _Scan:
-    """What one pass over a packet found."""
-
-    spans: list[tuple[Name, int, int]] = field(default_factory=list)
-    """Bytes of the value of each simple property."""
-    elements: list[tuple[Name, int, int]] = field(default_factory=list)
-    """Bytes of each property element, tags included."""
-    descriptions: list[tuple[list[Name], int, int]] = field(default_factory=list)
-    """What each description tells of, and its bytes."""
-    properties: set[Name] = field(default_factory=set)
-    about: str = ""
-    rdf_end: int = -1
-    """Where the end tag of rdf:RDF begins."""
+# --- changed ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Open:
-    name: Name
-    tag_start: int
-    tag_end: int
-    simple: bool = True
-    properties: list[Name] = field(default_factory=list)
-    """Of a description."""
+def kept_packet(raw: bytes) -> tuple[bytes, list[str]]:
+    """Return a packet as UTF-8 without what no longer holds of a picture that is written anew, and what is lost.
 
+    Its orientation becomes upright; out of it go fancam's own fields, and what speaks of the encoding or of parts of
+    the file that are not kept: films of motion photos, gain maps, depth maps, thumbnails.
 
-class _Scanner:
-    """Handlers of one expat pass; a class because the handlers share the stack of open elements."""
-
-    def __init__(self, packet: bytes) -> None:
-        self.packet = packet
-        self.scan = _Scan()
-        self.stack: list[_Open] = []
-        parser = expat.ParserCreate(namespace_separator="}")  # as ElementTree does: it must be able to read the result
-        parser.ordered_attributes = True
-        parser.buffer_text = True
-        parser.StartElementHandler = self.start
-        parser.EndElementHandler = self.end
-        parser.StartDoctypeDeclHandler = self.refuse
-        self.parser = parser
-
-    def run(self) -> _Scan:
-        try:
-            self.parser.Parse(self.packet, True)
-        except expat.ExpatError as error:
-            raise XmpError(str(error)) from error
-        if self.scan.rdf_end < 0:
-            raise XmpError("it holds no RDF")
-        return self.scan
-
-    def refuse(self, *_declaration: object) -> None:
-        raise XmpError("it declares entities")
-
-    def start(self, raw_name: str, attributes: list[str]) -> None:
-        at = self.parser.CurrentByteIndex
-        match = _START_TAG.match(self.packet, at)
-        if match is None:
-            raise XmpError("a tag cannot be read")
-        name = _split(raw_name)
-        opened = _Open(name, at, match.end())
-        if self.stack:
-            self.stack[-1].simple = False
-        if name == (RDF, "Description") and self._depth() == 1:
-            values = [span for key, span in _attributes(match) if key != b"xmlns" and not key.startswith(b"xmlns:")]
-            if 2 * len(values) != len(attributes):
-                raise XmpError("a tag cannot be read")
-            pairs = zip(attributes[::2], attributes[1::2], values, strict=True)
-            for key, value, (first, last) in pairs:
-                attribute = _split(key)
-                if attribute == (RDF, "about"):
-                    self.scan.about = self.scan.about or value
-                elif attribute[0] not in (RDF, ""):
-                    self.scan.spans.append((attribute, first, last))
-                    self.scan.properties.add(attribute)
-                    opened.properties.append(attribute)
-        self.stack.append(opened)
-
-    def end(self, _raw_name: str) -> None:
-        at = self.parser.CurrentByteIndex
-        opened = self.stack.pop()
-        empty = at == opened.tag_start  # <name/>: both ends are the one tag
-        last = opened.tag_end if empty else self.packet.index(b">", at) + 1
-        if opened.name == (RDF, "RDF") and self._depth() == 0 and not empty:
-            self.scan.rdf_end = at
-        if opened.name == (RDF, "Description") and self._depth() == 1:
-            self.scan.descriptions.append((opened.properties, opened.tag_start, last))
-        if self._depth() == 2 and self.stack[-1].name == (RDF, "Description"):
-            self.scan.properties.add(opened.name)
-            self.stack[-1].properties.append(opened.name)
-            self.scan.elements.append((opened.name, opened.tag_start, last))
-            if opened.simple and not empty:
-                self.scan.spans.append((opened.name, opened.tag_end, at))
-
-    def _depth(self) -> int:
-        """Return how many open elements there are from rdf:RDF on; 1 inside it, 2 inside a description."""
-        names = [element.name for element in self.stack]
-        return len(names) - names.index((RDF, "RDF")) if (RDF, "RDF") in names else 0
-
-
-def _scanned(packet: bytes) -> _Scan:
-    return _Scanner(packet).run()
-
-
-def _changed(packet: bytes, values: Mapping[Name, str], drop: str | None = None) -> bytes:
-    """Return the packet with simple values replaced and the elements of one namespace taken out.
-
-    A description that tells of nothing else goes as a whole; a packet would grow each time it is written otherwise.
+    Raises:
+        XmpError: It is not well-formed, declares entities, or holds no RDF.
     """
-    scan = _scanned(packet)
-    edits = [(first, last, xml_text(values[name]).encode()) for name, first, last in scan.spans if name in values]
-    emptied = [part for part in scan.descriptions if part[0] and all(uri == drop for uri, _ in part[0])]
-    dropped = [(first, last) for _, first, last in emptied]
-    for (uri, _), first, last in scan.elements:
-        if uri == drop and not any(start <= first < end for start, end in dropped):
-            dropped.append((first, last))
-    for first, last in dropped:
-        blank = _BLANK.match(packet, last)
-        edits.append((first, blank.end() if blank else last, b""))
-    for first, last, replacement in sorted(edits, reverse=True):
-        packet = packet[:first] + replacement + packet[last:]
-    return packet
+    rdf = _rdf(_parsed(raw))
+    lost: dict[str, None] = {}
+    for description in list(rdf.iterchildren(_DESCRIPTION)):
+        had_any = bool(_names(description))
+        for name in _names(description):
+            gone, word = _no_longer_holds(name)
+            if gone:
+                _remove(description, name)
+                lost.update({word: None} if word else {})
+        if had_any and not _names(description):
+            _drop(description)
+    _set(rdf, {f"{_TIFF}Orientation": "1"})
+    etree.cleanup_namespaces(rdf.getroottree())
+    return _packed(rdf), list(lost)
 
 
-def _attributes(tag: re.Match[bytes]) -> list[tuple[bytes, tuple[int, int]]]:
-    """Return each attribute of a start tag with the place of its value between the quotes."""
-    found = []
-    for match in _ATTRIBUTE.finditer(tag.string, tag.start(1), tag.end(1)):
-        first, last = match.span(2)
-        found.append((match.group(1), (first + 1, last - 1)))
+def resized_packet(packet: bytes, width_px: int, height_px: int) -> bytes:
+    """Return a packet with this size of the picture, wherever it states one."""
+    rdf = _rdf(_parsed(packet))
+    _set(rdf, dict.fromkeys((f"{_TIFF}ImageWidth", f"{_EXIF}PixelXDimension"), str(width_px)))
+    _set(rdf, dict.fromkeys((f"{_TIFF}ImageLength", f"{_EXIF}PixelYDimension"), str(height_px)))
+    return _packed(rdf)
+
+
+def merged_packet(packet: bytes, properties: Mapping[Name, str]) -> bytes:
+    """Return a packet with properties added in a description of their own.
+
+    Args:
+        packet: As ``kept_packet`` returned it.
+        properties: Name to the XML inside its element. A standard property that the packet has already is left as it
+            is.
+    """
+    rdf = _rdf(_parsed(packet))
+    known = {name for description in rdf.iterchildren(_DESCRIPTION) for name in _names(description)}
+    missing = {name: value for name, value in properties.items() if f"{{{name[0]}}}{name[1]}" not in known}
+    if not missing:
+        return packet
+    about = next((found for d in rdf.iterchildren(_DESCRIPTION) if (found := d.get(_ABOUT))), "")
+    prefixes: dict[str, str] = {}
+    lines = []
+    for (uri, local), value in missing.items():
+        prefix = prefixes.setdefault(uri, f"f{len(prefixes)}" if uri != FANCAM_NAMESPACE else "fancam")
+        lines.append(f"   <{prefix}:{local}>{value}</{prefix}:{local}>\n")
+    names = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for uri, prefix in prefixes.items())
+    block = f'<rdf:Description xmlns:rdf="{RDF}"{names} rdf:about={quoteattr(about)}>\n{"".join(lines)}  '
+    added = etree.fromstring(f"{block}</rdf:Description>")
+    added.tail = "\n "
+    rdf.append(added)
+    return _packed(rdf)
+
+
+def _rdf(root: etree._Element) -> etree._Element:
+    found = root if root.tag == _ROOT else root.find(f".//{_ROOT}")
+    if found is None:
+        raise XmpError("it holds no RDF")
     return found
 
 
-def _split(name: str) -> Name:
-    uri, _, local = name.rpartition("}")
-    return uri, local
+def _packed(rdf: etree._Element) -> bytes:
+    """Return the packet with the instructions around it."""
+    return bytes(etree.tostring(rdf.getroottree(), encoding="UTF-8", xml_declaration=False))
+
+
+def _names(description: etree._Element) -> list[str]:
+    """Return the names of the properties of a description, as attributes and as elements."""
+    attributes = [
+        str(name) for name in description.attrib if name.startswith("{") and not name.startswith(f"{{{RDF}}}")
+    ]
+    return attributes + [child.tag for child in description.iterchildren(tag=etree.Element)]
+
+
+def _no_longer_holds(name: str) -> tuple[bool, str]:
+    """Whether a property speaks of what is not kept, and what a person misses of it."""
+    qualified = etree.QName(name)
+    uri, local = qualified.namespace or "", qualified.localname
+    if uri in _CAMERAS and _MOTION.fullmatch(local):
+        return True, "the film of the motion photo is not kept"
+    if uri == _PANORAMA and _PANORAMA_PIXELS.fullmatch(local):
+        return True, "the pixel counts of its panorama no longer hold and are not kept"
+    if uri in _STALE_NAMESPACES:
+        return True, _STALE_NAMESPACES[uri]
+    return uri == FANCAM_NAMESPACE or name in _STALE_NAMES, ""
+
+
+def _remove(description: etree._Element, name: str) -> None:
+    if name in description.attrib:
+        del description.attrib[name]
+    for child in list(description.iterchildren(name)):
+        _drop(child)
+
+
+def _drop(element: etree._Element) -> None:
+    """Take an element out with the blank text after it."""
+    parent = element.getparent()
+    assert parent is not None
+    element.tail = (element.tail or "").lstrip() or None
+    if element.tail is not None:
+        before = element.getprevious()
+        if before is not None:
+            before.tail = (before.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
+
+
+def _set(rdf: etree._Element, values: Mapping[str, str]) -> None:
+    """Set simple properties where they are stated."""
+    for description in rdf.iterchildren(_DESCRIPTION):
+        for name, value in values.items():
+            if name in description.attrib:
+                description.attrib[name] = value
+            for child in _simple(description, name):
+                child.text = value
+
+
+def _simple(description: etree._Element, name: str) -> Iterator[etree._Element]:
+    return (child for child in description.iterchildren(name) if len(child) == 0)

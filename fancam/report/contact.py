@@ -12,7 +12,7 @@ import numpy as np
 from fancam import __version__
 from fancam.geometry import Box
 from fancam.media import Picture, format_time
-from fancam.pictures import Canvas, PictureMetadata, fitted, read_picture, resample, text_width, write_picture
+from fancam.pictures import Canvas, PictureMetadata, fitted, read_picture, resample, save_picture, text_width
 from fancam.results import CardGeometry
 
 # What the camera delivered, in source pixels per printed inch. 300 is what print shops ask for; 150 can be reached
@@ -120,7 +120,7 @@ def write_contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry,
         OutputError: The sheet cannot be written; nothing is left behind.
     """
     metadata = PictureMetadata(software=f"fancam {__version__}", description=f"Contact sheet of {len(entries)} cards")
-    return write_picture(path, contact_sheet(entries, geometry), dpi=96, metadata=metadata, jpeg_quality=92)
+    return save_picture(path, contact_sheet(entries, geometry), dpi=96, metadata=metadata, quality=92).sha256
 
 
 def _columns(count: int) -> int:

@@ -15,7 +15,7 @@ from fancam import __version__
 from fancam.errors import unknown_choice
 from fancam.geometry import Box
 from fancam.media import Picture
-from fancam.pictures import Canvas, PictureMetadata, fitted, text_width, write_picture
+from fancam.pictures import Canvas, PictureMetadata, fitted, save_picture, text_width
 from fancam.report.comparison import INK, PAPER, SOFT_INK, drawable, printable, shrunk, wrapped
 from fancam.results import Evidence
 
@@ -156,7 +156,7 @@ def write_provenance(
         description=f"Provenance map. {printable(sentence)}",
         source=printable(title),
     )
-    return write_picture(path, _drawn(evidence, card_pixels, title, face, sentence), dpi=96, metadata=metadata)
+    return save_picture(path, _drawn(evidence, card_pixels, title, face, sentence), dpi=96, metadata=metadata).sha256
 
 
 def _drawn(evidence: Evidence, card: Picture, title: str, face: Box | None, sentence: str) -> Picture:

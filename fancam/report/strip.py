@@ -9,7 +9,7 @@ from fancam import __version__
 from fancam.errors import unknown_choice
 from fancam.geometry import Box
 from fancam.media import Picture
-from fancam.pictures import Canvas, PictureMetadata, fitted, text_width, write_picture
+from fancam.pictures import Canvas, PictureMetadata, fitted, save_picture, text_width
 from fancam.report.comparison import INK, PAPER, SOFT_INK, Comparison, drawable, invention, printable, shrunk, wrapped
 
 _PANEL_ASPECT = 0.7
@@ -116,7 +116,7 @@ def write_strip(path: Path, comparison: Comparison, *, height_px: int = 1080) ->
         source=title,
         fields={"stages": [printable(stage.label) for stage in comparison.stages]},
     )
-    return write_picture(path, _drawn(comparison, height_px), dpi=96, metadata=metadata)
+    return save_picture(path, _drawn(comparison, height_px), dpi=96, metadata=metadata).sha256
 
 
 def _drawn(comparison: Comparison, height_px: int) -> Picture:

@@ -1,4 +1,4 @@
-"""Colour as numbers instead of a profile (ITU-T H.273): PNG's cICP chunk, and the nclx box of AVIF and HEIC."""
+"""Colour as code points instead of a profile (ITU-T H.273): PNG's cICP chunk, and the nclx box of AVIF and HEIC."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LARGEST_META = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
-class ColourTags:
+class CodePoints:
     """What a still picture says about its samples outside of any ICC profile."""
 
     primaries: int = _UNSPECIFIED
@@ -41,8 +41,8 @@ class ColourTags:
     """1 for a grey AVIF, which is decoded to RGB; None where it is not stated."""
 
 
-def profile_of(tags: ColourTags) -> tuple[bytes | None, list[str]]:
-    """Return the ICC profile that says the same as the tags, None for sRGB, and what cannot be said with one."""
+def profile_of(tags: CodePoints) -> tuple[bytes | None, list[str]]:
+    """Return the ICC profile that says the same as the code points, None for sRGB, and what cannot be said with one."""
     primaries = 1 if tags.primaries == _UNSPECIFIED else tags.primaries
     transfer = 13 if tags.transfer == _UNSPECIFIED else tags.transfer
     if transfer in _HDR:
@@ -56,8 +56,8 @@ def profile_of(tags: ColourTags) -> tuple[bytes | None, list[str]]:
     return matrix_profile(description, _PRIMARIES[primaries], _D65, gamma), []
 
 
-def colour_tags(path: Path, kind: str) -> ColourTags:
-    """Return the colour tags of a PNG, AVIF or HEIF file, as Pillow names them; empty ones for other formats.
+def code_points(path: Path, kind: str) -> CodePoints:
+    """Return the code points of a PNG, AVIF or HEIF file, as Pillow names them; empty ones for other formats.
 
     Damaged boxes count as absent: whether the picture can be decoded is for the decoder to say.
     """
@@ -69,10 +69,10 @@ def colour_tags(path: Path, kind: str) -> ColourTags:
                 return _primary_item_tags(file)
     except (struct.error, IndexError):
         pass
-    return ColourTags()
+    return CodePoints()
 
 
-def _png_tags(file: BinaryIO) -> ColourTags:
+def _png_tags(file: BinaryIO) -> CodePoints:
     """Walk the chunks before the pixels (W3C PNG, third edition, 11.3.2.6)."""
     file.seek(8)
     while len(head := file.read(8)) == 8:
@@ -81,12 +81,12 @@ def _png_tags(file: BinaryIO) -> ColourTags:
             break
         if name == b"cICP" and length == 4:
             primaries, transfer, _matrix, _full_range = file.read(4)
-            return ColourTags(primaries, transfer)
+            return CodePoints(primaries, transfer)
         file.seek(length + 4, 1)
-    return ColourTags()
+    return CodePoints()
 
 
-def _primary_item_tags(file: BinaryIO) -> ColourTags:
+def _primary_item_tags(file: BinaryIO) -> CodePoints:
     """Return the properties of the primary item (ISO/IEC 23008-12, 6.5 and 9.3)."""
     meta = b""
     while len(head := file.read(8)) == 8:
@@ -105,14 +105,14 @@ def _primary_item_tags(file: BinaryIO) -> ColourTags:
     inside = dict(_boxes(boxes.get(b"iprp", b"")))
     properties = list(_boxes(inside.get(b"ipco", b"")))
     if b"pitm" not in boxes or b"ipma" not in inside:
-        return ColourTags()
+        return CodePoints()
     pitm = boxes[b"pitm"]
     (primary,) = struct.unpack_from(">H" if pitm[0] == 0 else ">I", pitm, 4)
     own = [properties[i - 1] for i in _associated(inside[b"ipma"], primary) if 0 < i <= len(properties)]
     return _tags_of(own)
 
 
-def _tags_of(properties: list[tuple[bytes, bytes]]) -> ColourTags:
+def _tags_of(properties: list[tuple[bytes, bytes]]) -> CodePoints:
     primaries = transfer = _UNSPECIFIED
     bits = channels = None
     for name, data in properties:
@@ -125,7 +125,7 @@ def _tags_of(properties: list[tuple[bytes, bytes]]) -> ColourTags:
             channels = 1 if data[2] & 0x10 else 3
         elif name == b"hvcC":  # ISO/IEC 14496-15, 8.3.3.1.2: bit_depth_luma_minus8
             bits = (data[17] & 7) + 8
-    return ColourTags(primaries, transfer, bits, channels)
+    return CodePoints(primaries, transfer, bits, channels)
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
