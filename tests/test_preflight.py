@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from fancam.cards import CardFacts, check_card
 from fancam.errors import ExitCode, PreflightError
@@ -155,8 +156,12 @@ def test_every_card_of_ours_has_the_right_proportions(width, height, bleed, dpi)
     assert "wrong proportions" not in found(facts, "size").message
 
 
-def test_a_card_turned_by_exif_is_seen_as_it_is_shown():
-    turned = card(width_px=1075, height_px=720, orientation=6)
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "png"])
+def test_a_card_turned_by_exif_is_seen_as_it_is_shown(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (1075, 720)).save(tmp_path / f"x.{suffix}", exif=exif, dpi=(300, 300))
+    turned = dataclasses.replace(CARD, facts=open_picture(tmp_path / f"x.{suffix}").facts)
     assert found(turned, "size").status == "ok"
     assert found(turned, "safe_zone").status == "ok"
 
