@@ -151,8 +151,8 @@ def test_sentence_and_title_are_shown_whole_and_kept_in_the_file(tmp_path):
     long = _written(tmp_path, *flat, title="직캠 – “stage”.mp4", sentence="many words " * 30)
     assert long.shape[0] > short.shape[0], "a long sentence was cut"
     found = open_picture(tmp_path / "map.png").facts
-    assert found["xmp"]["dc:source"] == "직캠 – “stage”.mp4"
-    assert "many words" in found["exif"]["ImageDescription"]
+    assert found.xmp["dc:source"] == "직캠 – “stage”.mp4"
+    assert "many words" in found.exif["ImageDescription"]
     other = _written(tmp_path, *flat, sentence="shore")
     changed = np.flatnonzero((other != short).any(axis=(1, 2)))
     assert changed.size and changed.max() < _largest_blocks(short, SHAPE)[0]
