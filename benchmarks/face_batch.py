@@ -17,7 +17,7 @@ import torch
 from spandrel.architectures.GFPGAN import GFPGAN
 
 from benchmarks.golden import decibel
-from fancam.enhance.prior.facenets import RECIPES, FaceNetwork, share_convolutions
+from fancam.enhance.prior.facenets import RECIPES, FaceNetwork, adapt_gfpgan
 from fancam.enhance.prior.restorers import Restorer
 from fancam.nn.device import choose_compute, resolve_device
 
@@ -101,5 +101,5 @@ def _restore(restorer: Restorer, faces: np.ndarray) -> Run:
 
 def _network(original: torch.nn.Module, side: int) -> FaceNetwork:
     module = copy.deepcopy(original)
-    share_convolutions(module)
-    return FaceNetwork("random", module, "0" * 64, RECIPES["GFPGAN"], "GFPGAN", side, ("fp32", "bf16"))
+    adapt_gfpgan(module)
+    return FaceNetwork("random", module, 1, "0" * 64, "GFPGAN", RECIPES["GFPGAN"], ("fp32", "bf16"), side_px=side)

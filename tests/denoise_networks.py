@@ -10,7 +10,7 @@ from spandrel.architectures.DRUNet import DRUNet
 from spandrel.architectures.NAFNet import NAFNet
 from spandrel.architectures.SCUNet import SCUNet
 
-from fancam.enhance.cleaning.denoisenets import DenoiseNetwork, Recipe
+from fancam.enhance.cleaning.denoisenets import DenoiseNetwork, DenoiseRecipe
 from fancam.nn.device import Compute
 
 FP32 = Compute(torch.device("cpu"), torch.float32, "fp32")
@@ -81,5 +81,5 @@ def stand_in(
     effect: Callable[[torch.Tensor], torch.Tensor], *, takes_level: bool = False, tile_px: int = 64
 ) -> DenoiseNetwork:
     """A network of known effect; everything around it is the real thing."""
-    recipe = Recipe(8, tile_px, 16, takes_level=takes_level)
-    return DenoiseNetwork("stand-in", _Effect(effect), "0" * 64, "Stand-in", recipe, ("fp32", "bf16"))
+    recipe = DenoiseRecipe(grid_px=8, tile_px=tile_px, overlap_px=16, takes_level=takes_level)
+    return DenoiseNetwork("stand-in", _Effect(effect), 1, "0" * 64, "Stand-in", recipe, ("fp32", "bf16"))

@@ -10,9 +10,10 @@ from spandrel.architectures.GFPGAN import GFPGAN
 from spandrel.architectures.RestoreFormer import RestoreFormer
 from torch.nn import functional
 
-from fancam.enhance.prior.facenets import FaceNetwork, Recipe
+from fancam.enhance.prior.facenets import FaceNetwork
 from fancam.enhance.prior.restorers import Restorer
 from fancam.nn.device import Compute
+from fancam.nn.networks import Recipe
 
 FP32 = Compute(torch.device("cpu"), torch.float32, "fp32")
 BF16 = Compute(torch.device("cpu"), torch.bfloat16, "bf16")
@@ -63,6 +64,8 @@ class StandInRestorer(Restorer):
     def __init__(
         self, effect: Effect = sharpened, *, compute: Compute = FP32, batch: int = 0, side_px: int = 512
     ) -> None:
-        recipe = Recipe(lambda module, faces: module(faces), fp32={})
-        network = FaceNetwork("stand-in", _Effect(effect), "0" * 64, recipe, "Stand-in", side_px, ("fp32", "bf16"))
+        recipe = Recipe(lambda module, faces: (module(faces * 2 - 1) + 1) / 2, fp32={"": False})
+        network = FaceNetwork(
+            "stand-in", _Effect(effect), 1, "0" * 64, "Stand-in", recipe, ("fp32", "bf16"), side_px=side_px
+        )
         super().__init__(network, compute, batch=batch)

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from spandrel.architectures.DnCNN import DnCNN
 from spandrel.architectures.DRUNet import DRUNet
 
-from fancam.enhance.cleaning.denoisenets import RECIPES, denoise_network, grid_axis, smallest_tile
+from fancam.enhance.cleaning.denoisenets import RECIPES, denoise_network, grid_axis
 from fancam.enhance.cleaning.learned import NETWORKS, LearnedDenoiser, resolve_denoiser
 from fancam.errors import DeviceError, ExitCode, ModelDamagedError, ModelMissingError, UsageError
 from fancam.nn import ModelStore, Variant
 from fancam.nn.device import Compute
+from fancam.nn.networks import Weights
 from fancam.nn.registry import registry
 from fancam.results import NoiseModel
 from fancam.settings import CleanSettings
@@ -349,8 +350,8 @@ def test_tiles_that_fail_in_half_precision_are_redone_in_fp32_and_counted():
 
 def test_values_that_are_no_numbers_in_fp32_end_it():
     network = dataclasses.replace(stand_in(lambda tiles: tiles), module=Fragile(everywhere=True))
-    for compute in (FP32, BF16):
-        with pytest.raises(ModelDamagedError, match="not numbers, in fp32 too"):
+    for compute, words in ((FP32, "not numbers"), (BF16, "not numbers, in fp32 too")):
+        with pytest.raises(ModelDamagedError, match=words):
             LearnedDenoiser(network, compute)(half_dark(), 255.0)
 
 
@@ -510,7 +511,7 @@ def test_tiles_cover_an_axis_on_the_grid_with_enough_context(length, grid_px, ov
 def test_every_denoiser_of_the_settings_has_weights_and_a_recipe(files):
     for name in NETWORKS:
         assert registry()[name].task == "denoise"
-        network = denoise_network(SMALL[name]().state_dict(), files[name], name, "0" * 64)
+        network = denoise_network(Weights(name, files[name], "0" * 64, SMALL[name]().state_dict()))
         recipe = RECIPES[network.architecture]
         assert network.recipe is recipe and recipe.tile_px % recipe.grid_px == recipe.overlap_px % recipe.grid_px == 0
-        assert recipe.tile_px >= smallest_tile(recipe)
+        assert recipe.tile_px >= recipe.smallest_tile_px

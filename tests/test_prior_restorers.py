@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from fancam.enhance.prior.facenets import RECIPES, FaceNetwork, share_convolutions
+from fancam.enhance.prior.facenets import RECIPES, FaceNetwork, adapt_gfpgan
 from fancam.enhance.prior.restorers import Restorer, resolve_restorer
 from fancam.errors import DeviceError, ExitCode, ModelDamagedError, ModelMissingError, UsageError
 from fancam.nn import ModelStore, Variant
-from fancam.nn.device import Compute
+from fancam.nn.device import Compute, keep_in_fp32
 from fancam.nn.registry import registry
 from fancam.settings import RestoreSettings
 from tests.prior_networks import BF16, FP32, StandInRestorer, saved, small_gfpgan, small_restoreformer
@@ -240,8 +240,9 @@ LAST_LAYER = {
 def spied(restorer: Restorer, answer=None) -> list[torch.Tensor]:
     """Let the last layer give the network's input, or a constant; return the list of inputs, filled by each call."""
     seen: list[torch.Tensor] = []
-    restorer._module.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].clone()))
-    last = restorer._module.get_submodule(LAST_LAYER[restorer.network.architecture])
+    module = restorer.network.module  # on the CPU in fp32 the network is used as it is
+    module.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].clone()))
+    last = module.get_submodule(LAST_LAYER[restorer.network.architecture])
     last.register_forward_hook(
         lambda _module, _inputs, result: seen[-1].clone() if answer is None else torch.full_like(result, answer)
     )
@@ -292,15 +293,16 @@ def own_network(architecture: str) -> FaceNetwork:
     """A small network of an architecture, for faces of 64 pixels."""
     if architecture == "GFPGAN":
         module = small_gfpgan(64)
-        share_convolutions(module)
+        adapt_gfpgan(module)
     else:
         module = small_restoreformer()
-    return FaceNetwork("small", module, "0" * 64, RECIPES[architecture], architecture, 64, ("fp32", "bf16"))
+    recipe, precisions = RECIPES[architecture], ("fp32", "bf16")
+    return FaceNetwork("small", module, 1, "0" * 64, architecture, recipe, precisions, side_px=64)
 
 
 def test_shared_convolutions_give_what_the_architecture_gives():
     original, shared_weights = small_gfpgan(64), small_gfpgan(64)
-    share_convolutions(shared_weights)
+    adapt_gfpgan(shared_weights)
     faces = torch.from_numpy(random_faces(3, 64)).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
     with torch.inference_mode():
         expected = original(faces, randomize_noise=False)[0]
@@ -332,7 +334,9 @@ def test_bf16_agrees_with_fp32(architecture, side_px):
 
 def test_what_bf16_would_spoil_stays_in_fp32():
     def dtypes(architecture: str) -> dict[str, torch.dtype]:
-        return {name: p.dtype for name, p in Restorer(own_network(architecture), BF16)._module.named_parameters()}
+        recipe = RECIPES[architecture]
+        half = keep_in_fp32(own_network(architecture).module, torch.bfloat16, recipe.fp32, recipe.half)
+        return {name: parameter.dtype for name, parameter in half.named_parameters()}
 
     gfpgan, restoreformer = dtypes("GFPGAN"), dtypes("RestoreFormer")
     for name in ("to_rgbs.3.modulated_conv.weight", "to_rgb1.bias", "style_convs.2.modulated_conv.modulation.weight"):
@@ -397,17 +401,15 @@ def test_a_face_the_network_fails_on_is_given_up_and_the_others_are_not():
 
 
 def test_a_face_that_fails_in_bf16_is_redone_in_fp32():
-    restorer = StandInRestorer(lambda x: x, compute=BF16, batch=3, side_px=32)
     calls = []
 
     def only_fp32(faces: torch.Tensor) -> torch.Tensor:
         calls.append(len(faces))
         return broken_on_dark(-faces) if len(calls) == 1 else -faces
 
-    restorer._module.effect = restorer.network.module.effect = only_fp32
     faces = random_faces(3, 32)
     faces[2] = 255
-    result = restorer.restore(faces)
+    result = StandInRestorer(only_fp32, compute=BF16, batch=3, side_px=32).restore(faces)
     assert calls == [3, 1] and not result.given_up
     assert result.notes == ("face 2 was redone in fp32: bf16 gave non-numbers",)
     assert np.abs(result.faces - (1 - faces / 255)).max() < 1e-6
@@ -478,7 +480,7 @@ def light_codeformer() -> torch.nn.Module:
 @needs_codeformer
 def test_codeformer_runs_in_bf16_where_its_own_code_would_mix_precisions():
     recipe, precisions = RECIPES["CodeFormer"], ("fp32", "bf16")
-    network = FaceNetwork("light", light_codeformer(), "0" * 64, recipe, "CodeFormer", 512, precisions)
+    network = FaceNetwork("light", light_codeformer(), 1, "0" * 64, "CodeFormer", recipe, precisions)
     faces = random_faces(1)
     exact, half = Restorer(network, FP32).restore(faces), Restorer(network, BF16).restore(faces)
     assert exact.faces.std() > 0.01 and not half.given_up

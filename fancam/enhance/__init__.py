@@ -8,13 +8,13 @@ one is wanted and the guard allows it. What was invented is said in ``Enhanced.i
 ``Enhanced.evidence``, what was done to each face stands in ``Enhanced.faces``, what went wrong on the way in ``notes``.
 """
 
-from fancam.enhance.cleaning.learned import DenoiserChoice, resolve_denoiser
+from fancam.enhance.cleaning.learned import resolve_denoiser
 from fancam.enhance.cleaning.noise import measure_noise
 from fancam.enhance.descreen.spectrum import find_screens
 from fancam.enhance.engine import Engine
 from fancam.enhance.enhancer import Enhancer, Instruments
 from fancam.enhance.evidence import evidence_figures
-from fancam.enhance.prior.restorers import RestorerChoice, resolve_restorer
+from fancam.enhance.prior.restorers import resolve_restorer
 from fancam.enhance.work import CropRequest, EnhanceJob, Work
 from fancam.nn.device import Compute, DeviceInfo, choose_compute, cpu_has_fast_bf16, describe_devices, resolve_device
 from fancam.nn.networks import Network, load_upscaler
@@ -22,14 +22,12 @@ from fancam.nn.networks import Network, load_upscaler
 __all__ = [
     "Compute",
     "CropRequest",
-    "DenoiserChoice",
     "DeviceInfo",
     "Engine",
     "EnhanceJob",
     "Enhancer",
     "Instruments",
     "Network",
-    "RestorerChoice",
     "Work",
     "choose_compute",
     "cpu_has_fast_bf16",

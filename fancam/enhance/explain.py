@@ -5,14 +5,14 @@ from __future__ import annotations
 from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS
 from fancam.enhance.engine import Engine
 from fancam.enhance.guard import Guard, print_warnings
-from fancam.enhance.prior.restorers import RestorerChoice
 from fancam.enhance.work import ENOUGH_PIXELS, EnhanceJob
+from fancam.nn import NetworkChoice
 from fancam.results import Cleaned, Decision, Enhanced, FaceOutcome, Fusion
 from fancam.settings import Settings
 
 
 def decisions(
-    settings: Settings, engine: Engine, choice: RestorerChoice, guard: Guard, job: EnhanceJob, enhanced: Enhanced
+    settings: Settings, engine: Engine, choice: NetworkChoice, guard: Guard, job: EnhanceJob, enhanced: Enhanced
 ) -> tuple[Decision, ...]:
     """Return the steps of the chain in the order they ran, with what was measured for each.
 
@@ -139,7 +139,7 @@ def _detail(settings: Settings, enhanced: Enhanced) -> list[Decision]:
     return [Decision("detail", share, reason)]
 
 
-def _restore(choice: RestorerChoice, outcomes: tuple[FaceOutcome, ...]) -> Decision:
+def _restore(choice: NetworkChoice, outcomes: tuple[FaceOutcome, ...]) -> Decision:
     if choice.name is None:
         return Decision("restore", "none", choice.reason)
     if not outcomes:

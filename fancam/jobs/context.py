@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fancam import faces, pictures
-from fancam.enhance import DenoiserChoice, Enhancer, Instruments, RestorerChoice, resolve_denoiser, resolve_restorer
+from fancam.enhance import Enhancer, Instruments, resolve_denoiser, resolve_restorer
 from fancam.files import sha256_of_file
 from fancam.jobs.stopwatch import Stopwatch
 from fancam.media import Progress, no_progress
-from fancam.nn import ModelStore
+from fancam.nn import ModelStore, NetworkChoice
 from fancam.nn.device import resolve_device
 from fancam.results import Decision, Face
 from fancam.settings import FaceSettings, Settings
@@ -74,12 +74,12 @@ class Context:
         return other
 
     @cached_property
-    def prior(self) -> RestorerChoice:
+    def prior(self) -> NetworkChoice:
         """Which face prior is used, and why."""
         return resolve_restorer(self.settings.restore, self.store)
 
     @cached_property
-    def denoiser(self) -> DenoiserChoice:
+    def denoiser(self) -> NetworkChoice:
         """Which network takes noise out, if any, and why."""
         return resolve_denoiser(self.settings.clean, self.store)
 

@@ -6,7 +6,16 @@ needed, so that looking for files does not load torch.
 """
 
 from fancam.nn.ncnn import load_ncnn
-from fancam.nn.registry import ModelEntry, Variant, WeightFile
+from fancam.nn.registry import ModelEntry, NetworkChoice, Variant, WeightFile
 from fancam.nn.store import ModelStatus, ModelStore, file_sha256
 
-__all__ = ["ModelEntry", "ModelStatus", "ModelStore", "Variant", "WeightFile", "file_sha256", "load_ncnn"]
+__all__ = [
+    "ModelEntry",
+    "ModelStatus",
+    "ModelStore",
+    "NetworkChoice",
+    "Variant",
+    "WeightFile",
+    "file_sha256",
+    "load_ncnn",
+]

@@ -18,10 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from spandrel import ImageModelDescriptor, ModelLoader, ModelTiling, UnsupportedModelError, canonicalize_state_dict
 
-from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
+from fancam.errors import ModelDamagedError, UsageError
 from fancam.media import Progress, no_progress
 from fancam.nn.ncnn import load_ncnn
-from fancam.nn.store import ModelStore, file_sha256
+from fancam.nn.store import ModelStore, file_sha256, find_weight_file
 from fancam.settings import EnhanceSettings
 
 PLAIN_FILTERS = ("bicubic", "lanczos")
@@ -117,14 +117,6 @@ def load_weights(name_or_path: str, store: ModelStore, *, task: str, option: str
     else:
         state = load_torch(path)
     return Weights(name_or_path, path, file_sha256(path), state)
-
-
-def find_weight_file(name: str, option: str) -> Path:
-    """Return the path of a weight file of the user's; raises ModelMissingError where there is none."""
-    path = Path(name)
-    if not path.is_file():
-        raise ModelMissingError("there is no such weight file", item=path, remedy=f"check the path of {option}")
-    return path
 
 
 # --- reading files of torch -----------------------------------------------------------------------------------------
@@ -230,7 +222,9 @@ def recognise(
         return (load or ModelLoader().load_from_state_dict)(canonicalize_state_dict(dict(weights.state)))
     except UnsupportedModelError as error:
         raise UsageError(
-            "the weights belong to no architecture that is known", item=weights.path, remedy="see spandrel's list"
+            "the weights belong to no architecture that is known",
+            item=weights.path,
+            remedy="see spandrel's list of them",
         ) from error
     except _MISFITS as error:
         raise ModelDamagedError(

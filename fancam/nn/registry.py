@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from fancam.errors import unknown_choice
@@ -72,6 +73,25 @@ class ModelEntry:
         """Size of all files as released; 0 where one of them is not known."""
         sizes = [file.variants[0].bytes for file in self.files]
         return sum(sizes) if all(sizes) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChoice:
+    """Which network does a task, and why; nothing is loaded yet."""
+
+    name: str | None
+    """Model of the registry, or the name of the user's file; None for no network."""
+    reason: str
+    """In one line, for ``--explain``."""
+    file: Path | None = None
+    """The user's own weight file; None for a model of the registry."""
+    note: str = ""
+    """What the user should be told once; empty where nothing is."""
+
+    @property
+    def source(self) -> str | None:
+        """What ``load_weights`` takes; None for no network."""
+        return self.name if self.file is None else str(self.file)
 
 
 @cache

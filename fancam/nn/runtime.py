@@ -141,13 +141,18 @@ class Runtime:
         ]
 
     def run(
-        self, items: npt.NDArray, finish: Finish | Sequence[Finish], prepare: Prepare | None = None
-    ) -> Iterator[tuple[list[ItemResult], tuple[str, ...]]]:
-        """Yield (results, notes) of some items after the other, as many per pass as ``batch`` and memory allow.
+        self,
+        items: npt.NDArray,
+        finish: Finish | Sequence[Finish],
+        notes: list[str],
+        prepare: Prepare | None = None,
+    ) -> Iterator[list[ItemResult]]:
+        """Yield the results of some items after the other, as many per pass as ``batch`` and memory allow.
 
         Args:
             items: As for ``launch``, any number of them.
             finish: One for each item, or one for all.
+            notes: Gets a line for each time that the batch was halved.
             prepare: See ``launch``.
 
         Raises:
@@ -159,10 +164,7 @@ class Runtime:
             part = slice(numbers[0], numbers[-1] + 1)
             return self.collect(self.launch(items[part], each[part], prepare))
 
-        notes: list[str] = []
-        for results in self._passes(one_pass, range(len(items)), self.batch, notes):
-            yield results, tuple(notes)
-            notes.clear()
+        return self._passes(one_pass, range(len(items)), self.batch, notes)
 
     def in_parts(self, function: Callable[[Sequence[Item]], list[Found]], items: Sequence[Item]) -> list[Found]:
         """Return ``function(items)``; where memory runs out, that of smaller parts one after the other.
@@ -189,7 +191,7 @@ class Runtime:
                 if not is_out_of_memory(error):
                     raise
                 if len(part) == 1:
-                    raise self.memory_error(f"one {self._unit}") from error
+                    raise self.memory_error(f"one {self._unit}") from error.with_traceback(None)
             if found is None:  # outside of the block above: the error keeps alive what was allocated
                 batch = len(part) // 2
                 self.release_memory()

@@ -333,3 +333,11 @@ def file_sha256(path: Path) -> str:
 def _known(file: WeightFile, path: Path) -> bool:
     """Whether the file is one of the known-good ones."""
     return file_sha256(path) in {variant.sha256 for variant in file.variants}
+
+
+def find_weight_file(name: str, option: str) -> Path:
+    """Return the path of a weight file of the user's; raises ModelMissingError where there is none."""
+    path = Path(name)
+    if not path.is_file():
+        raise ModelMissingError("there is no such weight file", item=path, remedy=f"check the path of {option}")
+    return path

@@ -7,13 +7,12 @@ noise out by a network instead, where ``resolve_denoiser`` finds that one was as
 
 from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS, deblock, measure_blockiness
 from fancam.enhance.cleaning.denoise import denoise, is_noisy
-from fancam.enhance.cleaning.learned import Denoised, DenoiserChoice, LearnedDenoiser, resolve_denoiser
+from fancam.enhance.cleaning.learned import Denoised, LearnedDenoiser, resolve_denoiser
 from fancam.enhance.cleaning.noise import measure_noise
 
 __all__ = [
     "HEAVY_BLOCKINESS",
     "Denoised",
-    "DenoiserChoice",
     "LearnedDenoiser",
     "deblock",
     "denoise",

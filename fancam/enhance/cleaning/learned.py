@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from fancam.enhance.cleaning.denoisenets import (
-    MAX_LEVEL,
-    DenoiseNetwork,
-    denoise_network,
-    grid_plan,
-    smallest_tile,
-)
+from fancam.enhance.cleaning.denoisenets import MAX_LEVEL, DenoiseNetwork, denoise_network, grid_plan
 from fancam.enhance.cleaning.removal import Levels, at_most_the_noise, level_map, levels_of
-from fancam.enhance.tiledprint import TiledPrint
+from fancam.enhance.tiledprint import TiledPrint, TileTask
 from fancam.enhance.tiling import Tile
 from fancam.enhance.work import check_picture
-from fancam.errors import DeviceError, ModelDamagedError, ModelMissingError
+from fancam.errors import DeviceError, ModelDamagedError
 from fancam.media import Progress, Samples, no_progress
-from fancam.nn import ModelStore, file_sha256
-from fancam.nn.device import Compute, exact_algorithms, is_out_of_memory
-from fancam.nn.networks import load_torch
+from fancam.nn import ModelStore, NetworkChoice
+from fancam.nn.device import Compute
+from fancam.nn.networks import load_weights
+from fancam.nn.runtime import ItemResult, Runtime
+from fancam.nn.store import find_weight_file
 from fancam.results import NoiseModel
 from fancam.settings import DENOISERS, CleanSettings
 
@@ -36,31 +32,8 @@ NETWORKS = tuple(name for name in DENOISERS if name not in ("auto", "builtin"))
 _BATCH_TILES = {"cuda": 4, "mps": 2}
 """Tiles per pass. On a CPU one tile fills all cores."""
 
-_WILD = 0.5
-"""How far outside of 0 to 1 a network may answer before its tile is given up. NAFNet answers between -30 and 36 on some
-pictures that are unlike those it was trained on; cut to the range, that is coloured blocks."""
 
-
-@dataclass(frozen=True, slots=True)
-class DenoiserChoice:
-    """Which network takes the noise out, and why; nothing is loaded yet."""
-
-    name: str | None
-    """Model of the registry, or the name of the user's file; None for the built-in denoiser."""
-    reason: str
-    """In one line, for ``--explain``."""
-    file: Path | None = None
-    """The user's own weight file; None for a model of the registry."""
-    note: str = ""
-    """What the user should be told once; empty where nothing is."""
-
-    @property
-    def source(self) -> str | None:
-        """What ``LearnedDenoiser.load`` takes; None for the built-in denoiser."""
-        return self.name if self.file is None else str(self.file)
-
-
-def resolve_denoiser(settings: CleanSettings, store: ModelStore) -> DenoiserChoice:
+def resolve_denoiser(settings: CleanSettings, store: ModelStore) -> NetworkChoice:
     """Return the network these settings mean; cheap: looks where files are and reads none.
 
     Args:
@@ -73,24 +46,17 @@ def resolve_denoiser(settings: CleanSettings, store: ModelStore) -> DenoiserChoi
     """
     wanted = settings.denoiser
     if settings.denoise_strength == 0:
-        return DenoiserChoice(None, "no noise is to be taken out")
+        return NetworkChoice(None, "no noise is to be taken out")
     if wanted == "auto":
-        return DenoiserChoice(None, "the built-in one: it follows what was measured, and invents nothing")
+        return NetworkChoice(None, "the built-in one: it follows what was measured, and invents nothing")
     if wanted == "builtin":
-        return DenoiserChoice(None, "the built-in one was asked for")
+        return NetworkChoice(None, "the built-in one was asked for")
     if wanted not in NETWORKS:
-        path = _own_file(wanted)
-        return DenoiserChoice(path.name, "the file was given", file=path)
+        path = find_weight_file(wanted, "--denoiser")
+        return NetworkChoice(path.name, "the file was given", file=path)
     if store.status(wanted).state != "present":
         store.locate(wanted)  # raises: it knows what is wrong, and what to do
-    return DenoiserChoice(wanted, "it was asked for", note=_licence_note(wanted, store) or "")
-
-
-def _own_file(name: str) -> Path:
-    path = Path(name)
-    if not path.is_file():
-        raise ModelMissingError("there is no such weight file", item=path, remedy="check the path of --denoiser")
-    return path
+    return NetworkChoice(wanted, "it was asked for", note=_licence_note(wanted, store) or "")
 
 
 def _licence_note(name: str, store: ModelStore) -> str | None:
@@ -111,16 +77,6 @@ class Denoised:
     """What was asked for and could not be had, and what went another way: a tile in fp32, a smaller batch …"""
 
 
-@dataclass(slots=True)
-class _Count:
-    """Tiles that went another way."""
-
-    redone: int = 0
-    """In fp32."""
-    kept: int = 0
-    """As they were."""
-
-
 class LearnedDenoiser:
     """A denoising network on a device.
 
@@ -139,21 +95,16 @@ class LearnedDenoiser:
     def __init__(
         self, network: DenoiseNetwork, compute: Compute, *, licence_note: str | None = None, batch: int = 0
     ) -> None:
-        notes = compute.notes
-        if compute.precision not in network.precisions:
-            notes = (*notes, f"{network.architecture} does not work in {compute.precision}; fp32 was used")
-            compute = Compute(compute.device, torch.float32, "fp32", notes)
         self.network = network
-        self.compute = compute
         self.licence_note = licence_note
         """What is to be known about the licence of the weights; None where nothing is."""
-        self.notes = notes
-        """What was asked for and could not be had."""
-        self._batch = batch or _BATCH_TILES.get(compute.device.type, 1)
+        self.runtime = Runtime(
+            network,
+            compute,
+            batch=batch or _BATCH_TILES.get(compute.device.type, 1),
+            remedy="--device cpu or --denoiser builtin",
+        )
         self._tile_px = network.recipe.tile_px
-        self._fp32: torch.nn.Module | None = None
-        half = compute.dtype != torch.float32
-        self._module = network.on(compute.device, compute.dtype) if half else self._fp32_module()
 
     @classmethod
     def load(cls, name_or_path: str, store: ModelStore, compute: Compute, *, batch: int = 0) -> Self:
@@ -171,11 +122,9 @@ class LearnedDenoiser:
             ModelDamagedError: The weights are not the known ones, cannot be loaded safely, or fit no network.
             UsageError: The user's file holds no network that turns RGB into RGB of the same size.
         """
+        network = denoise_network(load_weights(name_or_path, store, task="denoise", option="--denoiser"))
         known = name_or_path in NETWORKS
-        path = store.locate(name_or_path) if known else _own_file(name_or_path)
-        name = name_or_path if known else path.name
-        network = denoise_network(load_torch(path), path, name, file_sha256(path))
-        note = _licence_note(name, store) if known else f"the licence of {name} is not known here"
+        note = _licence_note(name_or_path, store) if known else f"the licence of {network.name} is not known here"
         return cls(network, compute, licence_note=note, batch=batch)
 
     @property
@@ -187,6 +136,16 @@ class LearnedDenoiser:
     def sha256(self) -> str:
         """Of the weight file."""
         return self.network.sha256
+
+    @property
+    def compute(self) -> Compute:
+        """Device and precision."""
+        return self.runtime.compute
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was asked for and could not be had."""
+        return self.runtime.notes
 
     def __call__(self, picture: Samples, sigma: float) -> Samples:
         """Return the picture without its noise; as ``denoise``, without the notes."""
@@ -227,98 +186,80 @@ class LearnedDenoiser:
                 f"{self.network.architecture} was trained for noise of up to {MAX_LEVEL:g} levels; that was used"
             )
         while True:
-            failure = None
             try:
-                pixels, more = self._laid_together(picture, levels, progress)
+                pixels, more = self._laid_together(picture, levels, progress, notes)
                 return Denoised(pixels, (*notes, *more))
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
+            except DeviceError as error:
                 failure = error.with_traceback(None)  # what was allocated hangs on the traceback
-            self._use_less_memory(failure, notes)
+            self._use_smaller_tiles(failure, notes)
 
-    def _use_less_memory(self, error: BaseException, notes: list[str]) -> None:
-        """Halve the batch, or the tile where it is one already; the picture is begun again."""
-        if self.compute.device.type == "cuda":
-            torch.cuda.empty_cache()
-        least = smallest_tile(self.network.recipe)
-        if self._batch > 1:
-            self._batch //= 2
-            notes.append(f"memory ran out: {self._batch} tile(s) per pass")
-        elif self._tile_px > least:
-            grid = self.network.recipe.grid_px
-            self._tile_px = max(self._tile_px // 2 // grid * grid, least)
-            notes.append(f"memory ran out: tiles of {self._tile_px} pixels")
-        else:
-            raise DeviceError(
-                f"not enough memory for one tile of {self._tile_px} pixels",
-                item=str(self.compute.device),
-                remedy="close other programs that use it, or use --device cpu or --denoiser builtin",
-            ) from error
+    def _use_smaller_tiles(self, error: DeviceError, notes: list[str]) -> None:
+        """Halve the tile after even one did not fit; the picture is begun again."""
+        recipe = self.network.recipe
+        if self._tile_px <= recipe.smallest_tile_px:
+            raise self.runtime.memory_error(f"one tile of {self._tile_px} pixels") from error
+        self._tile_px = max(self._tile_px // 2 // recipe.grid_px * recipe.grid_px, recipe.smallest_tile_px)
+        notes.append(f"memory ran out: tiles of {self._tile_px} pixels")
 
     # --- tiles -------------------------------------------------------------------------------------------------
 
-    def _laid_together(self, picture: Samples, levels: Levels, progress: Progress) -> tuple[Samples, tuple[str, ...]]:
+    def _laid_together(
+        self, picture: Samples, levels: Levels, progress: Progress, notes: list[str]
+    ) -> tuple[Samples, tuple[str, ...]]:
         """Return the cleaned picture, and what went another way."""
         height, width = picture.shape[:2]
         plan = grid_plan(height, width, self.network.recipe, self._tile_px)
         tiled = TiledPrint(plan, 1, picture.dtype, self.compute.device)
-        tiles = list(plan)
-        count = _Count()
-        for start in range(0, len(tiles), self._batch):
-            part = tiles[start : start + self._batch]
-            with torch.inference_mode(), exact_algorithms():
-                noisy = self._to_device(np.stack([_cut(picture, tile) for tile in part]))
-                cleaned = self._cleaned(noisy, levels, count)
-                for index, tile in enumerate(part):
-                    tiled.add(tile, tiled.task(tile).fill(noisy[index], cleaned[index]).cpu().numpy())
-            progress("denoise", start + len(part), len(tiles))
+        tiles, redone, kept = list(plan), 0, 0
+        prepare = partial(_with_level, levels) if self.network.recipe.takes_level else None
+        while tiles:
+            part, tiles = tiles[: self.runtime.batch], tiles[self.runtime.batch :]
+            noisy = np.stack([_cut(picture, tile) for tile in part])
+            finish = [partial(self._finished, tiled.task(tile), levels) for tile in part]
+            found = [one for results in self.runtime.run(noisy, finish, notes, prepare) for one in results]
+            for index, (tile, result) in enumerate(zip(part, found, strict=True)):
+                redone += result.redone
+                values = result.values
+                if result.failure:
+                    values = self._as_it_was(tiled.task(tile), noisy[index], result)
+                    kept += 1
+                tiled.add(tile, values)
+            progress("denoise", len(plan) - len(tiles), len(plan))
         pixels = tiled.pixels()
         if pixels.shape != picture.shape:
             pixels = cast(Samples, np.ascontiguousarray(pixels[:height, :width]))
-        return pixels, self._notes_of(count, len(tiles))
+        return pixels, self._notes_of(redone, kept, len(plan))
 
-    def _notes_of(self, count: _Count, tiles: int) -> tuple[str, ...]:
-        redone = f"{count.redone} of {tiles} tiles redone in fp32: {self.compute.precision} gave no usable values"
-        kept = f"{count.kept} of {tiles} tiles stay as they are: {self.name} answers far outside of the range there"
-        return tuple(note for note, number in ((redone, count.redone), (kept, count.kept)) if number)
+    def _notes_of(self, redone: int, kept: int, tiles: int) -> tuple[str, ...]:
+        in_fp32 = f"{redone} of {tiles} tiles redone in fp32: {self.compute.precision} gave no usable values"
+        unchanged = f"{kept} of {tiles} tiles stay as they are: {self.name} answers far outside of the range there"
+        return tuple(note for note, number in ((in_fp32, redone), (unchanged, kept)) if number)
 
-    def _to_device(self, tiles: npt.NDArray) -> torch.Tensor:
-        """Return (N, 3, H, W) float32 in [0, 1] for (N, H, W, 3) of 8 or 16 bits."""
-        # Not every device knows 16-bit whole numbers without a sign; as floats they are as exact.
-        host = torch.from_numpy(tiles if tiles.dtype == np.uint8 else tiles.astype(np.float32))
-        return host.to(self.compute.device).permute(0, 3, 1, 2).float() / np.iinfo(tiles.dtype).max
-
-    def _cleaned(self, noisy: torch.Tensor, levels: Levels, count: _Count) -> torch.Tensor:
-        """Return the tiles as the network and the measurement want them, (N, 3, H, W) float32 in [0, 1]."""
-        drawn = self._drawn(self._module, noisy, levels)
-        for index in range(len(drawn)):
-            if self.compute.dtype != torch.float32 and not _is_sound(drawn[index]):
-                drawn[index] = self._drawn(self._fp32_module(), noisy[index : index + 1], levels)[0]
-                count.redone += 1
-            if not bool(drawn[index].isfinite().all()):
-                raise ModelDamagedError(
-                    "the network gives values that are not numbers, in fp32 too",
-                    item=self.name,
-                    remedy="the weights are broken; choose another denoiser",
-                )
-            if not _is_sound(drawn[index]):
-                drawn[index] = noisy[index]
-                count.kept += 1
+    def _finished(self, task: TileTask, levels: Levels, noisy: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+        """Return what a tile adds to the result: what the network made of it, as far as the measurement allows."""
         if not self.network.recipe.takes_level:
-            drawn = at_most_the_noise(noisy, drawn, levels)
-        return drawn.clamp(0, 1)
+            drawn = at_most_the_noise(noisy[None], drawn[None], levels)[0]
+        return task.fill(noisy, drawn.clamp(0, 1))
 
-    def _drawn(self, module: torch.nn.Module, noisy: torch.Tensor, levels: Levels) -> torch.Tensor:
-        if self.network.recipe.takes_level:
-            noisy = torch.cat([noisy, level_map(noisy, levels)], 1)
-        drawn: torch.Tensor = module(noisy.contiguous(memory_format=torch.channels_last)).float()
-        return drawn
+    def _as_it_was(self, task: TileTask, tile: npt.NDArray, result: ItemResult) -> npt.NDArray:
+        """Return what a tile adds to the result where it stays as it is.
 
-    def _fp32_module(self) -> torch.nn.Module:
-        if self._fp32 is None:
-            self._fp32 = self.network.on(self.compute.device, torch.float32)
-        return self._fp32
+        Raises:
+            ModelDamagedError: The network gives values that are not numbers.
+            DeviceError: It could not be tried in fp32, for lack of memory.
+        """
+        if result.no_memory is not None:
+            raise self.runtime.memory_error("one tile in fp32") from result.no_memory
+        if not result.finite:
+            remedy = "the weights are broken; choose another denoiser"
+            raise ModelDamagedError(result.failure, item=self.name, remedy=remedy)
+        noisy = self.runtime.to_device(tile[None])[0]
+        return task.fill(noisy, noisy).cpu().numpy()
+
+
+def _with_level(levels: Levels, noisy: torch.Tensor) -> torch.Tensor:
+    """Return (N, 4, H, W): the tiles, and the strength of their noise."""
+    return torch.cat([noisy, level_map(noisy, levels)], 1)
 
 
 def _cut(picture: Samples, tile: Tile) -> Samples:
@@ -326,8 +267,3 @@ def _cut(picture: Samples, tile: Tile) -> Samples:
     pixels: npt.NDArray = picture[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
     missing = tile.height - pixels.shape[0], tile.width - pixels.shape[1]
     return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
-
-
-def _is_sound(drawn: torch.Tensor) -> bool:
-    """Whether a result holds numbers only, and none far outside of 0 to 1."""
-    return bool(((drawn >= -_WILD) & (drawn <= 1 + _WILD)).all())  # comparisons with NaN are false

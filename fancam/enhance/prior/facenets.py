@@ -1,13 +1,10 @@
-"""The architectures of the released face priors: recognised by their weights and called in their own range.
-
-Also which of their parts must stay in fp32 where the rest runs in half precision.
-"""
+"""The architectures of the released face priors: recognised by their weights, and how each is run."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +17,8 @@ from spandrel.util import get_seq_len
 from torch.nn import functional
 
 from fancam.enhance.prior.alignment import FACE_SIZE_PX
-from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
-from fancam.nn.device import keep_in_fp32
+from fancam.errors import ModelMissingError, UsageError
+from fancam.nn.networks import Module, Network, Recipe, Weights, known_precisions, recognise
 
 CODEFORMER_PACKAGE = "spandrel_extra_arches"
 """Carries the architecture of CodeFormer. Its licence is non-commercial (S-Lab 1.0), so it is no dependency: it is
@@ -32,44 +29,33 @@ CODEFORMER_FIDELITY = 0.5
 for aligned faces. How much of the face is used is decided afterwards, by the strength and the guard."""
 
 _CODEFORMER_KEYS = ("position_emb", "idx_pred_layer.1.weight", "quantize.embedding.weight")
-_BROKEN = (RuntimeError, KeyError, ValueError, IndexError, AssertionError, ZeroDivisionError)
-"""What is raised on parameters that are missing, or whose shapes fit together in no network."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How the networks of one architecture are called, and how they are split by precision."""
+def _from_minus_one(call: Callable[[Module, torch.Tensor], torch.Tensor]) -> Callable[[Module, torch.Tensor], Any]:
+    """Return a call with pictures in [0, 1] for one with pictures in [-1, 1].
 
-    call: Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]
-    """(N, 3, H, W) RGB in [-1, 1] to the same."""
-    fp32: Mapping[str, bool]
-    """Pattern of the parts that stay in fp32 in a half-precision network, and whether their results go back to half;
-    what lies inside a part is meant as well."""
-    half: tuple[str, ...] = ()
-    """Pattern of the parts that get their input from a part in fp32, and take it in half precision."""
-    contiguous: tuple[str, ...] = ()
-    """Parts whose result the architecture views in a shape that the channels_last layout does not allow."""
+    All three architectures expect [-1, 1] and give [-1, 1]. spandrel's own call converts for RestoreFormer only; the
+    others it feeds with [0, 1] and clamps to [0, 1], so that everything darker than middle grey is lost.
+    """
+    return lambda module, faces: call(module, faces.mul(2).sub_(1)).float().add(1).div_(2)
 
 
-# All three expect [-1, 1] and give [-1, 1]. spandrel's own call converts for RestoreFormer only; the others it feeds
-# with [0, 1] and clamps to [0, 1], so that everything darker than middle grey is lost.
 RECIPES: dict[str, Recipe] = {
     # Noise: the stored one, or no two runs would give the same face. The pictures of the middle layers serve training
     # only. The style, and the sums that make the picture, stay in fp32: bf16 has 128 steps between 0.5 and 1.
     "GFPGAN": Recipe(
-        lambda module, faces: module(faces, return_rgb=False, randomize_noise=False)[0],
+        _from_minus_one(lambda module, faces: module(faces, return_rgb=False, randomize_noise=False)[0]),
         fp32={"conv_body_first": True, "final_linear": False, "*.modulation": False, "stylegan_decoder.to_rgb*": False},
-        contiguous=("final_conv",),
     ),
     # Both of these look up patches of face in a code book. All that leads to the choice stays in fp32, or half
     # precision would choose others (3 % of them, with random weights): who is drawn must not hang on the device.
     "RestoreFormer": Recipe(
-        lambda module, faces: module(faces)[0],
+        _from_minus_one(lambda module, faces: module(faces)[0]),
         fp32={"encoder": False, "quant_conv": False, "quantize": False, "decoder.conv_out": False},
         half=("post_quant_conv", "decoder"),
     ),
     "CodeFormer": Recipe(
-        lambda module, faces: module(faces, weight=CODEFORMER_FIDELITY)[0],
+        _from_minus_one(lambda module, faces: module(faces, weight=CODEFORMER_FIDELITY)[0]),
         fp32={
             "": False,  # the position embedding belongs to the root
             "encoder": False,
@@ -82,66 +68,49 @@ RECIPES: dict[str, Recipe] = {
         half=("generator.blocks.0", "fuse_convs_dict.*"),
     ),
 }
+"""One row for each architecture; another face prior is another row, and its class in ``_architecture``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FaceNetwork:
-    """A face prior, in fp32 on the CPU as loaded."""
+class FaceNetwork(Network):
+    """A face prior."""
 
-    name: str
-    """Of the registry, or the name of the user's file."""
-    module: torch.nn.Module
-    sha256: str
-    """Of the weight file."""
-    recipe: Recipe
-    architecture: str
     side_px: int = FACE_SIZE_PX
     """Height and width of the faces it takes and gives."""
-    precisions: tuple[str, ...] = ("fp32",)
-    """The precisions the network is known to work in."""
 
 
-def face_network(state: Mapping[str, torch.Tensor], path: Path, name: str, sha256: str) -> FaceNetwork:
-    """Return the face prior these parameters belong to.
-
-    Args:
-        state: Name to tensor, as ``fancam.nn.networks.load_torch`` returns them.
-        path: Where they were read, for messages.
-        name: For records.
-        sha256: Of the file.
+def face_network(weights: Weights) -> FaceNetwork:
+    """Return the face prior that some weights belong to.
 
     Raises:
-        UsageError: The parameters belong to no face prior that is known, or to one for faces of another size.
+        UsageError: The weights belong to no face prior that is known, or to one for faces of another size.
         ModelMissingError: They are CodeFormer's, and the package with its architecture is not installed.
         ModelDamagedError: A parameter is missing, or their shapes fit together in no network.
     """
-    parameters = canonicalize_state_dict(dict(state))
-    architecture = _architecture(parameters, path)
-    try:
-        descriptor = architecture.load(parameters)
-    except _BROKEN as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ModelDamagedError(
-            f"the weights do not fit a {architecture.id} network: {reason}", item=path, remedy="replace the file"
-        ) from error
+    architecture = _architecture(weights)
+    descriptor = recognise(weights, architecture.load, f"a {architecture.id} network")
     module = descriptor.model.eval().requires_grad_(False)
-    side_px = FACE_SIZE_PX
     if architecture.id == "GFPGAN":
-        side_px = 2**module.log_size
-        share_convolutions(module)
-    if side_px != FACE_SIZE_PX:
-        raise UsageError(
-            f"the network is for faces of {side_px} pixels", item=path, remedy=f"give one for {FACE_SIZE_PX}"
-        )
-    halves = (("bf16", descriptor.supports_bfloat16), ("fp16", descriptor.supports_half))
-    precisions = ("fp32", *(precision for precision, works in halves if works))
-    return FaceNetwork(name, module, sha256, RECIPES[architecture.id], architecture.id, side_px, precisions)
+        adapt_gfpgan(module)
+        if (side_px := 2**module.log_size) != FACE_SIZE_PX:
+            cause, remedy = f"the network is for faces of {side_px} pixels", f"give one for {FACE_SIZE_PX}"
+            raise UsageError(cause, item=weights.path, remedy=remedy)
+    return FaceNetwork(
+        name=weights.name,
+        module=module,
+        scale=1,
+        sha256=weights.sha256,
+        architecture=architecture.id,
+        recipe=RECIPES[architecture.id],
+        precisions=known_precisions(descriptor),
+    )
 
 
-def _architecture(parameters: Mapping[str, torch.Tensor], path: Path) -> Any:
+def _architecture(weights: Weights) -> Any:
     """Return spandrel's architecture for these parameters."""
+    parameters = canonicalize_state_dict(dict(weights.state))
     if all(key in parameters for key in _CODEFORMER_KEYS):
-        require_codeformer_package(path)
+        require_codeformer_package(weights.path)
         return importlib.import_module(f"{CODEFORMER_PACKAGE}.architectures.CodeFormer").CodeFormerArch()
     for architecture in (SizedGfpganArch(), RestoreFormerArch()):
         if architecture.detect(dict(parameters)):
@@ -149,12 +118,12 @@ def _architecture(parameters: Mapping[str, torch.Tensor], path: Path) -> Any:
     if any(name.startswith("vqvae.") for name in parameters):  # the name its training program stores the network under
         raise UsageError(
             "these are weights of RestoreFormer++, and no architecture for them is known",
-            item=path,
+            item=weights.path,
             remedy="use --restore restoreformer",
         )
     raise UsageError(
         "the weights belong to no face prior that is known",
-        item=path,
+        item=weights.path,
         remedy=f"give weights of {', '.join(RECIPES)}; those of an upscaler go to --upscaler",
     )
 
@@ -167,27 +136,6 @@ def require_codeformer_package(item: str | Path) -> None:
             item=item,
             remedy=f"if your use is not commercial, run 'pip install {CODEFORMER_PACKAGE}'; else use another restorer",
         )
-
-
-# --- precision ------------------------------------------------------------------------------------------------------
-
-
-def split_precision(module: torch.nn.Module, recipe: Recipe, dtype: torch.dtype) -> torch.nn.Module:
-    """Bring a network to half precision but for the parts that must stay in fp32, and return it.
-
-    Args:
-        module: In fp32; changed in place.
-        recipe: Of its architecture.
-        dtype: The half precision.
-    """
-    return keep_in_fp32(module, dtype, recipe.fp32, recipe.half)
-
-
-def channels_last(module: torch.nn.Module, recipe: Recipe) -> torch.nn.Module:
-    """Bring a network to the layout convolutions are fastest in, in place, and return it."""
-    for name in recipe.contiguous:
-        module.get_submodule(name).register_forward_hook(lambda _part, _inputs, result: result.contiguous())
-    return module.to(memory_format=torch.channels_last)
 
 
 # --- GFPGAN ---------------------------------------------------------------------------------------------------------
@@ -256,9 +204,11 @@ class SharedConvolution(torch.nn.Module):
         return features
 
 
-def share_convolutions(module: torch.nn.Module) -> None:
-    """Put a ``SharedConvolution`` in place of every modulated convolution of a GFPGAN network."""
+def adapt_gfpgan(module: torch.nn.Module) -> None:
+    """Change a GFPGAN network, in place, so that the faces of a batch share convolutions, in ``channels_last``."""
     decoder = module.get_submodule("stylegan_decoder")
     for part in list(decoder.modules()):
         if hasattr(part, "modulated_conv"):
             part.modulated_conv = SharedConvolution(part.modulated_conv)
+    # The architecture views the result in a shape that the layout does not allow.
+    module.get_submodule("final_conv").register_forward_hook(lambda _part, _inputs, result: result.contiguous())
