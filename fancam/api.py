@@ -176,7 +176,7 @@ def crop(
     elif face is not None:
         source = dataclasses.replace(source, face=face)
     frame = source.frame
-    choice = compose_pick(source, safe_stem(frame.source), (frame.width, frame.height), geometry, settings.crop)
+    choice = compose_pick(source, safe_stem(frame.source), (frame.width, frame.height), geometry, settings)
     return CardCrop(frame, choice, geometry, source.source if isinstance(source.source, Video) else None)
 
 

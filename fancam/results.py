@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fancam.geometry import Box, Point
+from fancam.geometry import MM_PER_INCH, Box, Point
 from fancam.media import Picture, Samples
 
 
@@ -243,19 +243,28 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """What part of the frame a card shows."""
+    """What part of a picture a card shows, and which part of the card that fills."""
 
     box: Box
-    """The outer box (trim and bleed) in the upright full frame; has the exact aspect of the outer card."""
+    """The outer box (trim and bleed) in pixels of the upright picture; what of it lies outside is synthesised, or
+    border."""
     trim: Box
-    """The box that remains after the card is cut."""
+    """What remains of it after the card is cut."""
     effective_ppi: float
-    """Source pixels per printed inch, before any upscaling."""
-    framing: str
-    """The framing that was used: ``face``, ``bust`` or ``half``."""
+    """Source pixels per printed inch, before any upscaling; the lower one of both directions."""
+    framing: str = ""
+    """The framing of the face: ``face``, ``bust`` or ``half``; empty where the picture was fitted as a whole."""
     bleed_share: float = 1.0
-    """Share of the asked-for bleed that lies inside the frame, hence is made of real pixels."""
+    """Share of the bleed's area that is made of real pixels, in [0, 1]; 1 where the card has no bleed, 0 under a
+    border."""
     warnings: tuple[str, ...] = ()
+    """What was decided and what could not be had, in plain words."""
+    source: Box | None = None
+    """The part of the picture that fills ``real``; None: all of ``box``, which lies in the picture."""
+    real: Box | None = None
+    """The part of the card that is made of real pixels, in whole pixels of the card; None: the whole card."""
+    bordered: bool = False
+    """Whether what lies outside ``real`` is border, to be filled with its colour; otherwise it is synthesised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +297,27 @@ class CardGeometry:
     def height_px(self) -> int:
         """Pixels of the outer height."""
         return round(self.outer_height_mm / 25.4 * self.dpi)
+
+    def inset(self, shown: Box, by_mm: float) -> Box:
+        """Return the box that lies this far inside one that stands for the whole card (trim and bleed)."""
+        dx, dy = by_mm * shown.width / self.outer_width_mm, by_mm * shown.height / self.outer_height_mm
+        return Box(shown.x0 + dx, shown.y0 + dy, shown.x1 - dx, shown.y1 - dy)
+
+    def effective_ppi(self, trim: Box) -> float:
+        """Return the pixels per printed inch of what the cut card shows; the lower one of both directions."""
+        return min(trim.width / self.width_mm, trim.height / self.height_mm) * MM_PER_INCH
+
+    def margin_mm(self, box: Box, shown: Box) -> float:
+        """Return how far a box lies inside the cut, in mm; negative where the cut goes through it.
+
+        Args:
+            box: A face, or text.
+            shown: What the whole card (trim and bleed) shows, in the same pixels.
+        """
+        x_mm, y_mm = self.outer_width_mm / shown.width, self.outer_height_mm / shown.height
+        sides = ((box.x0 - shown.x0) * x_mm, (box.y0 - shown.y0) * y_mm,
+                 (shown.x1 - box.x1) * x_mm, (shown.y1 - box.y1) * y_mm)  # fmt: skip
+        return min(sides) - self.bleed_mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fancam.crop import compose, render_composition
+from fancam.crop import compose, render_crop
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.results import CardGeometry
@@ -33,10 +33,10 @@ def safe_zone(trim: Box, card: CardGeometry, safe_mm: float) -> Box:
 
 
 def check_arithmetic(found, width, height, card):
-    across, down = found.outer.width / card.outer_width_mm, found.outer.height / card.outer_height_mm
+    across, down = found.box.width / card.outer_width_mm, found.box.height / card.outer_height_mm
     bleed = Box(
-        found.trim.x0 - found.outer.x0, found.trim.y0 - found.outer.y0,
-        found.outer.x1 - found.trim.x1, found.outer.y1 - found.trim.y1,
+        found.trim.x0 - found.box.x0, found.trim.y0 - found.box.y0,
+        found.box.x1 - found.trim.x1, found.box.y1 - found.trim.y1,
     )  # fmt: skip
     assert bleed.as_list(6) == pytest.approx(
         [card.bleed_mm * across, card.bleed_mm * down, card.bleed_mm * across, card.bleed_mm * down], abs=1e-6
@@ -49,9 +49,9 @@ def check_arithmetic(found, width, height, card):
     assert all(value == int(value) for value in found.real.as_list(9)) and found.real.area >= 1
     assert 0 <= found.bleed_share <= 1
     # The part of the picture that fills the real part lies where the outer box says, to a pixel of the card.
-    scale_x, scale_y = found.outer.width / card.width_px, found.outer.height / card.height_px
-    assert abs(found.outer.x0 + found.real.x0 * scale_x - found.source.x0) <= scale_x
-    assert abs(found.outer.y1 - (card.height_px - found.real.y1) * scale_y - found.source.y1) <= scale_y
+    scale_x, scale_y = found.box.width / card.width_px, found.box.height / card.height_px
+    assert abs(found.box.x0 + found.real.x0 * scale_x - found.source.x0) <= scale_x
+    assert abs(found.box.y1 - (card.height_px - found.real.y1) * scale_y - found.source.y1) <= scale_y
 
 
 # --- cover --------------------------------------------------------------------------------------------------------
@@ -62,11 +62,11 @@ def check_arithmetic(found, width, height, card):
 def test_cover_takes_the_largest_centred_outer_box_and_all_bleed_is_real(width, height, card):
     found = compose(width, height, card, fit="cover")
     check_arithmetic(found, width, height, card)
-    assert Box(-1e-6, -1e-6, width + 1e-6, height + 1e-6).contains(found.outer)
-    assert found.outer.width / found.outer.height == pytest.approx(card.outer_width_mm / card.outer_height_mm)
-    assert found.outer.centre == pytest.approx((width / 2, height / 2))
-    assert math.isclose(found.outer.width, width) or math.isclose(found.outer.height, height)
-    assert found.bleed_share == pytest.approx(1) and not found.bordered and not found.notes
+    assert Box(-1e-6, -1e-6, width + 1e-6, height + 1e-6).contains(found.box)
+    assert found.box.width / found.box.height == pytest.approx(card.outer_width_mm / card.outer_height_mm)
+    assert found.box.centre == pytest.approx((width / 2, height / 2))
+    assert math.isclose(found.box.width, width) or math.isclose(found.box.height, height)
+    assert found.bleed_share == pytest.approx(1) and not found.bordered and not found.warnings
 
 
 @settings(deadline=None, max_examples=40)
@@ -76,8 +76,8 @@ def test_cover_of_a_mirrored_picture_is_mirrored(width, height, card, place, siz
     one = compose(width, height, card, fit="cover", subjects=[Box(x, y, x + side, y + side)])
     other = compose(width, height, card, fit="cover", subjects=[Box(width - x - side, y, width - x, y + side)])
     check_arithmetic(one, width, height, card)
-    mirrored = Box(width - other.outer.x1, other.outer.y0, width - other.outer.x0, other.outer.y1)
-    assert mirrored.as_list(4) == pytest.approx(one.outer.as_list(4), abs=1e-3)
+    mirrored = Box(width - other.box.x1, other.box.y0, width - other.box.x0, other.box.y1)
+    assert mirrored.as_list(4) == pytest.approx(one.box.as_list(4), abs=1e-3)
 
 
 @settings(deadline=None, max_examples=60)
@@ -106,7 +106,7 @@ def test_two_faces_too_far_apart_for_real_bleed_get_a_card_of_more_picture():
     assert 0.4 < found.bleed_share < 1
     assert all(found.trim.contains(face) for face in faces)
     assert Box(0, -1e-6, 1920, 1080 + 1e-6).contains(found.trim), "the cut card shows nothing synthesised"
-    assert "the picture ends at the top, bottom" in found.notes[0]
+    assert "the picture ends at the top, bottom" in found.warnings[0]
 
 
 def test_no_more_bleed_is_given_up_than_the_faces_need():
@@ -149,7 +149,7 @@ def test_faces_outside_the_picture_count_for_nothing():
 def test_a_picture_of_the_outer_proportions_is_the_card_with_its_bleed(size):
     found = compose(*size, CARD)
     check_arithmetic(found, *size, CARD)
-    assert found.outer == Box(0, 0, *size) and found.bleed_share == 1
+    assert found.box == Box(0, 0, *size) and found.bleed_share == 1
     assert found.effective_ppi == pytest.approx(size[0] * 25.4 / 61, rel=2e-3)
 
 
@@ -159,13 +159,13 @@ def test_a_picture_of_the_cut_proportions_is_the_trim_and_has_no_bleed(size):
     check_arithmetic(found, *size, CARD)
     assert found.bleed_share < 0.02 and found.source == Box(0, 0, *size)
     assert found.real.width == pytest.approx(650, abs=1) and found.real.height == pytest.approx(1004, abs=1)
-    assert found.notes == ("the picture has the proportions of the cut card: it has no bleed of its own",)
+    assert found.warnings == ("the picture has the proportions of the cut card: it has no bleed of its own",)
 
 
 def test_a_deviation_within_the_tolerance_is_cut_off_and_not_stretched():
     found = compose(2400, 3568, CARD)  # 0.35 % too wide
-    assert found.outer.width / found.outer.height == pytest.approx(61 / 91)
-    assert found.outer.x0 == pytest.approx(2400 - found.outer.x1) and found.outer.x0 > 2
+    assert found.box.width / found.box.height == pytest.approx(61 / 91)
+    assert found.box.x0 == pytest.approx(2400 - found.box.x1) and found.box.x0 > 2
 
 
 @pytest.mark.parametrize("size", [(1000, 1000), (1080, 1920), (1920, 1080), (655, 1000), (684, 1000)])
@@ -198,7 +198,7 @@ def test_contain_shows_the_whole_picture_centred_inside_the_border(width, height
     assume(max(width / height, height / width) < 8)
     found = compose(width, height, card, fit="contain", border_mm=border_mm)
     assert found.source == Box(0, 0, width, height) and found.bordered
-    assert found.outer.centre == pytest.approx((width / 2, height / 2))
+    assert found.box.centre == pytest.approx((width / 2, height / 2))
     per_mm = card.width_px / card.outer_width_mm
     inset = (card.bleed_mm + border_mm) * per_mm
     assert found.real.x0 >= inset - 1 and found.real.x1 <= card.width_px - inset + 1
@@ -209,7 +209,7 @@ def test_contain_shows_the_whole_picture_centred_inside_the_border(width, height
 
 def test_a_border_lies_over_what_exact_takes_and_cover_fills_what_it_leaves_free():
     exact = compose(720, 1075, CARD, border_mm=4)
-    assert exact.bordered and exact.outer == Box(0, 0, 720, 1075)
+    assert exact.bordered and exact.box == Box(0, 0, 720, 1075)
     assert exact.real.as_list(0) == pytest.approx([83, 83, 637, 992], abs=1)
     assert exact.source == exact.real
     cover = compose(2000, 2000, CARD, fit="cover", border_mm=4)
@@ -221,7 +221,7 @@ def test_a_crop_is_the_trim_with_real_bleed_around_it():
     found = compose(3000, 3000, CARD, crop=Box(1000, 1000, 1550, 1850))
     check_arithmetic(found, 3000, 3000, CARD)
     assert found.trim.as_list(6) == pytest.approx([1000, 1000, 1550, 1850])
-    assert found.outer.as_list(6) == pytest.approx([970, 970, 1580, 1880])
+    assert found.box.as_list(6) == pytest.approx([970, 970, 1580, 1880])
     assert found.bleed_share == 1 and found.effective_ppi == pytest.approx(254)
 
 
@@ -229,7 +229,7 @@ def test_a_crop_at_the_edge_has_bleed_as_far_as_the_picture_goes():
     found = compose(3000, 3000, CARD, crop=Box(0, 15, 550, 865))
     assert found.real.x0 == pytest.approx(35, abs=1) and found.real.y0 == pytest.approx(18, abs=1)
     assert (found.real.x1, found.real.y1) == (720, 1075)
-    assert 0.5 < found.bleed_share < 0.9 and "left, top" in found.notes[0]
+    assert 0.5 < found.bleed_share < 0.9 and "left, top" in found.warnings[0]
 
 
 @settings(deadline=None, max_examples=60)
@@ -270,7 +270,7 @@ def test_an_unknown_fit_and_a_border_that_leaves_nothing_are_usage_errors():
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_a_picture_of_the_cards_size_comes_back_bit_for_bit(kind):
     pixels = picture(SMALL.width_px, SMALL.height_px, kind)
-    made = render_composition(pixels, compose(SMALL.width_px, SMALL.height_px, SMALL), SMALL)
+    made = render_crop(pixels, compose(SMALL.width_px, SMALL.height_px, SMALL), SMALL)
     assert made.dtype == kind and np.array_equal(made, pixels)
 
 
@@ -279,7 +279,7 @@ def test_a_picture_of_the_cut_size_lies_in_the_card_bit_for_bit(kind):
     width, height = round(55 / 25.4 * 60), round(85 / 25.4 * 60)
     pixels = picture(width, height, kind)
     found = compose(width, height, SMALL)
-    made = render_composition(pixels, found, SMALL)
+    made = render_crop(pixels, found, SMALL)
     assert made.shape == (SMALL.height_px, SMALL.width_px, 3) and made.dtype == kind
     assert np.array_equal(made[found.real.as_slices()], pixels)
     assert made[: int(found.real.y0)].std() > 0, "the bleed is made, not left black"
@@ -288,8 +288,8 @@ def test_a_picture_of_the_cut_size_lies_in_the_card_bit_for_bit(kind):
 def test_bleed_is_the_picture_where_the_picture_goes_on():
     pixels = np.repeat(np.repeat(picture(60, 60), 10, axis=0), 10, axis=1)
     crop = Box(200, 100, 365, 355)
-    made = render_composition(pixels, compose(600, 600, SMALL, crop=crop), SMALL).astype(int)
-    whole = compose(600, 600, SMALL, crop=crop).outer
+    made = render_crop(pixels, compose(600, 600, SMALL, crop=crop), SMALL).astype(int)
+    whole = compose(600, 600, SMALL, crop=crop).box
     x, y = (np.arange(n) + 0.5 for n in (SMALL.width_px, SMALL.height_px))
     expected = pixels[
         np.floor(whole.y0 + y * whole.height / SMALL.height_px).astype(int)[:, None],
@@ -303,18 +303,18 @@ def test_bleed_is_the_picture_where_the_picture_goes_on():
 def test_a_border_is_filled_with_its_colour_up_to_the_edge(kind):
     pixels = picture(300, 100, kind)
     found = compose(300, 100, SMALL, fit="contain", border_mm=3)
-    made = render_composition(pixels, found, SMALL, fill=(250, 128, 0))
+    made = render_crop(pixels, found, SMALL, fill=(250, 128, 0))
     border = np.ones(made.shape[:2], bool)
     border[found.real.as_slices()] = False
     assert (made[border] == np.array([250, 128, 0]) * (257 if kind is np.uint16 else 1)).all()
     assert border[0].all() and border[:, -1].all()
     with pytest.raises(ValueError, match="colour"):
-        render_composition(pixels, found, SMALL)
+        render_crop(pixels, found, SMALL)
 
 
 def test_the_input_is_not_written_to_and_not_handed_out():
     pixels = picture(SMALL.width_px, SMALL.height_px)
     before = pixels.copy()
-    made = render_composition(pixels, compose(SMALL.width_px, SMALL.height_px, SMALL), SMALL)
+    made = render_crop(pixels, compose(SMALL.width_px, SMALL.height_px, SMALL), SMALL)
     made[:] = 0
     assert np.array_equal(pixels, before)

@@ -10,10 +10,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fancam.crop import frame_face
-from fancam.crop.framing import FRAMING_CONVENTIONS, MAX_EYE_LINE_SHIFT, MAX_SIDEWAYS, SAFE_MM, eye_line_of, head_box
+from fancam.crop.framing import FRAMING_CONVENTIONS, MAX_EYE_LINE_SHIFT, MAX_SIDEWAYS, eye_line_of, head_box
 from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
 from fancam.geometry import Box
 from fancam.nn import ModelStore
+from fancam.paper import DEFAULT_LIMITS, printer
 from fancam.results import CardGeometry, Face
 from fancam.settings import FRAMINGS, CropSettings, FaceSettings
 
@@ -172,7 +173,7 @@ def test_framings_keep_to_the_shares_of_printed_photocards(framing, low, high):
 def test_with_room_hair_and_chin_lie_in_the_safe_zone(size, framing, roll_deg):
     subject = face(HUGE / 2, HUGE / 2, size, roll_deg=roll_deg)
     crop = frame_face(subject, HUGE, HUGE, KPOP, CropSettings(framing=framing))
-    safe = SAFE_MM * crop.trim.width / KPOP.width_mm - 1e-6
+    safe = DEFAULT_LIMITS.safe_mm * crop.trim.width / KPOP.width_mm - 1e-6
     zone = Box(crop.trim.x0 + safe, crop.trim.y0 + safe, crop.trim.x1 - safe, crop.trim.y1 - safe)
     assert zone.contains(head_box(subject))
     assert head_box(subject).y0 <= subject.box.y0 - 0.25 * size
@@ -206,7 +207,7 @@ def test_a_head_at_the_top_of_the_frame_is_tightened_so_that_the_bleed_takes_les
 def test_on_a_narrow_card_the_framing_is_loosened_until_the_face_is_in_the_safe_zone():
     narrow, subject = CardGeometry(38, 85, 3, 300), face(5000, 5000, 1000)
     crop = frame_face(subject, 10000, 10000, narrow, CropSettings(framing="face"))
-    safe = SAFE_MM * crop.trim.width / narrow.width_mm
+    safe = DEFAULT_LIMITS.safe_mm * crop.trim.width / narrow.width_mm
     assert crop.framing == "face"
     assert 1000 / crop.trim.height < FRAMING_CONVENTIONS["face"].share
     assert crop.trim.x0 + safe <= subject.box.x0 + 3
@@ -216,6 +217,14 @@ def test_on_a_narrow_card_the_framing_is_loosened_until_the_face_is_in_the_safe_
 def test_a_face_whose_forehead_the_cut_takes_is_said():
     crop = frame_face(face(1000, 150, 300), 2000, 3000, KPOP, CropSettings())
     assert any("the cut takes" in warning and "%" in warning for warning in crop.warnings)
+
+
+def test_a_face_that_the_cut_may_touch_is_said_in_the_terms_of_preflight():
+    subject, card = face(1000, 160, 300), CardGeometry(55, 85, 0, 300)
+    crop = frame_face(subject, 2000, 3000, card, CropSettings(), limits=printer("rgb-shop"))
+    assert 1.0 < card.margin_mm(subject.box, crop.box) < 1.6
+    assert any("1.1 mm from the cut, which may be 1.6 mm off" in warning for warning in crop.warnings)
+    assert frame_face(subject, 2000, 3000, card, CropSettings(), limits=printer("home")).warnings == ()
 
 
 def test_a_close_up_gets_a_tighter_framing_and_is_not_cut():
@@ -269,7 +278,7 @@ def test_a_neighbour_the_edge_would_halve_is_left_out_or_taken_in_by_a_small_mov
     crop = frame_face(subject, 4000, 3000, KPOP, CropSettings(), [neighbour])
     assert not 0.05 < share_on_card(crop, neighbour) < 0.95
     assert crop.warnings == ()
-    safe = SAFE_MM * crop.trim.width / KPOP.width_mm
+    safe = DEFAULT_LIMITS.safe_mm * crop.trim.width / KPOP.width_mm
     assert crop.trim.grown(-0.01).contains(subject.box)
     assert crop.trim.x0 + safe <= subject.box.x0
     assert subject.box.x1 <= crop.trim.x1 - safe

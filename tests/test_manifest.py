@@ -31,7 +31,7 @@ def test_a_pick_written_and_read_renders_the_same_card():
     again = manifest.pick_from_values(json.loads(json.dumps(manifest.pick_values(once))), GEOMETRY)
     assert once == again
     assert once.crop.box == pick().crop.box
-    assert once.crop.effective_ppi == pytest.approx((410.2 - 110.1235) / (55 / 25.4), abs=1e-3)
+    assert once.crop.effective_ppi == pytest.approx((514.1 - 50.5) / (85 / 25.4), abs=1e-3)
 
 
 def test_the_row_has_every_field_of_the_contract():

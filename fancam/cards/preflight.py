@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fancam.geometry import MM_PER_INCH, Box
 from fancam.paper import Check, Printer, Status
 from fancam.pictures import PictureFacts
+from fancam.results import CardGeometry
 
 POINT_MM = MM_PER_INCH / 72
 """The point of desktop publishing (PDF 32000-1:2008, 8.3.2.3)."""
@@ -200,10 +201,8 @@ def _text_size(facts: CardFacts, printer: Printer) -> Check | None:
 
 def _distance_mm(facts: CardFacts, box: Box) -> float:
     """Return how far a box is inside the cut; negative where the cut goes through it."""
-    (width, height), (outer_width, outer_height) = facts.facts.size_px, facts.outer_mm
-    x_mm, y_mm = outer_width / width, outer_height / height
-    sides = (box.x0 * x_mm, box.y0 * y_mm, outer_width - box.x1 * x_mm, outer_height - box.y1 * y_mm)
-    return min(sides) - facts.bleed_mm
+    card = CardGeometry(facts.width_mm, facts.height_mm, facts.bleed_mm, facts.dpi_at_size)
+    return card.margin_mm(box, Box(0, 0, *facts.facts.size_px))
 
 
 def _from_cut(distance_mm: float) -> str:

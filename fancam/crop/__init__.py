@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from fancam.crop.bleed import synthesise_bleed
-from fancam.crop.composition import Composition, compose, render_composition
+from fancam.crop.composition import compose, render_crop
 from fancam.crop.framing import FRAMING_CONVENTIONS, Framing, frame_face
+from fancam.crop.placing import main_subjects
 
 __all__ = [
     "FRAMING_CONVENTIONS",
-    "Composition",
     "Framing",
     "compose",
     "frame_face",
-    "render_composition",
+    "main_subjects",
+    "render_crop",
     "synthesise_bleed",
 ]

@@ -1,25 +1,22 @@
-"""Which part of a picture a card shows, and where its pixels lie on the card: arithmetic, no pictures.
-
-``Composition`` holds two coordinate systems: ``outer``, ``trim`` and ``source`` are in pixels of the picture, ``real``
-is in pixels of the card. A card's pixels are whole, its millimetres are not: ``real`` is rounded to the nearest pixel
-of the card, which moves an edge by at most half of one (0.04 mm at 300 dpi).
-"""
+"""Fits a whole picture to a card: exactly, so that it covers the card, inside a border, or as cropped by hand."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from fancam.crop.bleed import synthesise_bleed
+from fancam.crop.parts import crop_of
 from fancam.crop.placing import Scene, best_placement
 from fancam.errors import UsageError, unknown_choice
 from fancam.geometry import MM_PER_INCH, Box
 from fancam.media import Samples
+from fancam.paper import DEFAULT_LIMITS
 from fancam.pictures import resample
-from fancam.results import CardGeometry
+from fancam.results import CardGeometry, Crop
 
 FIT_NAMES = ("exact", "cover", "contain")
 
@@ -40,29 +37,6 @@ OUTSIDE_TOLERANCE_PX = 0.5
 ADVICE = "use --fit cover, --fit contain or --crop, or let `fancam run` make the card"
 
 
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """Which part of a picture becomes a card."""
-
-    outer: Box
-    """What the whole card (trim and bleed) shows, in pixels of the picture; may reach outside of it."""
-    trim: Box
-    """What remains after cutting, in pixels of the picture; may reach outside of it."""
-    source: Box
-    """The part of the picture that fills ``real``, in pixels of the picture; inside of it."""
-    real: Box
-    """The part of the card that is made of real pixels, in whole pixels of the card."""
-    effective_ppi: float
-    """Pixels of the picture per printed inch, before any resampling; the lower one of both directions."""
-    bleed_share: float
-    """Share of the bleed's area that is made of real pixels, in [0, 1]; 1 where the card has no bleed, 0 under a
-    border."""
-    bordered: bool = False
-    """Whether what lies outside ``real`` is border, to be filled with its colour; otherwise it is synthesised."""
-    notes: tuple[str, ...] = ()
-    """What was decided, in plain words."""
-
-
 def compose(
     width_px: int,
     height_px: int,
@@ -71,10 +45,10 @@ def compose(
     fit: str = "exact",
     crop: Box | None = None,
     subjects: Sequence[Box] = (),
-    safe_mm: float = 3.0,
+    safe_mm: float = DEFAULT_LIMITS.safe_mm,
     border_mm: float = 0.0,
-) -> Composition:
-    """Return which part of a picture of this size becomes the card.
+) -> Crop:
+    """Return the crop of a picture of this size that becomes the card.
 
     * ``exact`` takes a picture that has the proportions of the outer size as card with bleed, and one that has those
       of the trim as trim, whose bleed is synthesised. Where both are within tolerance, a picture that has the pixels
@@ -122,15 +96,14 @@ def compose(
         return _contained(width_px, height_px, geometry, border_mm)
     if fit == "cover":
         scene = Scene(float(width_px), float(height_px), geometry, tuple(subjects), safe_mm, border_mm)
-        outer = best_placement(scene)
-        return _composition(width_px, height_px, geometry, outer, border_mm)
+        return crop_of(width_px, height_px, geometry, best_placement(scene), border_mm=border_mm)
     return _exact(width_px, height_px, geometry, border_mm)
 
 
 # --- the ways to fit ----------------------------------------------------------------------------------------------
 
 
-def _exact(width: int, height: int, card: CardGeometry, border_mm: float) -> Composition:
+def _exact(width: int, height: int, card: CardGeometry, border_mm: float) -> Crop:
     tolerance = max(ASPECT_TOLERANCE, ROUNDING_PX / width + ROUNDING_PX / height)
     as_outer = _deviation(width, height, card.outer_width_mm / card.outer_height_mm)
     as_trim = _deviation(width, height, card.width_mm / card.height_mm)
@@ -147,26 +120,28 @@ def _exact(width: int, height: int, card: CardGeometry, border_mm: float) -> Com
         is_outer = size == (card.width_px, card.height_px) or (is_outer and size != _trim_px(card))
     if is_outer:
         outer = _of_aspect(width, height, card.outer_width_mm / card.outer_height_mm)
-        return _composition(width, height, card, outer, border_mm)
+        return crop_of(width, height, card, outer, border_mm=border_mm)
     if size == _trim_px(card):
         x0, y0 = (card.width_px - width) // 2, (card.height_px - height) // 2
         outer = Box(-x0, -y0, card.width_px - x0, card.height_px - y0)
     else:
         outer = _around(_of_aspect(width, height, card.width_mm / card.height_mm), card)
-    note = () if border_mm > 0 else ("the picture has the proportions of the cut card: it has no bleed of its own",)
-    return _composition(width, height, card, outer, border_mm, note)
+    found = crop_of(width, height, card, outer, border_mm=border_mm)
+    if found.bordered:
+        return found
+    return replace(found, warnings=("the picture has the proportions of the cut card: it has no bleed of its own",))
 
 
-def _contained(width: int, height: int, card: CardGeometry, border_mm: float) -> Composition:
+def _contained(width: int, height: int, card: CardGeometry, border_mm: float) -> Crop:
     free_width, free_height = card.width_mm - 2 * border_mm, card.height_mm - 2 * border_mm
     px_per_mm = max(width / free_width, height / free_height)
     x0, y0 = (width - px_per_mm * card.outer_width_mm) / 2, (height - px_per_mm * card.outer_height_mm) / 2
     outer = Box(x0, y0, width - x0, height - y0)
-    found = _composition(width, height, card, outer, border_mm, bordered=True)
+    found = crop_of(width, height, card, outer, border_mm=border_mm, bordered=True)
     return replace(found, source=Box(0, 0, width, height))  # rounding to the card's pixels takes none of the picture
 
 
-def _cropped(width: int, height: int, card: CardGeometry, crop: Box, border_mm: float) -> Composition:
+def _cropped(width: int, height: int, card: CardGeometry, crop: Box, border_mm: float) -> Crop:
     if not (crop.width > 0 and crop.height > 0):
         raise UsageError("the crop is empty", item="--crop", remedy="give left, top, right, bottom in pixels")
     limits = Box(0, 0, width, height)
@@ -189,77 +164,11 @@ def _cropped(width: int, height: int, card: CardGeometry, crop: Box, border_mm: 
         )
     trim = _grown_to(inside, aspect, limits)
     change = max(trim.width - crop.width, trim.height - crop.height)
-    notes = (f"the crop was made {change:.1f} px longer to have the card's proportions",) if change >= 0.5 else ()
-    return _composition(width, height, card, _around(trim, card), border_mm, notes)
+    said = (f"the crop was made {change:.1f} px longer to have the card's proportions",) if change >= 0.5 else ()
+    return crop_of(width, height, card, _around(trim, card), border_mm=border_mm, warnings=said)
 
 
 # --- what they share ----------------------------------------------------------------------------------------------
-
-
-def _composition(
-    width: int,
-    height: int,
-    card: CardGeometry,
-    outer: Box,
-    border_mm: float,
-    notes: tuple[str, ...] = (),
-    *,
-    bordered: bool = False,
-) -> Composition:
-    """Return the composition whose outer box this is: rounds the real part to pixels of the card, and counts."""
-    bordered = bordered or border_mm > 0
-    inset = (card.bleed_mm + border_mm) if bordered else 0.0
-    free = _inset(Box(0, 0, card.width_px, card.height_px), inset, card)
-    across, down = outer.width / card.width_px, outer.height / card.height_px
-    frame = Box(
-        -outer.x0 / across, -outer.y0 / down, (width - outer.x0) / across, (height - outer.y0) / down
-    )  # fmt: skip
-    shown = frame.intersection(free)
-    real = _to_pixels(shown, card)
-    source = Box(
-        outer.x0 + real.x0 * across, outer.y0 + real.y0 * down, outer.x0 + real.x1 * across, outer.y0 + real.y1 * down
-    ).clipped(width, height)
-    trim = _inset(outer, card.bleed_mm, card)
-    ppi = min(trim.width / card.width_mm, trim.height / card.height_mm) * MM_PER_INCH
-    share = 0.0 if bordered and card.bleed_mm > 0 else bleed_share(real, card)
-    if share < 1 and not bordered and not any("no bleed of its own" in note for note in notes):
-        notes = (*notes, f"{share:.0%} of the bleed is real: the picture ends at the {_ends(real, card)}")
-    return Composition(outer, trim, source, real, ppi, share, bordered, notes)
-
-
-def bleed_share(real: Box, card: CardGeometry) -> float:
-    """Return how much of a card's bleed area lies inside a box in pixels of the card; 1 for a card without bleed."""
-    whole = Box(0, 0, card.width_px, card.height_px)
-    trim = _inset(whole, card.bleed_mm, card)
-    bleed = whole.area - trim.area
-    if bleed <= 0:
-        return 1.0
-    return min(max((real.area - real.intersection(trim).area) / bleed, 0.0), 1.0)
-
-
-def _ends(real: Box, card: CardGeometry) -> str:
-    sides = {
-        "left": real.x0 > 0, "right": real.x1 < card.width_px, "top": real.y0 > 0, "bottom": real.y1 < card.height_px
-    }  # fmt: skip
-    return ", ".join(side for side, short in sides.items() if short)
-
-
-def _inset(box: Box, by_mm: float, card: CardGeometry) -> Box:
-    """Return the box that lies this far inside one that stands for the whole card."""
-    dx, dy = by_mm * box.width / card.outer_width_mm, by_mm * box.height / card.outer_height_mm
-    return Box(box.x0 + dx, box.y0 + dy, box.x1 - dx, box.y1 - dy)
-
-
-def _to_pixels(box: Box, card: CardGeometry) -> Box:
-    """Return the nearest whole pixels of the card, at least one each way."""
-    x0 = min(max(_nearest(box.x0), 0), card.width_px - 1)
-    y0 = min(max(_nearest(box.y0), 0), card.height_px - 1)
-    x1, y1 = min(_nearest(box.x1), card.width_px), min(_nearest(box.y1), card.height_px)
-    return Box(x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))
-
-
-def _nearest(value: float) -> int:
-    return math.floor(value + 0.5 - 1e-9)
 
 
 def _around(trim: Box, card: CardGeometry) -> Box:
@@ -302,37 +211,37 @@ def _spoken(box: Box) -> str:
     return ",".join(f"{value:g}" for value in (box.x0, box.y0, box.x1, box.y1))
 
 
-def render_composition(
-    pixels: Samples, composition: Composition, geometry: CardGeometry, *, fill: tuple[int, int, int] | None = None
+def render_crop(
+    pixels: Samples, crop: Crop, geometry: CardGeometry, *, fill: tuple[int, int, int] | None = None
 ) -> Samples:
     """Return the card's pixels: real ones resampled once (Lanczos), the rest filled or synthesised.
 
     Where no resampling is needed the picture's pixels come back bit for bit.
 
     Args:
-        pixels: (height, width, 3) RGB, uint8 or uint16: the picture that was composed.
-        composition: Of a picture of this size and this card.
+        pixels: (height, width, 3) RGB, uint8 or uint16: the picture that was cropped.
+        crop: Of a picture of this size for this card.
         geometry: The card.
-        fill: RGB colour of the border in [0, 255], also for 16 bits; needed where the composition is bordered and used
-            only there.
+        fill: RGB colour of the border in [0, 255], also for 16 bits; needed where the crop is bordered and used only
+            there.
 
     Returns:
         (geometry.height_px, geometry.width_px, 3) of the same type.
 
     Raises:
-        ValueError: The composition has a border and no colour was given.
+        ValueError: The crop has a border and no colour was given.
     """
-    real, source = composition.real, composition.source
+    whole = Box(0, 0, geometry.width_px, geometry.height_px)
+    real, source = crop.real or whole, crop.source or crop.box
     width, height = round(real.width), round(real.height)
     if (source.width, source.height) == (width, height) and source.x0 == int(source.x0) and source.y0 == int(source.y0):
         part = pixels[source.as_slices()]
     else:
         part = resample(pixels, source, width, height)
     card: Samples = np.zeros((geometry.height_px, geometry.width_px, 3), pixels.dtype)
-    if composition.bordered:
+    if crop.bordered:
         if fill is None:
-            raise ValueError("a composition with a border needs its colour")
+            raise ValueError("a crop with a border needs its colour")
         card[:] = np.array(fill, np.uint32) * (np.iinfo(pixels.dtype).max // 255)
     card[real.as_slices()] = part
-    whole = real == Box(0, 0, geometry.width_px, geometry.height_px)
-    return card if composition.bordered or whole else synthesise_bleed(card, real)
+    return card if crop.bordered or real == whole else synthesise_bleed(card, real)

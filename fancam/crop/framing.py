@@ -15,12 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from fancam.crop.parts import crop_of
 from fancam.geometry import Box
+from fancam.paper import DEFAULT_LIMITS, Printer
 from fancam.results import CardGeometry, Crop, Face
 from fancam.settings import CropSettings
-
-SAFE_MM = 3.0
-"""Nothing that matters lies closer to the cut than this: cutting tolerance is up to 1.6 mm, printers ask for 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,8 @@ def frame_face(
     geometry: CardGeometry,
     settings: CropSettings,
     others: Sequence[Face] = (),
+    *,
+    limits: Printer = DEFAULT_LIMITS,
 ) -> Crop:
     """Return the crop that shows this face best on the card.
 
@@ -85,13 +86,13 @@ def frame_face(
         geometry: Card; the outer box gets exactly the aspect of its outer size in mm.
         settings: Framing, and the source pixels per printed inch below which the framing is widened.
         others: The other faces of the frame; they are kept whole or left out where small moves allow it.
+        limits: Of the printer: its safe zone, and how far its cut may be off.
 
     Returns:
-        A crop whose outer box lies inside the frame. ``effective_ppi`` is trim width in pixels over trim width in
-        inches. ``warnings`` say in plain words what could not be had: the framing, the ppi, an uncut head, whole
-        neighbours.
+        A crop whose outer box lies inside the frame. ``warnings`` say in plain words what could not be had: the
+        framing, the ppi, an uncut head, a face that the printer's cut cannot touch, whole neighbours.
     """
-    scene = _Scene(face, float(frame_width), float(frame_height), geometry)
+    scene = _Scene(face, float(frame_width), float(frame_height), geometry, limits)
     others = scene.visible(others)
     shares = _shares(scene, settings)
     boxes = np.concatenate([_placements(scene, share, others) for share in shares.tried])
@@ -110,6 +111,7 @@ class _Scene:
     width: float
     height: float
     card: CardGeometry
+    limits: Printer
 
     @property
     def head(self) -> Box:
@@ -160,12 +162,6 @@ def head_box(face: Face) -> Box:
         min(end.x0 for end in ends), min(end.y0 for end in ends),
         max(end.x1 for end in ends), max(end.y1 for end in ends),
     )  # fmt: skip
-
-
-def trim_of(outer: Box, card: CardGeometry) -> Box:
-    """Return what remains of an outer box when the bleed is cut off."""
-    bleed = card.bleed_mm * outer.width / card.outer_width_mm
-    return Box(outer.x0 + bleed, outer.y0 + bleed, outer.x1 - bleed, outer.y1 - bleed)
 
 
 def lead_room(face: Face) -> float:
@@ -219,7 +215,7 @@ def _placements(scene: _Scene, share: float, others: Sequence[Face]) -> npt.NDAr
     trim_width = px_per_mm * card.width_mm
     outer_width = min(px_per_mm * card.outer_width_mm, scene.width)
     outer_height = min(px_per_mm * card.outer_height_mm, scene.height)
-    bleed, safe = px_per_mm * card.bleed_mm, px_per_mm * SAFE_MM
+    bleed, safe = px_per_mm * card.bleed_mm, px_per_mm * scene.limits.safe_mm
     head = scene.head
 
     ideal_x = scene.aim_x + lead_room(scene.face) * trim_width - trim_width / 2
@@ -279,7 +275,7 @@ def _costs(
     """
     card, face, head = scene.card, scene.face, scene.head
     bleed = card.bleed_mm * (outer[:, 2] - outer[:, 0]) / card.outer_width_mm
-    safe = SAFE_MM * (outer[:, 2] - outer[:, 0]) / card.outer_width_mm
+    safe = scene.limits.safe_mm * (outer[:, 2] - outer[:, 0]) / card.outer_width_mm
     inset = np.stack([bleed, bleed, -bleed, -bleed], axis=1)
     trim = outer + inset
     zone = trim + np.stack([safe, safe, -safe, -safe], axis=1)
@@ -318,21 +314,13 @@ def _share_inside(areas: npt.NDArray[np.float64], box: Box) -> npt.NDArray[np.fl
 
 def _crop(scene: _Scene, outer: Box, settings: CropSettings, others: Sequence[Face]) -> Crop:
     """Return the record of a chosen box, with its warnings."""
-    trim = trim_of(outer, scene.card)
-    effective_ppi = trim.width / (scene.card.width_mm / 25.4)
-    framing = framing_of(scene.face.box.height / trim.height)
-    return Crop(
-        box=outer,
-        trim=trim,
-        effective_ppi=effective_ppi,
-        framing=framing,
-        warnings=tuple(_warnings(scene, trim, effective_ppi, framing, settings, others)),
-    )
+    found = crop_of(scene.width, scene.height, scene.card, outer)
+    framing = framing_of(scene.face.box.height / found.trim.height)
+    said = tuple(_warnings(scene, found, framing, settings, others))
+    return replace(found, framing=framing, warnings=said, source=None, real=None)  # it lies inside the frame
 
 
-def _warnings(
-    scene: _Scene, trim: Box, effective_ppi: float, framing: str, settings: CropSettings, others: Sequence[Face]
-) -> list[str]:
+def _warnings(scene: _Scene, crop: Crop, framing: str, settings: CropSettings, others: Sequence[Face]) -> list[str]:
     order = list(FRAMING_CONVENTIONS)
     face = scene.face.box.clipped(scene.width, scene.height)
     said = []
@@ -343,24 +331,28 @@ def _warnings(
         )
     elif framing != settings.framing:
         said.append(f"framed as {framing} instead of {settings.framing}: the frame leaves no room for more")
-    if effective_ppi < settings.min_ppi * (1 - 1e-9):
+    if crop.effective_ppi < settings.min_ppi * (1 - 1e-9):
         said.append(
-            f"{effective_ppi:.0f} source pixels per printed inch, fewer than the {settings.min_ppi:.0f} asked for: "
-            f"the face is only {face.height:.0f} px high"
+            f"{crop.effective_ppi:.0f} source pixels per printed inch, fewer than the {settings.min_ppi:.0f} asked "
+            f"for: the face is only {face.height:.0f} px high"
         )
-    said += _head_warning(scene, face, trim)
-    cut = sum(CUT_LOW < float(_share_inside(_row(trim), other.box)[0]) < CUT_HIGH for other in others)
+    said += _head_warning(scene, face, crop)
+    cut = sum(CUT_LOW < float(_share_inside(_row(crop.trim), other.box)[0]) < CUT_HIGH for other in others)
     if cut:
         said.append("another face is cut by the edge" if cut == 1 else f"{cut} other faces are cut by the edge")
     return said
 
 
-def _head_warning(scene: _Scene, face: Box, trim: Box) -> list[str]:
-    """Return the warning about a head that the cut touches, if it does."""
-    over_face = float(_outside(_row(trim), face)[0]) / scene.face.box.height
-    over_head = float(_outside(_row(trim), scene.head)[0]) / scene.face.box.height
+def _head_warning(scene: _Scene, face: Box, crop: Crop) -> list[str]:
+    """Return the warning about a head that the cut touches, or may touch, if it does."""
+    over_face = float(_outside(_row(crop.trim), face)[0]) / scene.face.box.height
+    over_head = float(_outside(_row(crop.trim), scene.head)[0]) / scene.face.box.height
+    margin_mm, least_mm = scene.card.margin_mm(face, crop.box), min(scene.limits.cut_error_mm, scene.limits.safe_mm)
     if over_face > 0.01:
         return [f"the cut takes {100 * over_face:.0f} % of the face's height: it lies too close to the frame's edge"]
+    if margin_mm < least_mm:
+        return [f"the face lies {max(margin_mm, 0):.1f} mm from the cut, which may be {least_mm:g} mm off: it lies too "
+                "close to the frame's edge"]  # fmt: skip
     if over_head > 0.03:
         return ["the cut takes some of the hair: the head lies too close to the frame's edge"]
     return []

@@ -34,6 +34,16 @@ place over the size of the card: subjects first, then real bleed, then the place
 Values = npt.NDArray[np.float64]
 
 
+MAIN_SHARE = 0.5
+"""A face lower than this share of the highest one is a bystander."""
+
+
+def main_subjects(faces: Sequence[Box]) -> list[Box]:
+    """Return the faces that a card is about: not the bystanders, which nothing asks to be in the safe zone."""
+    highest = max((face.height for face in faces), default=0.0)
+    return [face for face in faces if face.height >= MAIN_SHARE * highest]
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A picture, the card, and what the card should show."""
@@ -73,7 +83,11 @@ def best_placement(scene: Scene) -> Box:
     if not subjects:
         return _outer(scene, smallest, *middle)
     best = _search(scene, smallest, subjects, subjects)
-    kept = [subject for subject in subjects if _lost_share(subject, _trim(best, scene.card)) < GONE_SHARE]
+    kept = [
+        subject
+        for subject in subjects
+        if _lost_share(subject, scene.card.inset(best, scene.card.bleed_mm)) < GONE_SHARE
+    ]
     return _search(scene, smallest, subjects, kept or subjects)
 
 
@@ -181,8 +195,3 @@ def _outer(scene: Scene, px_per_mm: float, x: float, y: float) -> Box:
 def _snapped(value: float, edge: float) -> float:
     """Return the picture's edge for a value that differs from it by rounding only."""
     return edge if abs(value - edge) < 1e-6 else value
-
-
-def _trim(outer: Box, card: CardGeometry) -> Box:
-    bleed = card.bleed_mm * outer.width / card.outer_width_mm
-    return Box(outer.x0 + bleed, outer.y0 + bleed, outer.x1 - bleed, outer.y1 - bleed)

@@ -185,10 +185,10 @@ def _guessed(path: Path, facts: pictures.PictureFacts, size: CardSize, bleed_mm:
             return CardGeometry(across, down, max(round((x_mm + y_mm) / 2, 1), 0.0), facts.dpi[0])
     geometry = CardGeometry(across, down, bleed_mm, width_px / (across + 2 * bleed_mm) * MM_PER_INCH)
     try:
-        composition = compose(width_px, height_px, geometry, fit="exact")
+        crop = compose(width_px, height_px, geometry, fit="exact")
     except UsageError as error:
         raise UsageError(error.cause, item=path, remedy="make it with fancam card, or name its --size") from None
-    return geometry if composition.bleed_share > 0 else CardGeometry(across, down, 0.0, geometry.dpi)
+    return geometry if crop.bleed_share > 0 else CardGeometry(across, down, 0.0, geometry.dpi)
 
 
 def _same_size(geometry: CardGeometry, size: CardSize) -> bool:

@@ -161,7 +161,7 @@ class CardRun:
             row["mockup"] = self._extra("mockups", f"{stem}.png", picture, 96)
         if self.extras.guides:
             picture = safe_zone_overlay(
-                screen, geometry, safe_mm=self.designer.safe_mm, corner_radius_mm=radius_mm, faces=design.faces,
+                screen, geometry, safe_mm=self.designer.printer.safe_mm, corner_radius_mm=radius_mm, faces=design.faces,
                 text_boxes=design.text_boxes,
             )  # fmt: skip
             row["guides"] = self._extra("guides", f"{stem}.png", picture, geometry.dpi)
@@ -247,7 +247,7 @@ class CardRun:
 
 def _row(design: Design, sha256: str) -> Json:
     """Return what is known of a card before it is written."""
-    geometry, composition = design.geometry, design.composition
+    geometry, crop = design.geometry, design.crop
     return {
         "input": {"sha256": sha256, "width": design.width, "height": design.height, "warnings": []},
         "card": {
@@ -261,8 +261,8 @@ def _row(design: Design, sha256: str) -> Json:
             "width_px": geometry.width_px,
             "height_px": geometry.height_px,
             "dpi": round(geometry.dpi, 4),
-            "crop": composition.outer.as_list(3),
-            "trim": composition.trim.as_list(3),
+            "crop": crop.box.as_list(3),
+            "trim": crop.trim.as_list(3),
             "bleed_share": round(design.bleed_share, 4),
             "effective_ppi": round(design.effective_ppi, 1),
             "invented": design.origin.invented,

@@ -9,21 +9,17 @@ from pathlib import Path
 
 from fancam import faces, pictures
 from fancam.cards import CardFacts, check_card, finish_front, make_back, parse_colour
-from fancam.crop import Composition, compose, render_composition
+from fancam.crop import compose, main_subjects, render_crop
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.jobs.sources import Source
 from fancam.jobs.stopwatch import Stopwatch
 from fancam.media import Picture, Samples
 from fancam.nn import ModelStore
-from fancam.paper import CardSize, Check, card_geometry, card_size, printer
+from fancam.paper import CardSize, Check, card_geometry, card_size, limits
 from fancam.provenance import Provenance
-from fancam.results import CardGeometry
+from fancam.results import CardGeometry, Crop
 from fancam.settings import Settings
-
-_SUBJECT_SHARE = 0.5
-"""A face lower than this share of the highest one is a bystander: preflight does not ask for it to be in the safe
-zone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +56,7 @@ class Design:
     geometry: CardGeometry
     front: Side
     back: Side | None
-    composition: Composition
+    crop: Crop
     effective_ppi: float
     """Pixels of the camera per printed inch: what fancam added to the picture before is not counted."""
     origin: Provenance
@@ -76,7 +72,7 @@ class Design:
     @property
     def bleed_share(self) -> float:
         """Share of the bleed that is the picture's own or a border; what is left was made up."""
-        return 1.0 if self.composition.bordered else self.composition.bleed_share
+        return 1.0 if self.crop.bordered else self.crop.bleed_share
 
 
 class Designer:
@@ -98,9 +94,7 @@ class Designer:
         self.watch = watch
         self.crop = crop
         self.art = settings.art
-        limits = printer(settings.press.printer)
-        self.safe_mm = limits.safe_mm if self.art.safe_mm is None else self.art.safe_mm
-        self.printer = dataclasses.replace(limits, safe_mm=self.safe_mm)
+        self.printer = limits(settings.art, settings.press)
         self.press = (
             None if settings.press.profile is None else pictures.read_press_profile(Path(settings.press.profile))
         )
@@ -124,30 +118,32 @@ class Designer:
             still = pictures.open_picture(source.path)
             facts, screen = still.facts, still.srgb()
         with watch("faces"):
-            subjects = _subjects([face.box for face in self._detector.detect([screen])[0]])
+            subjects = main_subjects([face.box for face in self._detector.detect([screen])[0]])
         origin = Provenance.from_xmp(facts.xmp)
         size, geometry = self._lying(still)
         with watch("compose"):
-            composition = self._composition(still, origin, geometry, subjects)
+            crop = self._crop_of(still, origin, geometry, subjects)
             fill = self.border_colour if self.art.fit == "contain" else None
-            shown = render_composition(_working(still, screen), composition, geometry, fill=fill)
+            shown = render_crop(_working(still, screen), crop, geometry, fill=fill)
             finished = finish_front(
-                shown, geometry, self.art, safe_mm=self.safe_mm, corner_radius_mm=size.corner_radius_mm
+                shown, geometry, self.art, safe_mm=self.printer.safe_mm, corner_radius_mm=size.corner_radius_mm
             )
-        effective_ppi = composition.effective_ppi / origin.enlargement
+        effective_ppi = crop.effective_ppi / origin.enlargement
         with watch("back"):
             made_of = dataclasses.replace(origin, source=origin.source or source.path.name)
             lines = made_of.back_lines(effective_ppi, geometry)
-            back = make_back(geometry, self.art, provenance_lines=lines, safe_mm=self.safe_mm, front=finished.pixels)
+            back = make_back(
+                geometry, self.art, provenance_lines=lines, safe_mm=self.printer.safe_mm, front=finished.pixels
+            )
         with watch("press"):
             front = self._side(finished.pixels)
             back_side = None if back is None else self._side(back.pixels)
-        on_card = [_on_card(face, composition, geometry) for face in subjects]
+        on_card = [_on_card(face, crop, geometry) for face in subjects]
         pressed = self._pressed(front)
         design = Design(
-            source, still.width, still.height, size, geometry, front, back_side, composition, effective_ppi, origin,
+            source, still.width, still.height, size, geometry, front, back_side, crop, effective_ppi, origin,
             tuple(face for face in on_card if face is not None), finished.text_boxes, pressed.ink_percent, (),
-            (*still.warnings, *composition.notes, *finished.notes, *(back.notes if back else ())),
+            (*still.warnings, *crop.warnings, *finished.notes, *(back.notes if back else ())),
         )  # fmt: skip
         texts = (*finished.text_boxes, *(back.text_boxes if back else ()))
         card = self._facts(design, texts, pressed)
@@ -169,9 +165,9 @@ class Designer:
             dataclasses.replace(geometry, width_mm=geometry.height_mm, height_mm=geometry.width_mm),
         )
 
-    def _composition(
+    def _crop_of(
         self, still: pictures.StillPicture, origin: Provenance, geometry: CardGeometry, subjects: Sequence[Box]
-    ) -> Composition:
+    ) -> Crop:
         fit, crop = self.art.fit, self.crop
         stated = origin.card_in(still.width, still.height)
         if crop is None and stated is not None and _same_card(stated, geometry):
@@ -180,7 +176,7 @@ class Designer:
             crop = origin.trim_in(still.width, still.height, geometry)
         return compose(
             still.width, still.height, geometry, fit=fit, crop=crop, subjects=subjects,
-            safe_mm=self.safe_mm, border_mm=self.art.border_mm,
+            safe_mm=self.printer.safe_mm, border_mm=self.art.border_mm,
         )  # fmt: skip
 
     # --- press and preflight -----------------------------------------------------------------------------------
@@ -250,19 +246,12 @@ def _same_card(one: CardGeometry, other: CardGeometry) -> bool:
     return dataclasses.replace(one, dpi=other.dpi) == other
 
 
-def _subjects(faces: Sequence[Box]) -> list[Box]:
-    """Return the faces that a card is about; the others are bystanders."""
-    highest = max((face.height for face in faces), default=0.0)
-    return [face for face in faces if face.height >= _SUBJECT_SHARE * highest]
-
-
-def _on_card(face: Box, composition: Composition, geometry: CardGeometry) -> Box | None:
+def _on_card(face: Box, crop: Crop, geometry: CardGeometry) -> Box | None:
     """Return a face in pixels of the card; None where its middle is not on it."""
-    outer = composition.outer
     x, y = face.centre
-    if not (outer.x0 <= x <= outer.x1 and outer.y0 <= y <= outer.y1):
+    if not (crop.box.x0 <= x <= crop.box.x1 and crop.box.y0 <= y <= crop.box.y1):
         return None
-    return face.shown_in(outer, geometry.width_px, geometry.height_px)
+    return face.shown_in(crop.box, geometry.width_px, geometry.height_px)
 
 
 def _working(still: pictures.StillPicture, screen: Picture) -> Samples:

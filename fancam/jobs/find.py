@@ -14,11 +14,12 @@ import numpy.typing as npt
 from fancam import faces, picking
 from fancam.crop import frame_face
 from fancam.errors import NoFramesError
-from fancam.geometry import MM_PER_INCH, Box
+from fancam.geometry import Box
 from fancam.jobs.context import Context
 from fancam.media import Frame, ScanReport
+from fancam.paper import limits
 from fancam.results import Candidate, CardGeometry, Crop, Face, Pick, Score, ScoredFace
-from fancam.settings import CropSettings
+from fancam.settings import Settings
 from fancam.video import Video
 
 BYSTANDER = "turned_into_shadow"
@@ -144,7 +145,7 @@ def find_in_photo(context: Context, photo: Frame) -> Found:
 
 
 def compose_pick(
-    moment: Moment, stem: str, size: tuple[int, int], geometry: CardGeometry, settings: CropSettings
+    moment: Moment, stem: str, size: tuple[int, int], geometry: CardGeometry, settings: Settings
 ) -> Pick:  # fmt: skip
     """Return the card of a moment: what it shows, and what the user should know.
 
@@ -155,9 +156,11 @@ def compose_pick(
         stem: First part of the card's name.
         size: (width, height) of the frame in pixels.
         geometry: Of the card.
-        settings: Of the framing.
+        settings: Of the framing, and whose limits hold.
     """
-    crop = frame_face(moment.face, *size, geometry, settings, moment.others)
+    crop = frame_face(
+        moment.face, *size, geometry, settings.crop, moment.others, limits=limits(settings.art, settings.press)
+    )
     # Whoever is in a photo was asked for: a weak face is said to be weak, and gets its card.
     rejected = moment.scored.rejected
     weak = (f"the face is {rejected.replace('_', ' ')}",) if rejected else ()
@@ -183,7 +186,7 @@ def _stated_crop(crop: Crop, geometry: CardGeometry) -> Crop:
     trim = Box(*crop.trim.as_list(digits=4))
     return dataclasses.replace(
         crop, box=Box(*crop.box.as_list(digits=4)), trim=trim, bleed_share=round(crop.bleed_share, 4),
-        effective_ppi=trim.width / (geometry.width_mm / MM_PER_INCH),
+        effective_ppi=geometry.effective_ppi(trim),
     )  # fmt: skip
 
 

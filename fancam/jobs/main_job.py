@@ -101,7 +101,7 @@ class Run:
             found, size = find_in_photo(context, photo), (photo.width, photo.height)
             row = manifest.photo_row(photo, found)
         return row, [
-            compose_pick(one, source.stem, size, self.geometry, context.settings.crop) for one in found.moments
+            compose_pick(one, source.stem, size, self.geometry, context.settings) for one in found.moments
         ]
 
     def _chosen(self, source: Source) -> Json:

@@ -84,7 +84,7 @@ def pick_from_values(values: Mapping[str, Any], geometry: CardGeometry) -> Pick:
         crop=Crop(
             box=Box(*values["crop"]),
             trim=trim,
-            effective_ppi=trim.width / (geometry.width_mm / 25.4),
+            effective_ppi=geometry.effective_ppi(trim),
             framing=values["framing"],
             bleed_share=values["bleed_share"],
             warnings=tuple(values["crop_warnings"]),

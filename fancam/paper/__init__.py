@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fancam.paper.checks import Check, Status, require_passed
-from fancam.paper.printers import Printer, printer, printers
+from fancam.paper.printers import DEFAULT_LIMITS, Printer, limits, printer, printers
 from fancam.paper.sizes import (
     CardSize,
     Length,
@@ -18,6 +18,7 @@ from fancam.paper.sizes import (
 )
 
 __all__ = [
+    "DEFAULT_LIMITS",
     "CardSize",
     "Check",
     "Length",
@@ -27,6 +28,7 @@ __all__ = [
     "card_geometry",
     "card_size",
     "card_sizes",
+    "limits",
     "paper_size",
     "papers",
     "parse_length",

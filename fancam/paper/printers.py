@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Literal
 
 from fancam.errors import unknown_choice
 from fancam.paper.sizes import load_rows
+from fancam.settings import ArtSettings as DesignSettings
+from fancam.settings import PressSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +71,17 @@ def printer(name: str) -> Printer:
     if found is None:
         raise unknown_choice("printer", name, printers())
     return found
+
+
+def limits(design: DesignSettings, press: PressSettings) -> Printer:
+    """Return what the printer asks for, with the safe zone that the design asks for where it does.
+
+    Raises:
+        UsageError: The printer is unknown.
+    """
+    found = printer(press.printer)
+    return found if design.safe_mm is None else dataclasses.replace(found, safe_mm=design.safe_mm)
+
+
+DEFAULT_LIMITS = printer(PressSettings().printer)
+"""Those of the printer that is taken where none is named."""
