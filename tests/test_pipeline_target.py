@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fancam.crop import compose
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.jobs.target import target
-from fancam.results import Face
+from fancam.results import CardGeometry, Face
 from fancam.settings import PhotoSettings
 
 KPOP = (55.0, 85.0)
@@ -46,7 +47,14 @@ def test_the_paper_lies_as_the_picture_does():
 
 def test_a_face_at_the_side_is_not_cut_off():
     made = target(1000, 1000, PhotoSettings(size="kpop"), paper_mm=KPOP, faces=[face(10, 300, 210, 600)])
-    assert made.box.x0 == 10
+    assert made.box.x0 == 0
+
+
+def test_a_face_that_can_be_anywhere_is_placed_as_on_a_card():
+    found = target(1600, 1000, PhotoSettings(size="30x30mm"), paper_mm=(30.0, 30.0), faces=[face(500, 300, 700, 600)])
+    card = compose(1600, 1000, CardGeometry(30, 30, 0, 300), fit="cover", subjects=[Box(500, 300, 700, 600)])
+    assert found.box.as_list(1) == pytest.approx(card.box.as_list(1), abs=3)
+    assert found.box.centre[0] == pytest.approx(600)
 
 
 def test_two_sizes_at_once_are_a_usage_error():

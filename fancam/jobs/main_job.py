@@ -100,9 +100,7 @@ class Run:
             photo = pictures.read_picture(source.path)
             found, size = find_in_photo(context, photo), (photo.width, photo.height)
             row = manifest.photo_row(photo, found)
-        return row, [
-            compose_pick(one, source.stem, size, self.geometry, context.settings) for one in found.moments
-        ]
+        return row, [compose_pick(one, source.stem, size, self.geometry, context.settings) for one in found.moments]
 
     def _chosen(self, source: Source) -> Json:
         """Return the row's part on the preset that was chosen for an input; empty where none is to be chosen."""

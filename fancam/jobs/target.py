@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fancam.crop import compose, main_subjects
 from fancam.geometry import MM_PER_INCH, Box
-from fancam.results import Face
+from fancam.results import CardGeometry, Face
 from fancam.settings import DEFAULT_SCALE, PhotoSettings
 
 
@@ -60,7 +61,7 @@ def target(
     """Return what a picture becomes.
 
     With a paper size the picture fills the paper: the paper is turned to lie as the picture does, and what does not
-    fit is cut off, evenly or, where that would cut a face, so that the faces stay.
+    fit is cut off, evenly or, where there are faces, as ``compose`` covers a card.
 
     Args:
         width: Of the picture in pixels.
@@ -81,25 +82,11 @@ def target(
 
 
 def _filling(width: int, height: int, paper_mm: tuple[float, float], dpi: float, faces: Sequence[Face]) -> Target:
+    """Return what fills the paper: composed as a card that covers its picture, in whole pixels of the paper."""
     short_mm, long_mm = sorted(paper_mm)
     width_mm, height_mm = (long_mm, short_mm) if width > height else (short_mm, long_mm)
-    width_px, height_px = round(width_mm / MM_PER_INCH * dpi), round(height_mm / MM_PER_INCH * dpi)
-    shown_width = min(float(width), height * width_px / height_px)
-    shown_height = min(float(height), width * height_px / width_px)
-    x0 = _placed(width, shown_width, [(face.box.x0, face.box.x1) for face in faces])
-    y0 = _placed(height, shown_height, [(face.box.y0, face.box.y1) for face in faces])
-    box = Box(x0, y0, x0 + shown_width, y0 + shown_height)
+    width_px, height_px = (max(round(mm / MM_PER_INCH * dpi), 1) for mm in (width_mm, height_mm))
+    paper = CardGeometry(width_px / dpi * MM_PER_INCH, height_px / dpi * MM_PER_INCH, 0.0, dpi)
+    subjects = main_subjects([face.box for face in faces])
+    box = compose(width, height, paper, fit="cover", subjects=subjects).box.clipped(width, height)
     return Target(box, width_px, height_px, dpi, 1 - box.area / (width * height))
-
-
-def _placed(length: float, shown: float, spans: Sequence[tuple[float, float]]) -> float:
-    """Return where a window of ``shown`` starts: in the middle, moved as little as keeps the spans in it."""
-    middle = (length - shown) / 2
-    if not spans:
-        return middle
-    first, last = min(start for start, _ in spans), max(end for _, end in spans)
-    if last - first > shown:  # they do not all fit: their middle does
-        moved = (first + last - shown) / 2
-    else:
-        moved = min(max(middle, last - shown), first)
-    return min(max(moved, 0.0), length - shown)
