@@ -15,7 +15,7 @@ from fancam.enhance.guard import (
     NOT_FOUND,
     FaceTrial,
     Guard,
-    Measured,
+    Likeness,
     network_warnings,
     objections,
 )
@@ -86,41 +86,41 @@ def guard(settings=SETTINGS, embedder=True):
 
 
 def test_a_prior_may_cost_as_much_likeness_as_the_setting_says_and_no_more():
-    network = Measured(0.90, 0.0)
-    assert objections(Measured(0.86, 0.0), network, SETTINGS) == ()
-    assert objections(Measured(0.84, 0.0), network, SETTINGS) == ("identity",)
+    network = Likeness(0.90, 0.0)
+    assert objections(Likeness(0.86, 0.0), network, SETTINGS) == ()
+    assert objections(Likeness(0.84, 0.0), network, SETTINGS) == ("identity",)
 
 
 def test_a_bad_enlargement_does_not_forbid_the_prior():
-    network = Measured(0.30, 0.09)
-    assert objections(Measured(0.30, 0.09), network, SETTINGS) == ()
-    assert objections(Measured(0.70, 0.02), network, SETTINGS) == ()
+    network = Likeness(0.30, 0.09)
+    assert objections(Likeness(0.30, 0.09), network, SETTINGS) == ()
+    assert objections(Likeness(0.70, 0.02), network, SETTINGS) == ()
 
 
 def test_a_bad_enlargement_does_not_let_a_prior_make_it_worse():
-    network = Measured(0.95, 0.09)
-    assert objections(Measured(0.95, 0.09 + 2 * LANDMARK_REPEATABILITY), network, SETTINGS) == ("landmarks",)
+    network = Likeness(0.95, 0.09)
+    assert objections(Likeness(0.95, 0.09 + 2 * LANDMARK_REPEATABILITY), network, SETTINGS) == ("landmarks",)
 
 
 def test_landmarks_may_move_up_to_the_limit():
-    network = Measured(None, 0.0)
-    assert objections(Measured(None, 0.029), network, SETTINGS) == ()
-    assert objections(Measured(None, 0.031), network, SETTINGS) == ("landmarks",)
+    network = Likeness(None, 0.0)
+    assert objections(Likeness(None, 0.029), network, SETTINGS) == ()
+    assert objections(Likeness(None, 0.031), network, SETTINGS) == ("landmarks",)
 
 
 def test_a_feature_that_is_not_found_any_more_has_moved():
-    assert objections(Measured(0.95, NOT_FOUND), Measured(0.95, NOT_FOUND), SETTINGS) == ("landmarks",)
+    assert objections(Likeness(0.95, NOT_FOUND), Likeness(0.95, NOT_FOUND), SETTINGS) == ("landmarks",)
 
 
 def test_what_cannot_be_measured_is_not_granted():
-    assert objections(Measured(None, None), Measured(None, None), SETTINGS) == ("unmeasured",)
+    assert objections(Likeness(None, None), Likeness(None, None), SETTINGS) == ("unmeasured",)
 
 
 @given(identity=ANYTHING, network=ANYTHING, drift=st.floats(0, 1), network_drift=st.floats(0, 1))
 def test_printing_the_enlargement_itself_is_never_refused(identity, network, drift, network_drift):
-    same = Measured(network, network_drift)
+    same = Likeness(network, network_drift)
     assert objections(same, same, SETTINGS) == ()
-    better = Measured(max(identity, network), min(drift, network_drift))
+    better = Likeness(max(identity, network), min(drift, network_drift))
     assert objections(better, same, SETTINGS) == ()
 
 
@@ -253,5 +253,5 @@ def test_a_feature_lost_by_the_enlargement_has_no_drift_and_a_warning():
 
 
 def test_a_good_enlargement_gives_no_warning():
-    assert network_warnings(Measured(0.9, 0.02), SETTINGS) == ()
-    assert network_warnings(Measured(None, None), SETTINGS) == ()
+    assert network_warnings(Likeness(0.9, 0.02), SETTINGS) == ()
+    assert network_warnings(Likeness(None, None), SETTINGS) == ()

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS, measure_blockiness
-from fancam.enhance.explain import warnings
-from fancam.enhance.guard import print_warnings
+from fancam.enhance.explain import print_warnings, warnings
 from fancam.enhance.work import CropRequest, EnhanceJob
 from fancam.geometry import Box
 from fancam.pictures import read_picture

@@ -16,27 +16,17 @@ from fancam.enhance.enhancer import Enhancer, Instruments
 from fancam.enhance.evidence import evidence_figures
 from fancam.enhance.prior.restorers import resolve_restorer
 from fancam.enhance.work import CropRequest, EnhanceJob, Work
-from fancam.nn.device import Compute, DeviceInfo, choose_compute, cpu_has_fast_bf16, describe_devices, resolve_device
-from fancam.nn.networks import Network, load_upscaler
 
 __all__ = [
-    "Compute",
     "CropRequest",
-    "DeviceInfo",
     "Engine",
     "EnhanceJob",
     "Enhancer",
     "Instruments",
-    "Network",
     "Work",
-    "choose_compute",
-    "cpu_has_fast_bf16",
-    "describe_devices",
     "evidence_figures",
     "find_screens",
-    "load_upscaler",
     "measure_noise",
     "resolve_denoiser",
-    "resolve_device",
     "resolve_restorer",
 ]

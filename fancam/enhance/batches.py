@@ -79,7 +79,7 @@ class Batches:
         """Tiles that are laid down, of the crops that have come, and in all."""
         self._queues: dict[tuple[tuple[int, int], np.dtype], deque[tuple[Enlargement, Tile]]] = {}
         self._open: list[Enlargement] = []
-        self._flying: deque[tuple[_Part, Pending]] = deque()
+        self._in_flight: deque[tuple[_Part, Pending]] = deque()
         self._passed_over = 0
 
     def run(self, jobs: Iterable[Enlargement]) -> Iterator[Enlargement]:
@@ -104,8 +104,8 @@ class Batches:
             part = self._next_part()
             if part:
                 self._launch(part)
-            while len(self._flying) > (self._planner.ahead if part else 0):
-                yield from self._collect(*self._flying.popleft())
+            while len(self._in_flight) > (self._planner.ahead if part else 0):
+                yield from self._collect(*self._in_flight.popleft())
             yield from self._failed()
 
     # --- pictures ----------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class Batches:
                     return
                 self._planner.use_smaller_batches(len(taken))
             else:
-                self._flying.append((taken, pending))
+                self._in_flight.append((taken, pending))
                 part = part[len(taken) :]
 
     def _collect(self, part: _Part, pending: Pending) -> Iterator[Enlargement]:
@@ -240,7 +240,7 @@ class Batches:
         else:
             job.outcome = _no_room(error, job)
         self._queues.clear()
-        self._flying.clear()
+        self._in_flight.clear()
         for other in self._open:
             if other.outcome is None:
                 before = _tiled(other)

@@ -185,24 +185,34 @@ def _probe(grid: _Grid, source: Samples, result: Samples) -> Floats:
 def _trust(missing: Floats) -> float:
     """Return how far each pixel of the source can be trusted: 1 for a clean one, 0 for a noisy or compressed one.
 
-    What a network leaves out of a picture is noise, block borders, and at edges its own mistakes. Noise is the median
-    of the diagonal second difference, which edges hardly touch (Donoho & Johnstone, "Ideal spatial adaptation by
-    wavelet shrinkage", Biometrika 81, 1994); compression shows as steps that are larger along one in eight rows and
-    columns. The limits were chosen with realesrgan-x4plus at x4 and x2 on the pictures for tuning of the benchmark
-    ``quality``: clean ones had noise up to 2.8 and grids up to 1.08; white noise of 8 levels gave noise from 7.1; JPEG
-    30 and 70 gave grids from 1.08, and 1.2 and more in most.
+    What a network leaves out of a picture is noise, block borders, and at edges its own mistakes. Compression shows as
+    steps that are larger along one in eight rows and columns. The limits were chosen with realesrgan-x4plus at x4 and
+    x2 on the pictures for tuning of the benchmark ``quality``: clean ones had noise up to 2.8 and grids up to 1.08;
+    white noise of 8 levels gave noise from 7.1; JPEG 30 and 70 gave grids from 1.08, and 1.2 and more in most.
 
     Args:
         missing: (rows, cells, 3) source minus small result, in levels of 255.
     """
     if min(missing.shape[:2]) < 2 * _GRID_PX:
         return 0.0
-    diagonal = (missing[:-1, :-1] - missing[1:, :-1] - missing[:-1, 1:] + missing[1:, 1:]) / 2
-    noise = float(np.median(np.abs(diagonal))) / 0.6745  # the median of |x| of a normal distribution of width 1
+    noise = diagonal_noise(missing)
     grid = min(_grid_ratio(missing, 0), _grid_ratio(missing, 1))
     by_noise = (_DOUBTED_NOISE - noise) / (_DOUBTED_NOISE - _TRUSTED_NOISE)
     by_grid = (_DOUBTED_GRID - grid) / (_DOUBTED_GRID - _TRUSTED_GRID)
     return min(max(min(by_noise, by_grid), 0.0), 1.0)
+
+
+def diagonal_noise(values: Floats) -> float:
+    """Return the standard deviation of the noise of a picture, in its units.
+
+    The median of the diagonal second difference, which edges hardly touch (Donoho & Johnstone, "Ideal spatial
+    adaptation by wavelet shrinkage", Biometrika 81, 1994).
+
+    Args:
+        values: (rows, columns[, channels]), 2 or more of each side.
+    """
+    diagonal = (values[:-1, :-1] - values[1:, :-1] - values[:-1, 1:] + values[1:, 1:]) / 2
+    return float(np.median(np.abs(diagonal))) / 0.6745  # the median of |x| of a normal distribution of width 1
 
 
 def _grid_ratio(missing: Floats, axis: int) -> float:

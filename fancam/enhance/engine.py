@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from fancam.enhance.batches import Batches, Enlargement
+from fancam.enhance.colour import diagonal_noise
 from fancam.enhance.tiling import TilePlan, plan_tiles
 from fancam.enhance.work import ENOUGH_PIXELS, CropRequest, check_picture, plain_print
 from fancam.errors import DeviceError, FancamError, UsageError
@@ -279,9 +280,8 @@ def auto_share(scale: float, noise: float = 0.0) -> float:
 def source_noise(picture: Samples) -> float:
     """Return an estimate of the noise of the luma in levels of 255; what is coded finely enough to be seen only.
 
-    The median of the diagonal second difference, which edges hardly touch (Donoho & Johnstone, "Ideal spatial
-    adaptation by wavelet shrinkage", Biometrika 81, 1994), in the middle of the picture. Fine texture counts as well,
-    and compression takes noise out. Noise of s levels in each channel, independent, is 0.67 s here.
+    Measured in the middle of the picture (``diagonal_noise``). Fine texture counts as well, and compression takes noise
+    out. Noise of s levels in each channel, independent, is 0.67 s here.
 
     Args:
         picture: (H, W, 3) RGB, uint8 or uint16.
@@ -292,7 +292,4 @@ def source_noise(picture: Samples) -> float:
     top, left = (max(side - _PROBE_PX, 0) // 2 for side in picture.shape[:2])
     part = picture[top : top + _PROBE_PX, left : left + _PROBE_PX].astype(np.float32)
     luma = part @ np.array([0.299, 0.587, 0.114], np.float32) * np.float32(255 / np.iinfo(picture.dtype).max)
-    if min(luma.shape) < 2:
-        return 0.0
-    diagonal = (luma[:-1, :-1] - luma[1:, :-1] - luma[:-1, 1:] + luma[1:, 1:]) / 2
-    return float(np.median(np.abs(diagonal))) / 0.6745  # the median of |x| of a normal distribution of width 1
+    return diagonal_noise(luma) if min(luma.shape) >= 2 else 0.0

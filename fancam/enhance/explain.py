@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS
 from fancam.enhance.engine import Engine
-from fancam.enhance.guard import Guard, print_warnings
+from fancam.enhance.guard import Guard
 from fancam.enhance.work import ENOUGH_PIXELS, EnhanceJob
 from fancam.nn import NetworkChoice
 from fancam.results import Cleaned, Decision, Enhanced, FaceOutcome, Fusion
 from fancam.settings import Settings
+
+MIN_FACE_HEIGHT_PX = 64
+"""A face lower than this in the source has eyes of about 5 pixels: what is drawn there is mostly invented."""
+
+MAX_SCALE = 4.0
+"""The networks were trained to enlarge by 4 (Real-ESRGAN, Wang et al. 2021); beyond, it is plain interpolation."""
+
+MIN_EFFECTIVE_PPI = 100.0
+"""Source pixels per printed inch below which a print looks soft at arm's length: 100 ppi at 60 cm are 41 pixels per
+degree of sight, and 20/20 vision resolves 60 (30 cycles per degree)."""
 
 
 def decisions(
@@ -41,22 +51,54 @@ def decisions(
 
 def warnings(settings: Settings, job: EnhanceJob, enhanced: Enhanced) -> tuple[str, ...]:
     """Return what no enhancement can promise for a picture, and what the guard says of its colours and faces."""
-    heights = [face.box.height for face in job.faces]
-    limits = print_warnings(
-        min(heights) if heights else None, enhanced.scale, job.effective_ppi, enhanced.cleaned.blockiness
-    )
-    limit = settings.guard.max_delta_e
-    colour = (
-        (f"the mean colour difference from the source is {enhanced.delta_e:.2f}, above {limit:g}: "
-         "compare it with the source before you print",)
-        if _too_far(settings, enhanced) else ()
-    )  # fmt: skip
-    return (*limits, *colour, *(text for outcome in enhanced.faces for text in outcome.warnings))
+    lowest = min((face.box.height for face in job.faces), default=None)
+    found = [*print_warnings(lowest, enhanced.scale, job.effective_ppi, enhanced.cleaned.blockiness)]
+    if _too_far(settings, enhanced):
+        found.append(
+            f"the mean colour difference from the source is {enhanced.delta_e:.2f}, above "
+            f"{settings.guard.max_delta_e:g}: compare it with the source before you print"
+        )
+    return (*found, *(text for outcome in enhanced.faces for text in outcome.warnings))
 
 
 def _too_far(settings: Settings, enhanced: Enhanced) -> bool:
     """Whether the colours are further from the source's than the guard allows."""
     return enhanced.delta_e is not None and enhanced.delta_e > settings.guard.max_delta_e
+
+
+def print_warnings(
+    face_height_px: float | None, scale: float, effective_ppi: float | None, compression: float | None
+) -> tuple[str, ...]:
+    """Return what cannot be promised for a print, a line each; empty where there is nothing to say.
+
+    Args:
+        face_height_px: Of the smallest face that matters, in the source; None where there is no face.
+        scale: Print pixels per source pixel.
+        effective_ppi: Source pixels per printed inch; None where the size on paper is not known.
+        compression: From ``blockiness`` of the source; None where it was not measured.
+    """
+    found = []
+    if face_height_px is not None and face_height_px < MIN_FACE_HEIGHT_PX:
+        found.append(
+            f"the face is {face_height_px:.0f} px high in the source, under {MIN_FACE_HEIGHT_PX}: "
+            "its features are mostly invented; take a closer picture"
+        )
+    if scale > MAX_SCALE:
+        found.append(
+            f"enlarged {scale:.1f} times, above {MAX_SCALE:.0f}: detail beyond that is interpolated; "
+            "print smaller or crop less"
+        )
+    if effective_ppi is not None and effective_ppi < MIN_EFFECTIVE_PPI:
+        found.append(
+            f"{effective_ppi:.0f} source pixels per printed inch, under {MIN_EFFECTIVE_PPI:.0f}: "
+            "it looks soft at arm's length; print smaller or crop less"
+        )
+    if compression is not None and compression > HEAVY_BLOCKINESS:
+        found.append(
+            f"the source is heavily compressed (block edges {compression:.1f} times as steep as the rest): "
+            "they may be drawn as texture; use the original file"
+        )
+    return tuple(found)
 
 
 def _fuse(fusion: Fusion) -> Decision:

@@ -1,7 +1,7 @@
 """The guard: how much of a face prior may be printed, decided by what it does to the face.
 
-What the camera saw is the reference. The enlargement alone has moved away from it a little already, and no prior is to
-blame for that: a prior is measured against the enlargement, face by face.
+What the camera saw is the reference. The enlargement alone differs from it already: a prior is refused for what it adds
+to that difference, face by face.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS
 from fancam.enhance.prior.alignment import FACE_SIZE_PX, TEMPLATE
 from fancam.media import Picture
 from fancam.results import Embedder, Landmarker
 from fancam.settings import GuardSettings
+
+_Vector = npt.NDArray[np.float32]
+_Reference = tuple[Picture, _Vector | None, npt.NDArray[np.floating]]
+"""What the camera saw, its embedding, and where its features are."""
 
 LADDER = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Shares of the asked-for strength, tried from the top; the last is no prior at all."""
@@ -70,7 +73,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Likeness:
     """How one picture of a face compares with the camera's."""
 
     identity: float | None
@@ -79,7 +82,7 @@ class Measured:
     """None where the camera's picture has no feature to follow; ``NOT_FOUND`` where this one lost a feature."""
 
 
-def objections(printed: Measured, network: Measured, settings: GuardSettings) -> tuple[str, ...]:
+def objections(printed: Likeness, network: Likeness, settings: GuardSettings) -> tuple[str, ...]:
     """Return what speaks against a print with a prior, compared with the enlargement alone; empty where nothing does.
 
     - ``identity``: it is less like the camera's face than the enlargement is, by more than ``max_identity_loss``. A
@@ -104,7 +107,7 @@ def objections(printed: Measured, network: Measured, settings: GuardSettings) ->
     return tuple(found)
 
 
-def draws_somebody_else(drawn: Measured, network: Measured) -> bool:
+def draws_somebody_else(drawn: Likeness, network: Likeness) -> bool:
     """Whether a prior's drawing shows another person: then no share of it is printed, for it would shine through.
 
     It does where its loss of likeness is above ``STRANGER_LOSS``, or where a feature is not recognised any more.
@@ -116,7 +119,7 @@ def draws_somebody_else(drawn: Measured, network: Measured) -> bool:
     return network.identity - drawn.identity > STRANGER_LOSS
 
 
-def network_warnings(network: Measured, settings: GuardSettings) -> tuple[str, ...]:
+def network_warnings(network: Likeness, settings: GuardSettings) -> tuple[str, ...]:
     """Return what is to be said about the enlargement alone."""
     found = []
     if network.identity is not None and network.identity < MIN_NETWORK_IDENTITY:
@@ -170,10 +173,11 @@ class Guard:
         """
         if not self.enabled:
             return [Verdict(strength=face.asked) for face in faces]
-        references = self._references([face.camera for face in faces])
+        cameras = [face.camera for face in faces]
+        references = list(zip(cameras, self._vectors(cameras), self._landmarks(cameras), strict=True))
         networks = self._compare(references, [face.network for face in faces])
         refused: list[tuple[str, ...]] = [()] * len(faces)
-        allowed: dict[int, tuple[float, Measured]] = {}
+        allowed: dict[int, tuple[float, Likeness]] = {}
         wished = [index for index, face in enumerate(faces) if face.asked > 0]
         drawn = dict(zip(wished, self._printed(faces, references, [(index, 1.0) for index in wished]), strict=True))
         for index in wished:
@@ -196,37 +200,32 @@ class Guard:
             for index, network in enumerate(networks)
         ]
 
-    def _verdict(self, strength: float, printed: Measured, network: Measured, why: tuple[str, ...]) -> Verdict:
+    def _verdict(self, strength: float, printed: Likeness, network: Likeness, why: tuple[str, ...]) -> Verdict:
         drift = printed.drift if printed.drift is not None and math.isfinite(printed.drift) else None
         warnings = network_warnings(network, self._settings)
         return Verdict(strength, printed.identity, network.identity, drift, why, warnings)
 
     # --- measuring ---------------------------------------------------------------------------------------------
 
-    def _references(self, cameras: Sequence[Picture]) -> list[_Reference]:
-        return [
-            _Reference(camera, vector, landmarks)
-            for camera, vector, landmarks in zip(cameras, self._vectors(cameras), self._landmarks(cameras), strict=True)
-        ]
-
     def _printed(
         self, faces: Sequence[FaceTrial], references: Sequence[_Reference], trials: Sequence[tuple[int, float]]
-    ) -> list[Measured]:
+    ) -> list[Likeness]:
         """Return how faces compare, each (by its number) printed at a strength."""
         prints = [faces[index].blended(strength) for index, strength in trials]
         return self._compare([references[index] for index, _ in trials], prints)
 
-    def _compare(self, references: Sequence[_Reference], pictures: Sequence[Picture]) -> list[Measured]:
+    def _compare(self, references: Sequence[_Reference], pictures: Sequence[Picture]) -> list[Likeness]:
         """Return how each picture compares with the camera's picture of its face."""
         measured = []
         for reference, picture, vector in zip(references, pictures, self._vectors(pictures), strict=True):
+            camera, seen, landmarks = reference
             identity = None
-            if reference.vector is not None and vector is not None:
-                identity = min(max(float(np.dot(reference.vector, vector)), -1.0), 1.0)
-            measured.append(Measured(identity, landmark_drift(reference.camera, picture, reference.landmarks)))
+            if seen is not None and vector is not None:
+                identity = min(max(float(np.dot(seen, vector)), -1.0), 1.0)
+            measured.append(Likeness(identity, landmark_drift(camera, picture, landmarks)))
         return measured
 
-    def _vectors(self, pictures: Sequence[Picture]) -> Sequence[npt.NDArray[np.float32] | None]:
+    def _vectors(self, pictures: Sequence[Picture]) -> Sequence[_Vector | None]:
         if self._embedder is None or not pictures:
             return [None] * len(pictures)
         # All pictures are aligned, so that the template is where their landmarks are. Landmarks found in each picture
@@ -238,15 +237,6 @@ class Guard:
         """Return where the features to follow are: as found, else where the alignment has brought them."""
         found = self._landmarker(cameras) if self._landmarker is not None and cameras else [None] * len(cameras)
         return [TEMPLATE if landmarks is None else landmarks for landmarks in found]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Reference:
-    """What the camera saw, measured."""
-
-    camera: Picture
-    vector: npt.NDArray[np.float32] | None
-    landmarks: npt.NDArray[np.floating]
 
 
 def _joined(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
@@ -331,49 +321,3 @@ def _between(line: npt.NDArray[np.float32], peak: int) -> float:
     left, middle, right = (float(value) for value in line[peak - 1 : peak + 2])
     bend = left - 2 * middle + right
     return 0.5 * (left - right) / bend if bend < 0 else 0.0
-
-
-MIN_FACE_HEIGHT_PX = 64
-"""A face lower than this in the source has eyes of about 5 pixels: what is drawn there is mostly invented."""
-
-MAX_SCALE = 4.0
-"""The networks were trained to enlarge by 4 (Real-ESRGAN, Wang et al. 2021); beyond, it is plain interpolation."""
-
-MIN_EFFECTIVE_PPI = 100.0
-"""Source pixels per printed inch below which a print looks soft at arm's length: 100 ppi at 60 cm are 41 pixels per
-degree of sight, and 20/20 vision resolves 60 (30 cycles per degree)."""
-
-
-def print_warnings(
-    face_height_px: float | None, scale: float, effective_ppi: float | None, compression: float | None
-) -> tuple[str, ...]:
-    """Return what cannot be promised for a print, a line each; empty where there is nothing to say.
-
-    Args:
-        face_height_px: Of the smallest face that matters, in the source; None where there is no face.
-        scale: Print pixels per source pixel.
-        effective_ppi: Source pixels per printed inch; None where the size on paper is not known.
-        compression: From ``blockiness`` of the source; None where it was not measured.
-    """
-    found = []
-    if face_height_px is not None and face_height_px < MIN_FACE_HEIGHT_PX:
-        found.append(
-            f"the face is {face_height_px:.0f} px high in the source, under {MIN_FACE_HEIGHT_PX}: "
-            "its features are mostly invented; take a closer picture"
-        )
-    if scale > MAX_SCALE:
-        found.append(
-            f"enlarged {scale:.1f} times, above {MAX_SCALE:.0f}: detail beyond that is interpolated; "
-            "print smaller or crop less"
-        )
-    if effective_ppi is not None and effective_ppi < MIN_EFFECTIVE_PPI:
-        found.append(
-            f"{effective_ppi:.0f} source pixels per printed inch, under {MIN_EFFECTIVE_PPI:.0f}: "
-            "it looks soft at arm's length; print smaller or crop less"
-        )
-    if compression is not None and compression > HEAVY_BLOCKINESS:
-        found.append(
-            f"the source is heavily compressed (block edges {compression:.1f} times as steep as the rest): "
-            "they may be drawn as texture; use the original file"
-        )
-    return tuple(found)
