@@ -245,6 +245,7 @@ def test_bands_do_not_show_and_inputs_stay(monkeypatch):
     copies = source.copy(), result.copy()
     once = match_low_band(source, whole(source), result)
     distance = mean_delta_e(source, whole(source), result)
+    # Small bands, since pictures of many real ones take seconds.
     monkeypatch.setattr(colour, "_BAND_PX", 260 * 12)
     monkeypatch.setattr(colour, "_BAND_CELLS", 1)
     assert (match_low_band(source, whole(source), result) == once).all()

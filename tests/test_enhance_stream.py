@@ -93,7 +93,7 @@ def test_a_picture_without_company_does_not_wait_for_ever():
 def test_large_pictures_are_not_open_together(monkeypatch):
     from fancam.enhance import batches
 
-    monkeypatch.setattr(batches, "_OPEN_PX", 40 * 40)
+    monkeypatch.setattr(batches, "_OPEN_PX", 40 * 40)  # pictures that fill the real limit take gigabytes
     run = engine(batch_tiles=4)
     list(run.stream(request(number) for number in range(3)))
     assert [shape[0] for shape in shapes(run)] == [1, 1, 1]

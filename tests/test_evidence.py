@@ -115,7 +115,7 @@ def test_bands_leave_no_trace(monkeypatch, scale):
     monkeypatch.setattr(room, "_BAND_PX", 2**30)
     whole = invented_share(final, plain, scale)
     for pixels in (1, 70 * 37, 70 * 160):
-        monkeypatch.setattr(room, "_BAND_PX", pixels)
+        monkeypatch.setattr(room, "_BAND_PX", pixels)  # a picture of several real bands takes many seconds
         assert invented_share(final, plain, scale).tobytes() == whole.tobytes()
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -93,9 +95,14 @@ def test_landmarks_that_are_not_numbers_are_no_face():
     points=st.lists(st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4)), min_size=5, max_size=5),
     print_scale=st.floats(0.01, 100),
 )
-def test_any_landmarks_give_a_known_answer(points, print_scale):
-    answer = skip_reason(Face(Box(0, 0, 100, 130), tuple(points), 0.9), print_scale, SETTINGS)
-    assert answer in {None, "unsure", "too_small", "sharp", "turned"}
+def test_whatever_the_landmarks_a_face_is_touched_only_where_all_gates_are_open(points, print_scale):
+    found = Face(Box(0, 0, 100, 130), tuple(points), 0.9)
+    answer = skip_reason(found, print_scale, SETTINGS)
+    assert answer in {None, "unsure", "sharp", "turned"}
+    assert answer is not None or (print_scale > 1.02 and abs(found.yaw_proxy) <= SETTINGS.max_yaw)
+    assert skip_reason(dataclasses.replace(found, confidence=0.6), print_scale, SETTINGS) == "unsure"
+    tiny = dataclasses.replace(SETTINGS, min_face_px=200)
+    assert skip_reason(found, print_scale, tiny) in {"unsure", "too_small"}
 
 
 def test_no_face_of_the_group_photo_that_looks_at_the_camera_is_left_alone(shared):
