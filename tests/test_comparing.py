@@ -23,7 +23,7 @@ from fancam.files import replace_file, replace_file_piecewise
 from fancam.geometry import Box
 from fancam.pictures import open_picture, resample
 from fancam.report import Comparison, Stage, explain_lines, facts_of, write_page, write_strip
-from fancam.report.comparison import shrunk
+from fancam.report.captions import shrunk
 from fancam.results import Decision, Enhanced, Face, FaceOutcome
 
 NASTY = '</title><script>alert("1")</script>\'&amp; <b>직캠</b>.jpg'

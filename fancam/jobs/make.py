@@ -16,7 +16,7 @@ from fancam.geometry import Box
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
 from fancam.jobs.sources import Source
-from fancam.jobs.stages import extras_are_whole, keep_provenance, keep_stages
+from fancam.jobs.stages import extras_are_whole, keep_evidence_map, keep_stages
 from fancam.jobs.stream import Item, enhance_and_write
 from fancam.jobs.workspace import Workspace
 from fancam.media import NeighbourFrame, Picture, Progress
@@ -201,7 +201,7 @@ class CardMaker:
                 faces=(pick.face,), effective_ppi=pick.crop.effective_ppi,
             )  # fmt: skip
         if self.context.keep_evidence:
-            row["provenance"] = keep_provenance(self.workspace, pick.id, pick.crop.box, made, faces=(pick.face,))
+            row["provenance"] = keep_evidence_map(self.workspace, pick.id, pick.crop.box, made, faces=(pick.face,))
         return row
 
     def _chain(self, made: Enhanced) -> list[Decision]:

@@ -16,7 +16,7 @@ from fancam.jobs import manifest
 from fancam.jobs.context import Context
 from fancam.jobs.presets import choose, measure_still
 from fancam.jobs.sources import Source, output_ending
-from fancam.jobs.stages import keep_provenance, keep_stages
+from fancam.jobs.stages import keep_evidence_map, keep_stages
 from fancam.jobs.stream import Item, enhance_and_write
 from fancam.jobs.target import Target, target
 from fancam.jobs.workspace import Workspace
@@ -173,7 +173,7 @@ class PhotoMaker:
                 faces=one.faces, effective_ppi=one.target.effective_ppi, view=view,
             )  # fmt: skip
         if self.context.keep_evidence:
-            row["provenance"] = keep_provenance(
+            row["provenance"] = keep_evidence_map(
                 workspace, source.stem, one.target.box, made, faces=one.faces, view=view
             )
         return {"input": _input_values(one), "picture": row}

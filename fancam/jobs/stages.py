@@ -13,7 +13,7 @@ from fancam.enhance import evidence_figures
 from fancam.geometry import Box
 from fancam.jobs.workspace import Workspace
 from fancam.media import Picture, Samples
-from fancam.report import Comparison, Stage, facts_of, write_page, write_provenance, write_strip
+from fancam.report import Comparison, Stage, facts_of, write_evidence_map, write_page, write_strip
 from fancam.results import Enhanced, Face
 
 Json = dict[str, Any]
@@ -76,7 +76,7 @@ def _in_print(face: Box, box: Box, width_px: int, height_px: int) -> Box:
     return face.shown_in(box, width_px, height_px).clipped(width_px, height_px)
 
 
-def keep_provenance(
+def keep_evidence_map(
     workspace: Workspace, name: str, box: Box, made: Enhanced, *,
     faces: Sequence[Face], view: Callable[[Samples], Picture] | None = None,
 ) -> Json:  # fmt: skip
@@ -98,10 +98,10 @@ def keep_provenance(
     height_px, width_px = pixels.shape[:2]
     face = _in_print(faces[0].box, box, width_px, height_px) if faces else None
     figures = evidence_figures(made.evidence, face)
-    path = workspace.provenance_path(name)
+    path = workspace.evidence_map_path(name)
     workspace.make_parent(path)
     shown = np.asarray(pixels, np.uint8) if view is None else view(pixels)
-    write_provenance(made.evidence, shown, path, title=name, face=face, sentence=figures["sentence"])
+    write_evidence_map(made.evidence, shown, path, title=name, face=face, sentence=figures["sentence"])
     return {"path": workspace.relative(path), **figures}
 
 

@@ -113,7 +113,7 @@ class Workspace:
         """Return where the comparison strip of a picture or card goes."""
         return self.folder / "compare" / f"{stem}.png"
 
-    def provenance_path(self, stem: str) -> Path:
+    def evidence_map_path(self, stem: str) -> Path:
         """Return where the map of what was measured and what was invented goes."""
         return self.folder / "provenance" / f"{stem}.png"
 

@@ -5,10 +5,11 @@ Pictures come in as stages of the same size (the plain filter, the network, the 
 
 from __future__ import annotations
 
-from fancam.report.comparison import Comparison, Stage, explain_lines, facts_of
+from fancam.report.captions import explain_lines
+from fancam.report.comparison import Comparison, Stage, facts_of
 from fancam.report.contact import ContactEntry, contact_sheet, ppi_colour, ppi_grade, write_contact_sheet
+from fancam.report.evidence_map import write_evidence_map
 from fancam.report.page import write_page
-from fancam.report.provenance import write_provenance
 from fancam.report.strip import write_strip
 
 __all__ = [
@@ -21,7 +22,7 @@ __all__ = [
     "ppi_colour",
     "ppi_grade",
     "write_contact_sheet",
+    "write_evidence_map",
     "write_page",
-    "write_provenance",
     "write_strip",
 ]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fancam import __version__
 from fancam.geometry import Box
 from fancam.media import Picture, format_time
-from fancam.pictures import Canvas, PictureMetadata, fitted, read_picture, resample, save_picture, text_width
+from fancam.pictures import Canvas, fitted, read_picture, resample, text_width
+from fancam.report.captions import INK, SOFT_INK, write_screen_picture
 from fancam.results import CardGeometry
 
 # What the camera delivered, in source pixels per printed inch. 300 is what print shops ask for; 150 can be reached
@@ -31,8 +31,6 @@ _HEADER_PX = 92
 _CAPTION_PX = 72
 _FOOTER_PX = 84
 _PAPER = (244, 244, 242)
-_INK = (28, 28, 30)
-_SOFT_INK = (98, 98, 104)
 _TRIM_LINE = (255, 255, 255)
 _TRIM_LINE_SHADE = (150, 150, 150)
 """Outside the white line, so that it shows on white."""
@@ -42,7 +40,7 @@ _BLEED_FADE = 0.45
 _LEGEND = "ppi: camera pixels per printed inch, before upscaling"
 _PPI_COLOURS = {
     f">= {FULL_PPI:g}": (24, 128, 56),
-    f"{GOOD_PPI:g}-{FULL_PPI - 1:g}": _INK,
+    f"{GOOD_PPI:g}-{FULL_PPI - 1:g}": INK,
     f"{LEAST_PPI:g}-{GOOD_PPI - 1:g}": (176, 98, 0),
     f"< {LEAST_PPI:g}": (196, 30, 30),
 }
@@ -119,8 +117,8 @@ def write_contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry,
         InputError: A card's file cannot be read.
         OutputError: The sheet cannot be written; nothing is left behind.
     """
-    metadata = PictureMetadata(software=f"fancam {__version__}", description=f"Contact sheet of {len(entries)} cards")
-    return save_picture(path, contact_sheet(entries, geometry), dpi=96, metadata=metadata, quality=92).sha256
+    pixels = contact_sheet(entries, geometry)
+    return write_screen_picture(path, pixels, f"Contact sheet of {len(entries)} cards", quality=92)
 
 
 def _columns(count: int) -> int:
@@ -149,30 +147,30 @@ def _header(canvas: Canvas, count: int, shown: int, geometry: CardGeometry, widt
     title = f"{count} card{'s' if count > 1 else ''}"
     if shown < count:
         title += f", the first {shown}"
-    canvas.text(_MARGIN_PX, 58, title, 34, _INK)
+    canvas.text(_MARGIN_PX, 58, title, 34, INK)
     size = f"{geometry.width_mm:g} x {geometry.height_mm:g} mm + {geometry.bleed_mm:g} mm bleed, {geometry.dpi:.0f} dpi"
     if text_width(title, 34) + text_width(size, 20) + 3 * _MARGIN_PX <= width:
-        canvas.text(width - _MARGIN_PX, 58, size, 20, _SOFT_INK, align="right")
+        canvas.text(width - _MARGIN_PX, 58, size, 20, SOFT_INK, align="right")
 
 
 def _caption(canvas: Canvas, entry: ContactEntry, number: int, x: int, y: int) -> None:
     right = x + _THUMBNAIL_WIDTH_PX
     when = "photo" if entry.time_s is None else format_time(entry.time_s)
-    canvas.text(x, y + 32, f"{number}", 24, _SOFT_INK)
-    canvas.text(x + text_width(f"{number}  ", 24), y + 32, when, 24, _INK)
+    canvas.text(x, y + 32, f"{number}", 24, SOFT_INK)
+    canvas.text(x + text_width(f"{number}  ", 24), y + 32, when, 24, INK)
     colour = ppi_colour(entry.effective_ppi)
     ppi = f"{entry.effective_ppi:.0f} ppi"
     canvas.text(right, y + 32, ppi, 24, colour, align="right")
     canvas.dot(right - text_width(ppi, 24) - 20, y + 18, 12, colour)
     score = f"score {entry.score:.2f}"
-    canvas.text(right, y + 60, score, 18, _SOFT_INK, align="right")
+    canvas.text(right, y + 60, score, 18, SOFT_INK, align="right")
     room = _THUMBNAIL_WIDTH_PX - text_width(score, 18) - 16
-    canvas.text(x, y + 60, fitted(entry.label, 18, room), 18, _SOFT_INK)
+    canvas.text(x, y + 60, fitted(entry.label, 18, room), 18, SOFT_INK)
 
 
 def _legend(canvas: Canvas, x: int, y: int) -> None:
     """Write what the colours mean: the words, and below them the four ranges."""
-    canvas.text(x, y, _LEGEND, 18, _SOFT_INK)
+    canvas.text(x, y, _LEGEND, 18, SOFT_INK)
     for text, colour in _PPI_COLOURS.items():
         canvas.dot(x, y + 16, 12, colour)
         canvas.text(x + 18, y + 28, text, 18, colour)

@@ -22,7 +22,8 @@ from fancam import __version__
 from fancam.files import replace_file_piecewise
 from fancam.geometry import Box
 from fancam.media import Picture
-from fancam.report.comparison import Comparison, invention, printable, shrunk
+from fancam.report.captions import printable, shrunk
+from fancam.report.comparison import Comparison, invention
 
 LONG_EDGE_PX = 2000
 """A larger picture is embedded smaller than it prints, with a cut at its true size beside it."""

@@ -5,12 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from fancam import __version__
-from fancam.errors import unknown_choice
 from fancam.geometry import Box
 from fancam.media import Picture
-from fancam.pictures import Canvas, PictureMetadata, fitted, save_picture, text_width
-from fancam.report.comparison import INK, PAPER, SOFT_INK, Comparison, drawable, invention, printable, shrunk, wrapped
+from fancam.pictures import Canvas, fitted, text_width
+from fancam.report.captions import (
+    INK,
+    MOST_ZOOM,
+    PAPER,
+    SOFT_INK,
+    Type,
+    enlarged,
+    printable,
+    require_png,
+    shrunk,
+    spelled,
+    wrapped,
+    write_screen_picture,
+)
+from fancam.report.comparison import Comparison, invention
 
 _PANEL_ASPECT = 0.7
 """Width to height of a cut: a portrait, so that three of them still are no banner."""
@@ -18,8 +30,6 @@ _WIDEST_PANELS = 2.4
 """All panels together are at most this much wider than the strip is high."""
 _TEXT_SHARE = 1 / 36
 """Text size to strip width: 10 points where the strip fills the width of a phone (360 points)."""
-_SMALL_TEXT = 0.8
-_MOST_ZOOM = 4
 _MOST_LINES = 6
 _LEAST_TEXT_PX = 12
 LEAST_HEIGHT_PX = 320
@@ -40,29 +50,20 @@ class _Panels:
         """Return the part at the panels' size; where it is enlarged each pixel is a square, and nothing smoothed."""
         if self.zoom == 0:
             return shrunk(pixels, self.width_px, self.height_px)
-        return pixels[self.part.as_slices()].repeat(self.zoom, axis=0).repeat(self.zoom, axis=1)
+        return enlarged(pixels[self.part.as_slices()], self.zoom)
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(Type):
     """Where everything goes."""
 
     count: int
     panels: _Panels
-    text_px: int
     line_count: int
 
     @property
     def gap_px(self) -> int:
         return self.text_px // 2
-
-    @property
-    def small_px(self) -> int:
-        return round(self.text_px * _SMALL_TEXT)
-
-    @property
-    def line_px(self) -> int:
-        return round(self.small_px * 1.4)
 
     @property
     def text_width_px(self) -> int:
@@ -105,18 +106,13 @@ def write_strip(path: Path, comparison: Comparison, *, height_px: int = 1080) ->
         OutputError: The strip cannot be written; nothing is left behind.
         ValueError: The height is below 320 px.
     """
-    if path.suffix.lower() != ".png":
-        raise unknown_choice("strip format", path.suffix or path.name, [".png"])
+    require_png(path, "strip format")
     if height_px < LEAST_HEIGHT_PX:
         raise ValueError(f"a strip of {height_px} px cannot be read; at least {LEAST_HEIGHT_PX} are needed")
     title = printable(comparison.title)
-    metadata = PictureMetadata(
-        software=f"fancam {__version__}",
-        description=" ".join(filter(None, (title, invention(comparison, [s.label for s in comparison.stages])))),
-        source=title,
-        fields={"stages": [printable(stage.label) for stage in comparison.stages]},
-    )
-    return save_picture(path, _drawn(comparison, height_px), dpi=96, metadata=metadata).sha256
+    described = " ".join(filter(None, (title, invention(comparison, [s.label for s in comparison.stages]))))
+    fields = {"stages": [printable(stage.label) for stage in comparison.stages]}
+    return write_screen_picture(path, _drawn(comparison, height_px), described, source=title, fields=fields)
 
 
 def _drawn(comparison: Comparison, height_px: int) -> Picture:
@@ -127,10 +123,10 @@ def _drawn(comparison: Comparison, height_px: int) -> Picture:
         facts = wrapped(_facts(comparison, layout.panels), layout.small_px, layout.text_width_px)
         if len(invented) + len(facts) <= line_count:
             break
-    colours = [INK] * len(invented) + [SOFT_INK] * len(facts)
-    lines = [*invented, *facts][:_MOST_LINES]
-    if len(lines) < len(colours):
-        lines[-1] = _ended(lines[-1], layout.small_px, layout.text_width_px)
+    lines = [*((line, INK) for line in invented), *((line, SOFT_INK) for line in facts)]
+    if len(lines) > _MOST_LINES:
+        last, colour = lines[_MOST_LINES - 1]
+        lines[_MOST_LINES - 1 :] = [(_ended(last, layout.small_px, layout.text_width_px), colour)]
     canvas = Canvas(layout.width_px, layout.height_px, PAPER)
     x = layout.gap_px
     for number, stage in enumerate(comparison.stages, 1):
@@ -138,10 +134,8 @@ def _drawn(comparison: Comparison, height_px: int) -> Picture:
         canvas.text(x, round(layout.text_px * 1.4), label, layout.text_px, INK)
         canvas.paste(layout.panels.render(stage.pixels), x, layout.top_px)
         x += layout.panels.width_px + layout.gap_px
-    y = layout.top_px + layout.panels.height_px + layout.text_px // 4
-    for line, colour in zip(lines, colours, strict=False):
-        y += layout.line_px
-        canvas.text(layout.gap_px, y, line, layout.small_px, colour)
+    below = layout.top_px + layout.panels.height_px + layout.text_px // 4 + layout.line_px
+    layout.write(canvas, layout.gap_px, below, lines)
     return canvas.pixels
 
 
@@ -151,8 +145,8 @@ def _layout(comparison: Comparison, height_px: int, line_count: int) -> _Layout:
     width_px = round(height_px * _WIDEST_PANELS) // count
     text_px = _LEAST_TEXT_PX
     for _ in range(8):
-        taken = _Layout(count, _Panels(0, 0, Box(0, 0, 0, 0), 0), text_px, line_count).height_px
-        layout = _Layout(count, _panels(comparison, width_px, height_px - taken), text_px, line_count)
+        taken = _Layout(text_px, count, _Panels(0, 0, Box(0, 0, 0, 0), 0), line_count).height_px
+        layout = _Layout(text_px, count, _panels(comparison, width_px, height_px - taken), line_count)
         better = max(round(layout.width_px * _TEXT_SHARE), _LEAST_TEXT_PX)
         if better <= text_px:
             break
@@ -165,14 +159,14 @@ def _panels(comparison: Comparison, width_px: int, height_px: int) -> _Panels:
     if comparison.focus is None:
         part = Box(0, 0, comparison.width_px, comparison.height_px)
         scale = min(width_px / part.width, height_px / part.height)
-        zoom = min(int(scale), _MOST_ZOOM)
+        zoom = min(int(scale), MOST_ZOOM)
         if zoom == 0:
             return _Panels(max(round(part.width * scale), 1), max(round(part.height * scale), 1), part, 0)
     else:
         width_px = min(round(height_px * _PANEL_ASPECT), width_px)
         roomy = comparison.focus.grown(0.25)
         zoom = int(min(width_px / max(roomy.width, 1), height_px / max(roomy.height, 1)))
-        zoom = min(max(zoom, 1), _MOST_ZOOM)
+        zoom = min(max(zoom, 1), MOST_ZOOM)
         part = comparison.cut(width_px // zoom, height_px // zoom)
     return _Panels(round(part.width) * zoom, round(part.height) * zoom, part, zoom)
 
@@ -181,24 +175,24 @@ def _invented(comparison: Comparison) -> str:
     count = len(comparison.stages)
     places = {2: ["left", "right"], 3: ["left", "middle", "right"]}.get(count)
     if places is None:
-        names = [f"“{drawable(s.label) or index}”" for index, s in enumerate(comparison.stages, 1)]
+        names = [f"“{spelled(s.label) or index}”" for index, s in enumerate(comparison.stages, 1)]
     else:
         names = [f"the {place} picture" for place in places]
-    return drawable(invention(comparison, names))
+    return spelled(invention(comparison, names))
 
 
 def _facts(comparison: Comparison, panels: _Panels) -> str:
-    name = drawable(comparison.title)
+    name = spelled(comparison.title)
     # A name that is nothing but "….jpg" tells nothing.
     title = [name] if any(map(str.isalnum, PurePath(name).stem)) else []
     what = "the whole picture" if comparison.focus is None else "the face"
     scale = f"{panels.zoom:.0%}" if panels.zoom else f"{panels.width_px / panels.part.width:.0%}"
-    facts = [drawable(f"{name}: {value}") for name, value in comparison.facts.items()]
+    facts = [spelled(f"{name}: {value}") for name, value in comparison.facts.items()]
     return " · ".join([*title, f"{what} at {scale}", *facts])
 
 
 def _label(text: str, number: int) -> str:
-    label = drawable(text)
+    label = spelled(text)
     return label if any(map(str.isalnum, label)) else f"picture {number}"
 
 

@@ -11,16 +11,27 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam import __version__
-from fancam.errors import unknown_choice
 from fancam.geometry import Box
 from fancam.media import Picture
-from fancam.pictures import Canvas, PictureMetadata, fitted, save_picture, text_width
-from fancam.report.comparison import INK, PAPER, SOFT_INK, drawable, printable, shrunk, wrapped
+from fancam.pictures import Canvas, fitted, text_width
+from fancam.report.captions import (
+    INK,
+    MOST_ZOOM,
+    PAPER,
+    SOFT_INK,
+    Colour,
+    Type,
+    enlarged,
+    printable,
+    require_png,
+    shrunk,
+    spelled,
+    wrapped,
+    write_screen_picture,
+)
 from fancam.results import Evidence
 
 _Map = npt.NDArray[np.float32]
-_Colour = tuple[int, int, int]
 
 _FRAME_COLOURS = np.array(
     [(0x44, 0x01, 0x54), (0x48, 0x28, 0x78), (0x3E, 0x4A, 0x89), (0x31, 0x68, 0x8E), (0x26, 0x82, 0x8E),
@@ -39,12 +50,10 @@ _LEAST_TOP_FRAMES = 4
 """The scale reaches at least this far, so that a card of a single frame does not fill it."""
 
 _LARGEST_PANEL = 900, 1080
-_MOST_ZOOM = 4
 _LEAST_CELL_PX = 420
 """A narrower panel stands in a wider cell, because its legend would not fit."""
 _TEXT_SHARE = 1 / 58
 _LEAST_TEXT_PX = 18
-_SMALL_TEXT = 0.8
 _CARD_SHARE = 0.3
 """How much of the card's grey is mixed into the colours, so that one sees where one is."""
 _GREYEST, _GREY_RANGE = 70, 150
@@ -69,38 +78,29 @@ class _Panel:
     found: str
     """What the card has of it, in figures."""
 
-    def lines(self, size_px: int, width_px: int) -> list[tuple[str, _Colour]]:
+    def lines(self, size_px: int, width_px: int) -> list[tuple[str, Colour]]:
         """Return what is written below the scale."""
         texts = (self.meaning, INK), (self.found, SOFT_INK)
         return [(line, colour) for text, colour in texts for line in wrapped(text, size_px, width_px)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(Type):
     """Where everything goes."""
 
     panel_width_px: int
     panel_height_px: int
+    cell_px: int
 
-    @property
-    def cell_px(self) -> int:
-        return max(self.panel_width_px, _LEAST_CELL_PX)
-
-    @property
-    def text_px(self) -> int:
-        return max(round(2 * self.cell_px * _TEXT_SHARE), _LEAST_TEXT_PX)
-
-    @property
-    def small_px(self) -> int:
-        return round(self.text_px * _SMALL_TEXT)
+    @classmethod
+    def of(cls, panel_width_px: int, panel_height_px: int) -> _Layout:
+        cell_px = max(panel_width_px, _LEAST_CELL_PX)
+        text_px = max(round(2 * cell_px * _TEXT_SHARE), _LEAST_TEXT_PX)
+        return cls(text_px, panel_width_px, panel_height_px, cell_px)
 
     @property
     def gap_px(self) -> int:
         return self.text_px
-
-    @property
-    def line_px(self) -> int:
-        return round(self.small_px * 1.4)
 
     @property
     def title_px(self) -> int:
@@ -121,7 +121,7 @@ class _Layout:
         return self.inner_px + 2 * self.gap_px
 
 
-def write_provenance(
+def write_evidence_map(
     evidence: Evidence, card_pixels: Picture, path: Path, *, title: str, face: Box | None, sentence: str
 ) -> str:
     """Write a PNG with two panels and their legends: the frames behind each pixel, and what a network drew.
@@ -144,38 +144,32 @@ def write_provenance(
         OutputError: The picture cannot be written; nothing is left behind.
         ValueError: Card and evidence differ in size, or the card is no 8 bit RGB picture.
     """
-    if path.suffix.lower() != ".png":
-        raise unknown_choice("format of the provenance map", path.suffix or path.name, [".png"])
+    require_png(path, "format of the provenance map")
     shape = card_pixels.shape[:2]
     if card_pixels.dtype != np.uint8 or card_pixels.ndim != 3 or card_pixels.shape[2] != 3 or not card_pixels.size:
         raise ValueError(f"a card is (height, width, 3) uint8, not {card_pixels.shape} {card_pixels.dtype}")
     if evidence.frames.shape != shape or evidence.invented.shape != shape:
         raise ValueError(f"evidence of {evidence.frames.shape} and {evidence.invented.shape} for a card of {shape}")
-    metadata = PictureMetadata(
-        software=f"fancam {__version__}",
-        description=f"Provenance map. {printable(sentence)}",
-        source=printable(title),
-    )
-    return save_picture(path, _drawn(evidence, card_pixels, title, face, sentence), dpi=96, metadata=metadata).sha256
+    pixels = _drawn(evidence, card_pixels, title, face, sentence)
+    return write_screen_picture(path, pixels, f"Provenance map. {printable(sentence)}", source=printable(title))
 
 
 def _drawn(evidence: Evidence, card: Picture, title: str, face: Box | None, sentence: str) -> Picture:
     height, width = card.shape[:2]
     scale = min(_LARGEST_PANEL[0] / width, _LARGEST_PANEL[1] / height)
-    zoom = min(int(scale), _MOST_ZOOM) if scale >= 1 else scale
-    layout = _Layout(max(round(width * zoom), 1), max(round(height * zoom), 1))
+    zoom = min(int(scale), MOST_ZOOM) if scale >= 1 else scale
+    layout = _Layout.of(max(round(width * zoom), 1), max(round(height * zoom), 1))
     panels = (_frames_panel(evidence, card, layout), _invented_panel(evidence, card, layout))
     words = [panel.lines(layout.small_px, layout.cell_px) for panel in panels]
     # A sentence of its own here, a part of one elsewhere.
-    head = wrapped(drawable(sentence[:1].upper() + sentence[1:]), layout.small_px, layout.inner_px)
+    head = wrapped(spelled(sentence[:1].upper() + sentence[1:]), layout.small_px, layout.inner_px)
     top = layout.title_px + layout.line_px * len(head) + round(layout.text_px * 2.4)
     below = top + layout.panel_height_px
     canvas_height = below + layout.scale_px + layout.line_px * max(map(len, words)) + layout.gap_px // 4
     canvas = Canvas(layout.width_px, canvas_height, PAPER)
-    name = fitted(drawable(title), layout.text_px, layout.inner_px)
+    name = fitted(spelled(title), layout.text_px, layout.inner_px)
     canvas.text(layout.gap_px, layout.title_px, name, layout.text_px, INK)
-    for number, line in enumerate(head, 1):
-        canvas.text(layout.gap_px, layout.title_px + layout.line_px * number, line, layout.small_px, INK)
+    layout.write(canvas, layout.gap_px, layout.title_px + layout.line_px, [(line, INK) for line in head])
     for place, (panel, lines) in enumerate(zip(panels, words, strict=True)):
         x = layout.gap_px + place * (layout.cell_px + layout.gap_px)
         canvas.text(x, top - layout.text_px // 2, panel.heading, layout.text_px, INK)
@@ -183,8 +177,7 @@ def _drawn(evidence: Evidence, card: Picture, title: str, face: Box | None, sent
         if face is not None:
             _outline(canvas, face.clipped(width, height).scaled(zoom), x, top)
         _scale_bar(canvas, panel, layout, x, below + layout.text_px // 2)
-        for number, (line, colour) in enumerate(lines):
-            canvas.text(x, below + layout.scale_px + layout.line_px * number, line, layout.small_px, colour)
+        layout.write(canvas, x, below + layout.scale_px, lines)
     return canvas.pixels
 
 
@@ -289,7 +282,7 @@ def _grey(card: Picture, layout: _Layout) -> _Map:
 def _resized(values: npt.NDArray, layout: _Layout, shrink: Callable[[int, int], npt.NDArray]) -> npt.NDArray:
     zoom = layout.panel_height_px // values.shape[0]
     if zoom >= 1:
-        return values.repeat(zoom, axis=0).repeat(zoom, axis=1)
+        return enlarged(values, zoom)
     return shrink(layout.panel_width_px, layout.panel_height_px)
 
 

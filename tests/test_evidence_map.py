@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fancam.errors import OutputError, UsageError
 from fancam.geometry import Box
 from fancam.pictures import open_picture, read_picture
-from fancam.report import write_provenance
+from fancam.report import write_evidence_map
 from fancam.results import Evidence
 
 PAPER = (250, 250, 249)
@@ -22,7 +22,7 @@ def _written(tmp_path, frames, invented, card=None, *, title="clip-000000123.png
     frames, invented = np.asarray(frames, np.float32), np.asarray(invented, np.float32)
     pixels = np.full((*frames.shape, 3), MID_GREY, np.uint8) if card is None else card
     path = tmp_path / "map.png"
-    digest = write_provenance(Evidence(frames, invented), pixels, path, title=title, face=face, sentence=sentence)
+    digest = write_evidence_map(Evidence(frames, invented), pixels, path, title=title, face=face, sentence=sentence)
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     return read_picture(path).pixels
 
@@ -165,7 +165,7 @@ def test_same_arguments_are_the_same_bytes(tmp_path):
     )
     card = random.integers(0, 256, (200, 150, 3), np.uint8)
     digests = {
-        write_provenance(evidence, card, tmp_path / name, title="x", face=Box(5, 5, 50, 50), sentence="s")
+        write_evidence_map(evidence, card, tmp_path / name, title="x", face=Box(5, 5, 50, 50), sentence="s")
         for name in ("a.png", "b.png")
     }
     assert len(digests) == 1
@@ -177,11 +177,11 @@ def test_what_cannot_be_drawn_or_written_is_refused(tmp_path):
     other = Evidence(np.ones((8, 8), np.float32), np.zeros((8, 7), np.float32))
     more = {"title": "x", "face": None, "sentence": "s"}
     with pytest.raises(UsageError, match=r"map\.jpg|\.jpg"):
-        write_provenance(whole, card, tmp_path / "map.jpg", **more)
+        write_evidence_map(whole, card, tmp_path / "map.jpg", **more)
     with pytest.raises(ValueError, match="card of"):
-        write_provenance(other, card, tmp_path / "map.png", **more)
+        write_evidence_map(other, card, tmp_path / "map.png", **more)
     with pytest.raises(ValueError, match="uint8"):
-        write_provenance(whole, card.astype(np.uint16), tmp_path / "map.png", **more)
+        write_evidence_map(whole, card.astype(np.uint16), tmp_path / "map.png", **more)
     with pytest.raises(OutputError):
-        write_provenance(whole, card, tmp_path / "none" / "map.png", **more)
+        write_evidence_map(whole, card, tmp_path / "none" / "map.png", **more)
     assert not list(tmp_path.iterdir())
