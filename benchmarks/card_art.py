@@ -24,7 +24,7 @@ from fancam.geometry import Box
 from fancam.media import Samples
 from fancam.pictures import text_mask
 from fancam.results import CardGeometry
-from fancam.settings import PLACES, ArtSettings
+from fancam.settings import PLACES, DesignSettings
 
 SIZES = ((55.0, 85.0), (54.0, 86.0), (63.0, 88.0), (85.0, 55.0), (35.0, 45.0))
 FACTS = ("Source: concert.mp4", "Moment: 0:41.152", "Camera: 162 ppi", "Print: 300 dpi", "Contains invented detail.")
@@ -66,7 +66,7 @@ def _flat(card: CardGeometry, level: int) -> Samples:
 def _border_error(card: CardGeometry, rng: np.random.Generator) -> float:
     """Return how far a border's width, solved from the light of a white border on black, is from what was asked."""
     border, radius = float(rng.uniform(0.2, 8)), float(rng.uniform(0, 5))
-    done = finish_front(_flat(card, 0), card, ArtSettings(border_mm=border), safe_mm=3, corner_radius_mm=radius)
+    done = finish_front(_flat(card, 0), card, DesignSettings(border_mm=border), safe_mm=3, corner_radius_mm=radius)
     x, y = pixels_per_mm(card)
     window = float((1 - to_light(done.pixels[..., 0] / 255)).sum(dtype=np.float64)) / (x * y)
     area = window + (4 - math.pi) * max(radius - border, 0) ** 2
@@ -86,7 +86,7 @@ def _radius_error(card: CardGeometry, rng: np.random.Generator) -> float:
 def _changed(card: CardGeometry, rng: np.random.Generator) -> int:
     """Return how many pixels within a border's window changed."""
     before = rng.integers(0, 256, (card.height_px, card.width_px, 3), np.uint8)
-    done = finish_front(before, card, ArtSettings(border_mm=2), safe_mm=3)
+    done = finish_front(before, card, DesignSettings(border_mm=2), safe_mm=3)
     window = safe_zone(card, 2.0)
     rows = slice(math.ceil(window.y0), math.floor(window.y1))
     columns = slice(math.ceil(window.x0), math.floor(window.x1))
@@ -98,8 +98,8 @@ def _ink_outside(card: CardGeometry, font: Path, text: str, rng: np.random.Gener
     worst, zone = 0.0, safe_zone(card, 3.0)
     size = float(rng.uniform(1.5, 3.5))
     for place in PLACES:
-        art = ArtSettings(text=text, font=str(font), text_size_mm=size, text_outline_mm=0.2, text_place=place)
-        done = finish_front(_flat(card, 90), card, art, safe_mm=3.0)
+        design = DesignSettings(text=text, font=str(font), text_size_mm=size, text_outline_mm=0.2, text_place=place)
+        done = finish_front(_flat(card, 90), card, design, safe_mm=3.0)
         inked = (done.pixels != 90).any(axis=2)
         rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
         ink = Box(columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
@@ -119,10 +119,10 @@ def _works(font: Path | None, text: str) -> dict[str, Callable[[], object]]:
     card = CardGeometry(55, 85, 3, 300)
     front = np.random.default_rng(1).integers(0, 256, (card.height_px, card.width_px, 3), np.uint8)
     path = str(font) if font else None
-    art = ArtSettings(border_mm=2, text=text if font else "", font=path, text_outline_mm=0.2)
-    back = ArtSettings(back="provenance", font=path)
+    design = DesignSettings(border_mm=2, text=text if font else "", font=path, text_outline_mm=0.2)
+    back = DesignSettings(back="provenance", font=path)
     return {
-        "border and text": lambda: finish_front(front, card, art, safe_mm=3),
+        "border and text": lambda: finish_front(front, card, design, safe_mm=3),
         "back with facts": lambda: make_back(card, back, provenance_lines=FACTS, safe_mm=3, front=front),
         "proof": lambda: safe_zone_overlay(front, card, safe_mm=3, corner_radius_mm=3),
         "mockup, 1600 px": lambda: mockup(front, card, corner_radius_mm=3),

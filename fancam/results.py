@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -297,6 +297,16 @@ class CardGeometry:
     def height_px(self) -> int:
         """Pixels of the outer height."""
         return round(self.outer_height_mm / 25.4 * self.dpi)
+
+    @property
+    def trim_px(self) -> tuple[int, int]:
+        """(width, height) in pixels of a picture of the cut card alone."""
+        return round(self.width_mm / 25.4 * self.dpi), round(self.height_mm / 25.4 * self.dpi)
+
+    @property
+    def turned(self) -> CardGeometry:
+        """The card lying on its other side."""
+        return replace(self, width_mm=self.height_mm, height_mm=self.width_mm)
 
     def inset(self, shown: Box, by_mm: float) -> Box:
         """Return the box that lies this far inside one that stands for the whole card (trim and bleed)."""

@@ -17,7 +17,7 @@ from fancam.errors import FontError, InputNotFoundError, UsageError
 from fancam.geometry import Box
 from fancam.pictures import PictureMetadata, adobe_rgb_profile, read_picture, resample, save_picture
 from fancam.results import CardGeometry
-from fancam.settings import PLACES, ArtSettings
+from fancam.settings import PLACES, DesignSettings
 from tests.made_fonts import make_font
 
 CARD = CardGeometry(55, 85, 3, 100)
@@ -74,7 +74,7 @@ def test_a_colour_that_is_none_is_refused_with_the_nearest(text, hint):
 @given(border=st.floats(0.1, 12), radius=st.floats(0, 6), dpi=st.floats(60, 150))
 def test_border_is_as_wide_as_asked_by_its_area(border, radius, dpi):
     card = CardGeometry(55, 85, 3, dpi)
-    done = finish_front(flat(card, 0), card, ArtSettings(border_mm=border), safe_mm=3, corner_radius_mm=radius)
+    done = finish_front(flat(card, 0), card, DesignSettings(border_mm=border), safe_mm=3, corner_radius_mm=radius)
     x, y = pixels_per_mm(card)
     window_mm2 = (1 - light(done.pixels)[..., 0]).sum() / (x * y)
     inner = max(radius - border, 0)
@@ -87,8 +87,8 @@ def test_border_is_as_wide_as_asked_by_its_area(border, radius, dpi):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_pixels_inside_a_border_are_untouched_and_those_on_it_have_its_colour(dtype):
     before = noise(dtype=dtype)
-    art = ArtSettings(border_mm=2, border_colour="#1c1c1e")
-    done = finish_front(before, CARD, art, safe_mm=3, corner_radius_mm=3)
+    design = DesignSettings(border_mm=2, border_colour="#1c1c1e")
+    done = finish_front(before, CARD, design, safe_mm=3, corner_radius_mm=3)
     assert done.pixels.dtype == dtype
     x, y = pixels_per_mm(CARD)
     inner = slice(math.ceil(6.1 * y), -math.ceil(6.1 * y)), slice(math.ceil(6.1 * x), -math.ceil(6.1 * x))
@@ -99,14 +99,14 @@ def test_pixels_inside_a_border_are_untouched_and_those_on_it_have_its_colour(dt
 
 
 def test_without_art_every_pixel_stays():
-    done = finish_front(noise(), CARD, ArtSettings(), safe_mm=3)
+    done = finish_front(noise(), CARD, DesignSettings(), safe_mm=3)
     np.testing.assert_array_equal(done.pixels, noise())
-    assert done.pixels is not noise and done.text_boxes == () and done.frame_used is None and done.notes == ()
+    assert done.pixels is not noise and done.text_boxes == () and done.notes == ()
 
 
 def test_a_border_that_leaves_nothing_is_refused():
     with pytest.raises(UsageError, match="leaves nothing of a card of 55x85 mm"):
-        finish_front(noise(), CARD, ArtSettings(border_mm=27.5), safe_mm=3)
+        finish_front(noise(), CARD, DesignSettings(border_mm=27.5), safe_mm=3)
 
 
 # --- corners ------------------------------------------------------------------------------------------------------
@@ -157,20 +157,20 @@ def test_a_frame_is_mixed_exactly_by_its_alpha(tmp_path, dtype):
     frame = frame_of(CARD.width_px, CARD.height_px)
     path = save(tmp_path / "frame.png", frame)
     before = noise(dtype=dtype)
-    done = finish_front(before, CARD, ArtSettings(frame=str(path)), safe_mm=3)
+    done = finish_front(before, CARD, DesignSettings(frame=str(path)), safe_mm=3)
     most = np.iinfo(dtype).max
     share = frame[..., 3:].astype(np.float64) / 255
     expected = before * (1 - share) + frame[..., :3].astype(np.float64) / 255 * most * share
     assert np.abs(done.pixels - expected).max() <= 0.5001
     clear = frame[..., 3] == 0
     np.testing.assert_array_equal(done.pixels[clear], before[clear])
-    assert done.frame_used == "outer" and done.notes == ()
+    assert done.notes == ()
 
 
 def test_a_larger_frame_is_resampled_to_the_card(tmp_path):
     path = save(tmp_path / "frame.png", frame := frame_of(2 * CARD.width_px, 2 * CARD.height_px))
     before = flat(CARD, 10)
-    done = finish_front(before, CARD, ArtSettings(frame=str(path)), safe_mm=3)
+    done = finish_front(before, CARD, DesignSettings(frame=str(path)), safe_mm=3)
     np.testing.assert_array_equal(done.pixels[: CARD.height_px // 3 - 6], before[: CARD.height_px // 3 - 6])
     small = resample(frame, Box(0, 0, *frame.shape[1::-1]), CARD.width_px, CARD.height_px)
     np.testing.assert_array_equal(done.pixels[-5:], small[-5:, :, :3])
@@ -180,9 +180,9 @@ def test_a_frame_of_the_trim_lies_on_the_trim_and_is_mirrored_into_the_bleed(tmp
     frame = np.zeros((850, 550, 4), np.uint8)  # 0.1 mm a pixel
     frame[:, :40] = (255, 0, 0, 255)  # red from 0 to 4 mm
     done = finish_front(
-        flat(CARD, 0), CARD, ArtSettings(frame=str(save(tmp_path / "trim.png", frame))), safe_mm=3
+        flat(CARD, 0), CARD, DesignSettings(frame=str(save(tmp_path / "trim.png", frame))), safe_mm=3
     )  # fmt: skip
-    assert done.frame_used == "trim" and "mirrored into the bleed" in done.notes[0]
+    assert "mirrored into the bleed" in done.notes[0]
     row = done.pixels[CARD.height_px // 2, :, 0] / 255  # frames are mixed in encoded values
     x = pixels_per_mm(CARD)[0]
     assert row.sum() / x == pytest.approx(7.0, abs=0.05)  # 3 mm of bleed and 4 mm inside
@@ -194,7 +194,7 @@ def test_a_frame_in_another_colour_space_is_converted(tmp_path):
     frame[:50] = (200, 80, 40, 255)
     done = finish_front(
         flat(CARD, 0), CARD,
-        ArtSettings(frame=str(save(tmp_path / "adobe.png", frame, adobe_rgb_profile()))), safe_mm=3,
+        DesignSettings(frame=str(save(tmp_path / "adobe.png", frame, adobe_rgb_profile()))), safe_mm=3,
     )  # fmt: skip
     plain = save(tmp_path / "plain.png", np.ascontiguousarray(frame[..., :3]), adobe_rgb_profile())
     np.testing.assert_array_equal(done.pixels[10, 10], read_picture(plain).pixels[10, 10])
@@ -213,7 +213,7 @@ def test_a_frame_that_cannot_be_right_is_refused(tmp_path, shape, alpha, cause):
         frame[50:, :, 3] = 0
     path = save(tmp_path / "frame.png", frame)
     with pytest.raises(UsageError, match=cause):
-        finish_front(noise(), CARD, ArtSettings(frame=str(path)), safe_mm=3)
+        finish_front(noise(), CARD, DesignSettings(frame=str(path)), safe_mm=3)
 
 
 # --- text ---------------------------------------------------------------------------------------------------------
@@ -228,8 +228,8 @@ def test_a_frame_that_cannot_be_right_is_refused(tmp_path, shape, alpha, cause):
 def test_ink_is_inside_the_safe_zone_in_every_place(boxes, place, size, outline, dpi, safe, radius, text):
     card = CardGeometry(55, 85, 3, dpi)
     before = flat(card, (20, 60, 90))
-    art = ArtSettings(text=text, font=str(boxes), text_size_mm=size, text_outline_mm=outline, text_place=place)
-    done = finish_front(before, card, art, safe_mm=safe, corner_radius_mm=radius)
+    design = DesignSettings(text=text, font=str(boxes), text_size_mm=size, text_outline_mm=outline, text_place=place)
+    done = finish_front(before, card, design, safe_mm=safe, corner_radius_mm=radius)
     changed = (done.pixels != before).any(axis=2)
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     ink = Box(columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
@@ -258,8 +258,8 @@ def test_round_corners_push_text_inward():
 def test_names_on_a_set_of_cards_share_a_baseline(boxes):
     feet = []
     for text in ("A", "gA"):
-        art = ArtSettings(text=text, font=str(boxes), text_colour="black")
-        done = finish_front(flat(CARD, 255), CARD, art, safe_mm=3)
+        design = DesignSettings(text=text, font=str(boxes), text_colour="black")
+        done = finish_front(flat(CARD, 255), CARD, design, safe_mm=3)
         box = done.text_boxes[0]
         last = done.pixels[:, int(box.x1) - 4, 0]  # the A
         feet.append(np.flatnonzero(last < 128)[-1])
@@ -267,33 +267,33 @@ def test_names_on_a_set_of_cards_share_a_baseline(boxes):
 
 
 def test_text_keeps_off_the_border(boxes):
-    art = ArtSettings(text="A", font=str(boxes), border_mm=5, text_place="bottom-left")
-    box = finish_front(noise(), CARD, art, safe_mm=3).text_boxes[0]
+    design = DesignSettings(text="A", font=str(boxes), border_mm=5, text_place="bottom-left")
+    box = finish_front(noise(), CARD, design, safe_mm=3).text_boxes[0]
     assert box.x0 / pixels_per_mm(CARD)[0] - 3 - 5 >= 1.0
 
 
 @pytest.mark.parametrize("text", ["A" * 40, "A\n" * 30, "A" * 3000])
 def test_text_that_does_not_fit_is_refused_with_a_size_that_does(boxes, text):
-    art = ArtSettings(text=text, font=str(boxes), text_size_mm=7, text_outline_mm=0.2)
+    design = DesignSettings(text=text, font=str(boxes), text_size_mm=7, text_outline_mm=0.2)
     with pytest.raises(UsageError, match="inside the safe zone") as caught:
-        finish_front(noise(), CARD, art, safe_mm=3)
+        finish_front(noise(), CARD, design, safe_mm=3)
     named = re.search(r"a size of ([\d.]+) mm fits", caught.value.remedy)
     if named is None:
         assert "break it into lines" in caught.value.remedy and len(text) == 3000
         return
     fits = float(named[1])
-    finish_front(noise(), CARD, replace(art, text_size_mm=fits), safe_mm=3)
+    finish_front(noise(), CARD, replace(design, text_size_mm=fits), safe_mm=3)
     with pytest.raises(UsageError):
-        finish_front(noise(), CARD, replace(art, text_size_mm=fits + 0.3), safe_mm=3)
+        finish_front(noise(), CARD, replace(design, text_size_mm=fits + 0.3), safe_mm=3)
 
 
 def test_text_lies_over_the_frame_and_the_frame_over_the_border(boxes, tmp_path):
     frame = np.zeros((CARD.height_px, CARD.width_px, 4), np.uint8)
     frame[-120:] = (0, 0, 255, 255)
-    art = ArtSettings(
+    design = DesignSettings(
         border_mm=2, border_colour="red", frame=str(save(tmp_path / "f.png", frame)), text="A", font=str(boxes)
     )
-    done = finish_front(noise(), CARD, art, safe_mm=3)
+    done = finish_front(noise(), CARD, design, safe_mm=3)
     assert tuple(done.pixels[2, 2]) == (255, 0, 0) and tuple(done.pixels[-2, 2]) == (0, 0, 255)
     box = done.text_boxes[0]
     assert tuple(done.pixels[int(box.centre[1]), int(box.centre[0])]) == (255, 255, 255)
@@ -301,43 +301,43 @@ def test_text_lies_over_the_frame_and_the_frame_over_the_border(boxes, tmp_path)
 
 def test_outline_is_dark_around_light_text_and_light_around_dark_text(boxes):
     for colour, darker in (("white", True), ("black", False)):
-        art = ArtSettings(text="A", font=str(boxes), text_colour=colour, text_outline_mm=0.8)
-        done = finish_front(flat(CARD, 128), CARD, art, safe_mm=3)
+        design = DesignSettings(text="A", font=str(boxes), text_colour=colour, text_outline_mm=0.8)
+        done = finish_front(flat(CARD, 128), CARD, design, safe_mm=3)
         box = done.text_boxes[0]
         edge = done.pixels[int(box.centre[1]), int(box.x0) + 1, 0]
         assert (edge < 60) if darker else (edge > 230)
 
 
 def test_text_that_hardly_stands_out_is_noted_and_an_outline_ends_that(boxes):
-    art = ArtSettings(text="A", font=str(boxes))
-    assert "hardly stands out" in finish_front(flat(CARD, 240), CARD, art, safe_mm=3).notes[0]
-    assert finish_front(flat(CARD, 240), CARD, replace(art, text_outline_mm=0.3), safe_mm=3).notes == ()
-    assert finish_front(flat(CARD, 40), CARD, art, safe_mm=3).notes == ()
+    design = DesignSettings(text="A", font=str(boxes))
+    assert "hardly stands out" in finish_front(flat(CARD, 240), CARD, design, safe_mm=3).notes[0]
+    assert finish_front(flat(CARD, 240), CARD, replace(design, text_outline_mm=0.3), safe_mm=3).notes == ()
+    assert finish_front(flat(CARD, 40), CARD, design, safe_mm=3).notes == ()
     patched = flat(CARD, 40)
     patched[:, : CARD.width_px // 2 - 2] = 250  # one letter of four on white
-    wide = replace(art, text="A A A A", text_size_mm=6)
+    wide = replace(design, text="A A A A", text_size_mm=6)
     assert "some of the text" in finish_front(patched, CARD, wide, safe_mm=3).notes[0]
 
 
 def test_a_half_covered_pixel_has_half_the_light(boxes):
     card = CardGeometry(55, 85, 0, 100)
-    art = ArtSettings(border_mm=0.127)  # half a pixel at 100 dpi
-    done = finish_front(flat(card, 0), card, art, safe_mm=3)
+    design = DesignSettings(border_mm=0.127)  # half a pixel at 100 dpi
+    done = finish_front(flat(card, 0), card, design, safe_mm=3)
     assert light(done.pixels)[150, 0, 0] == pytest.approx(0.127 * pixels_per_mm(card)[0], abs=0.005)
 
 
 def test_text_without_a_font_and_pixels_of_another_size_are_refused():
     with pytest.raises(UsageError, match="needs a font"):
-        finish_front(noise(), CARD, ArtSettings(text="A"), safe_mm=3)
+        finish_front(noise(), CARD, DesignSettings(text="A"), safe_mm=3)
     with pytest.raises(ValueError, match="for a card of"):
-        finish_front(noise()[1:], CARD, ArtSettings(), safe_mm=3)
+        finish_front(noise()[1:], CARD, DesignSettings(), safe_mm=3)
 
 
 # --- backs --------------------------------------------------------------------------------------------------------
 
 
-def back(card: CardGeometry = CARD, lines=FACTS, front=None, **art):
-    return make_back(card, ArtSettings(**art), provenance_lines=lines, safe_mm=3, front=front)
+def back(card: CardGeometry = CARD, lines=FACTS, front=None, **design):
+    return make_back(card, DesignSettings(**design), provenance_lines=lines, safe_mm=3, front=front)
 
 
 def test_no_back_was_asked_for():

@@ -113,6 +113,12 @@ def test_the_guards_older_switch_is_still_read(tmp_path, written, enabled):
     assert s.load_settings(overrides={"guard": {"guard": "off"}}).guard.enabled is False
 
 
+def test_the_older_name_of_the_designs_table_is_still_read(tmp_path):
+    config = tmp_path / "c.toml"
+    config.write_text("[art]\nborder_mm = 2\n")
+    assert s.load_settings(config=config).design.border_mm == 2.0
+
+
 def test_a_guard_that_is_neither_on_nor_off_is_refused(tmp_path):
     config = tmp_path / "mine.toml"
     config.write_text("[guard]\nguard = 'of'\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fancam.cards.back import make_back
 from fancam.cards.card import CardFile, write_card
 from fancam.cards.colours import parse_colour
-from fancam.cards.front import Finished, finish_front
+from fancam.cards.front import Side, finish_front
 from fancam.cards.mockups import cut_preview, mockup
 from fancam.cards.overlay import safe_zone_overlay
 from fancam.cards.preflight import CardFacts, check_card
@@ -13,7 +13,7 @@ from fancam.cards.preflight import CardFacts, check_card
 __all__ = [
     "CardFacts",
     "CardFile",
-    "Finished",
+    "Side",
     "check_card",
     "cut_preview",
     "finish_front",

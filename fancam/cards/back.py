@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from fancam.cards.colours import COLOURS, INK, PAPER, Colour, paint, palette, parse_colour, readable_on
-from fancam.cards.front import Finished
+from fancam.cards.front import Side
 from fancam.cards.shapes import RoundedBox, pixels_per_mm, safe_zone, trim_shape
 from fancam.cards.text import first_row, fitting_mask, ink, placed
+from fancam.crop import compose
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.media import Picture, Samples
 from fancam.pictures import TextMask, drawable, line_width, missing_characters, read_picture, resample, text_mask
 from fancam.results import CardGeometry
-from fancam.settings import ArtSettings
+from fancam.settings import DesignSettings
 
 PROVENANCE = "provenance"
 _GROUND: Colour = (247, 245, 242)
@@ -31,17 +32,17 @@ _MOST_LOST = 0.1
 
 def make_back(
     geometry: CardGeometry,
-    art: ArtSettings,
+    design: DesignSettings,
     *,
     provenance_lines: Sequence[str],
     safe_mm: float,
     front: Samples | None = None,
-) -> Finished | None:
+) -> Side | None:
     """Make the back of a card, of the same size as its front.
 
     Args:
         geometry: Of the card.
-        art: ``back`` is a picture's path, a colour, or ``provenance``; ``back_text`` is written on any of them.
+        design: ``back`` is a picture's path, a colour, or ``provenance``; ``back_text`` is written on any of them.
         provenance_lines: Facts in the form ``Label: value`` and sentences; shown where ``back`` asks for them.
         safe_mm: Distance from the cut within which no text may be.
         front: The finished front, from which the back takes its colours.
@@ -53,20 +54,20 @@ def make_back(
         InputError: The picture or the font cannot be read, or the font lacks a character.
         UsageError: The back is no picture and no colour, or the text does not fit.
     """
-    title, font = art.back_text, Path(art.font) if art.font else None
-    if art.back is None and not title.strip():
+    title, font = design.back_text, Path(design.font) if design.font else None
+    if design.back is None and not title.strip():
         return None
-    pixels, notes = _ground(geometry, art)
-    if art.back == PROVENANCE:
+    pixels, notes = _ground(geometry, design)
+    if design.back == PROVENANCE:
         boxes, more = lay_facts(
-            pixels, geometry, provenance_lines, title=title, font=font, title_mm=art.text_size_mm, safe_mm=safe_mm,
+            pixels, geometry, provenance_lines, title=title, font=font, title_mm=design.text_size_mm, safe_mm=safe_mm,
             colours=palette(_trimmed(front, geometry)) if front is not None else (),
         )  # fmt: skip
     elif title.strip():
-        boxes, more = _lay_title(pixels, geometry, art, font, safe_mm)
+        boxes, more = _lay_title(pixels, geometry, design, font, safe_mm)
     else:
-        return Finished(pixels, notes=notes)
-    return Finished(pixels, boxes, None, (*notes, *more))
+        return Side(pixels, notes=notes)
+    return Side(pixels, boxes, (*notes, *more))
 
 
 def _trimmed(front: Samples, geometry: CardGeometry) -> Samples:
@@ -76,25 +77,25 @@ def _trimmed(front: Samples, geometry: CardGeometry) -> Samples:
 
 
 def _lay_title(
-    pixels: Picture, geometry: CardGeometry, art: ArtSettings, font: Path | None, safe_mm: float
+    pixels: Picture, geometry: CardGeometry, design: DesignSettings, font: Path | None, safe_mm: float
 ) -> tuple[tuple[Box, ...], tuple[str, ...]]:
     """Write the text of a back: in the middle of a colour, at the foot of a picture; in place."""
     zone = safe_zone(geometry, safe_mm)
-    on_picture = art.back is not None and not _is_colour(art.back)
-    outline_mm = max(art.text_outline_mm, _OUTLINE_MM) if on_picture else 0.0
-    mask = fitting_mask(art.back_text.strip("\n"), font, art.text_size_mm, outline_mm, geometry, zone, "centre")
+    on_picture = design.back is not None and not _is_colour(design.back)
+    outline_mm = max(design.text_outline_mm, _OUTLINE_MM) if on_picture else 0.0
+    mask = fitting_mask(design.back_text.strip("\n"), font, design.text_size_mm, outline_mm, geometry, zone, "centre")
     x = placed(zone.x0, zone.x1, mask.width_px, 0.5)
     y = first_row(mask, zone, "bottom") if on_picture else placed(zone.y0, zone.y1, mask.height_px, 0.5)
     under = pixels[y : y + mask.height_px, x : x + mask.width_px].reshape(-1, 3).mean(axis=0)
     return ink(pixels, mask, x, y, readable_on(under), outlined=on_picture)
 
 
-def _ground(geometry: CardGeometry, art: ArtSettings) -> tuple[Picture, tuple[str, ...]]:
+def _ground(geometry: CardGeometry, design: DesignSettings) -> tuple[Picture, tuple[str, ...]]:
     """Return the back without its text, and what the user should know of it."""
-    if art.back is not None and art.back != PROVENANCE and not _is_colour(art.back):
-        frame = read_picture(Path(art.back))
-        part = _cover(frame.pixels, geometry)
-        ppi, name = part.width / geometry.outer_width_mm * 25.4, Path(art.back).name
+    if design.back is not None and design.back != PROVENANCE and not _is_colour(design.back):
+        frame = read_picture(Path(design.back))
+        crop, name = compose(frame.width, frame.height, geometry, fit="cover"), Path(design.back).name
+        part, ppi = crop.box, crop.effective_ppi
         notes = tuple(f"{name}: {warning}" for warning in frame.warnings)
         if ppi < _LEAST_PPI:
             notes += (f"{name}: the back has {ppi:.0f} pixels per printed inch: it will look soft",)
@@ -103,10 +104,10 @@ def _ground(geometry: CardGeometry, art: ArtSettings) -> tuple[Picture, tuple[st
             sides = "the left and right" if part.width < frame.width else "the top and bottom"
             notes += (f"{name}: {lost:.0%} of the back is cut off at {sides}; crop it to the card to choose what",)
         return resample(frame.pixels, part, geometry.width_px, geometry.height_px), notes
-    if art.back is None:
+    if design.back is None:
         colour = PAPER
     else:
-        colour = _GROUND if art.back == PROVENANCE else parse_colour(art.back)
+        colour = _GROUND if design.back == PROVENANCE else parse_colour(design.back)
     return np.full((geometry.height_px, geometry.width_px, 3), colour, np.uint8), ()
 
 
@@ -115,14 +116,6 @@ def _is_colour(back: str) -> bool:
     if back.startswith("#") or back.strip().lower() in COLOURS:
         return not Path(back).is_file()
     return not Path(back).suffix and not Path(back).exists() and len(Path(back).parts) == 1
-
-
-def _cover(pixels: Picture, geometry: CardGeometry) -> Box:
-    """Return the largest part in the middle of a picture that has the proportions of the outer card."""
-    height, width = pixels.shape[:2]
-    aspect = geometry.outer_width_mm / geometry.outer_height_mm
-    wide, high = min(width, height * aspect), min(height, width / aspect)
-    return Box((width - wide) / 2, (height - high) / 2, (width + wide) / 2, (height + high) / 2)
 
 
 LEAST_TYPE_MM = 2.12

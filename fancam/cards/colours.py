@@ -84,15 +84,14 @@ def luminance(colour: npt.ArrayLike) -> float:
     return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
 
 
-def contrast(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """Return the contrast ratio of two sRGB colours, 1 to 21 (WCAG 2.2, "contrast ratio")."""
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
+def contrast(one: npt.ArrayLike, other: float) -> npt.NDArray:
+    """Return the contrast ratio of two relative luminances, 1 to 21 (WCAG 2.2, "contrast ratio")."""
+    return (np.maximum(one, other) + 0.05) / (np.minimum(one, other) + 0.05)
 
 
 def readable_on(ground: npt.ArrayLike) -> Colour:
     """Return white or dark ink, whichever stands out more from a ground."""
-    return max((PAPER, INK), key=lambda colour: contrast(colour, ground))
+    return max((PAPER, INK), key=lambda colour: float(contrast(luminance(ground), luminance(colour))))
 
 
 @functools.cache

@@ -12,25 +12,45 @@ import numpy as np
 from fancam.cards.colours import paint, parse_colour
 from fancam.cards.shapes import pixels_per_mm, trim_shape
 from fancam.cards.text import lay_text
+from fancam.crop import check_border
 from fancam.errors import UsageError
 from fancam.geometry import Box
-from fancam.media import Samples
-from fancam.pictures import open_picture, resample
+from fancam.media import Picture, Samples
+from fancam.pictures import open_picture, resample, to_8_bit
 from fancam.results import CardGeometry
-from fancam.settings import ArtSettings
+from fancam.settings import DesignSettings
 
 _ROWS = 256
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """A side of a card with all that lies on it."""
+
+    pixels: Samples
+    """(height, width, 3) RGB in sRGB, trim and bleed."""
+    text_boxes: tuple[Box, ...] = ()
+    """Ink of each line of text, outline included, in pixels of the picture."""
+    notes: tuple[str, ...] = ()
+    """What the user should know: a frame whose edge was mirrored, text that hardly stands out …"""
+    ink: Picture | None = None
+    """The same in the colours of the press, (height, width, 4) where that is CMYK; None before it was converted."""
+
+    @property
+    def screen(self) -> Picture:
+        """(height, width, 3) uint8 RGB in sRGB."""
+        return to_8_bit(self.pixels)
+
+
 def finish_front(
-    pixels: Samples, geometry: CardGeometry, art: ArtSettings, *, safe_mm: float, corner_radius_mm: float = 0.0
-) -> Finished:
+    pixels: Samples, geometry: CardGeometry, design: DesignSettings, *, safe_mm: float, corner_radius_mm: float = 0.0
+) -> Side:
     """Lay border, frame and text over a card's picture, in this order.
 
     Args:
         pixels: (height, width, 3) RGB, uint8 or uint16, of exactly the size that the geometry asks for; not changed.
         geometry: Of the card.
-        art: What is laid over it.
+        design: What is laid over it.
         safe_mm: Distance from the cut within which no text may be.
         corner_radius_mm: Of the cut card; the border's inner edge runs parallel to its corners.
 
@@ -45,11 +65,11 @@ def finish_front(
     """
     check_size(pixels, geometry)
     result = pixels.copy()
-    if art.border_mm > 0:
-        lay_border(result, geometry, art, corner_radius_mm)
-    used, notes = lay_frame(result, geometry, Path(art.frame)) if art.frame else (None, ())
-    boxes, text_notes = lay_text(result, geometry, art, safe_mm=safe_mm, corner_radius_mm=corner_radius_mm)
-    return Finished(result, boxes, used, (*notes, *text_notes))
+    if design.border_mm > 0:
+        lay_border(result, geometry, design, corner_radius_mm)
+    notes = lay_frame(result, geometry, Path(design.frame)) if design.frame else ()
+    boxes, text_notes = lay_text(result, geometry, design, safe_mm=safe_mm, corner_radius_mm=corner_radius_mm)
+    return Side(result, boxes, (*notes, *text_notes))
 
 
 def check_size(pixels: Samples, geometry: CardGeometry) -> None:
@@ -58,51 +78,33 @@ def check_size(pixels: Samples, geometry: CardGeometry) -> None:
         raise ValueError(f"pixels of shape {pixels.shape} for a card of {geometry.width_px}x{geometry.height_px}")
 
 
-def lay_border(pixels: Samples, geometry: CardGeometry, art: ArtSettings, corner_radius_mm: float) -> None:
+def lay_border(pixels: Samples, geometry: CardGeometry, design: DesignSettings, corner_radius_mm: float) -> None:
     """Draw the border over the bleed and so far into the trim, in place.
 
     Raises:
         UsageError: It leaves nothing of the picture.
     """
-    if 2 * art.border_mm >= min(geometry.width_mm, geometry.height_mm):
-        raise UsageError(
-            f"a border of {art.border_mm:g} mm leaves nothing of a card of "
-            f"{geometry.width_mm:g}x{geometry.height_mm:g} mm", remedy="make it narrower",
-        )  # fmt: skip
-    colour = parse_colour(art.border_colour)
-    window = trim_shape(geometry, inset_mm=art.border_mm, corner_radius_mm=corner_radius_mm)
+    check_border(geometry, design.border_mm)
+    colour = parse_colour(design.border_colour)
+    window = trim_shape(geometry, inset_mm=design.border_mm, corner_radius_mm=corner_radius_mm)
     height, width = pixels.shape[:2]
     for row in range(0, height, _ROWS):
         rows = slice(row, min(row + _ROWS, height))
         paint(pixels[rows], colour, np.float32(1) - window.coverage(rows, slice(0, width)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Finished:
-    """A side of a card with all that lies on it."""
-
-    pixels: Samples
-    """(height, width, 3) RGB, trim and bleed."""
-    text_boxes: tuple[Box, ...] = ()
-    """Ink of each line of text, outline included, in pixels of the picture."""
-    frame_used: str | None = None
-    """What the frame was laid on: ``outer`` (bleed included) or ``trim``; None without a frame."""
-    notes: tuple[str, ...] = ()
-    """What the user should know: a frame whose edge was mirrored, text that hardly stands out …"""
-
-
 ASPECT_TOLERANCE = 0.01
 """How far the proportions of a frame may be off: one part in a hundred is stretched away unseen."""
 
 
-def lay_frame(pixels: Samples, geometry: CardGeometry, path: Path) -> tuple[str, tuple[str, ...]]:
+def lay_frame(pixels: Samples, geometry: CardGeometry, path: Path) -> tuple[str, ...]:
     """Lay a frame over a card's picture, in place.
 
     Mixed in encoded values, as every picture editor does it: a frame looks as its maker saw it. Where the frame has
     the proportions of the trim, its edges are mirrored into the bleed.
 
     Returns:
-        What it was laid on (``outer`` or ``trim``), and notes.
+        Notes.
 
     Raises:
         InputError: The file cannot be read.
@@ -110,8 +112,7 @@ def lay_frame(pixels: Samples, geometry: CardGeometry, path: Path) -> tuple[str,
             nothing else.
     """
     frame, notes = _read(path)
-    used = _what_it_fits(frame, geometry, path)
-    if used == "trim" and geometry.bleed_mm > 0:
+    if _what_it_fits(frame, geometry, path) == "trim" and geometry.bleed_mm > 0:
         frame, box = _with_bleed(frame, geometry)
         notes = (*notes, f"{path.name}: has the proportions of the trim; its edges were mirrored into the bleed")
     else:
@@ -121,7 +122,7 @@ def lay_frame(pixels: Samples, geometry: CardGeometry, path: Path) -> tuple[str,
         notes = (*notes, *_resolution_notes(box, geometry, path))
         frame = resample(frame, box, width, height)
     _mix(pixels, frame)
-    return used, notes
+    return notes
 
 
 def _read(path: Path) -> tuple[Samples, tuple[str, ...]]:
@@ -150,7 +151,7 @@ def _what_it_fits(frame: Samples, geometry: CardGeometry, path: Path) -> str:
     best = min(off, key=lambda name: off[name])
     if off[best] <= ASPECT_TOLERANCE:
         return best
-    trim_px = round(geometry.width_mm / 25.4 * geometry.dpi), round(geometry.height_mm / 25.4 * geometry.dpi)
+    trim_px = geometry.trim_px
     raise UsageError(
         f"this frame has {width}x{height} pixels (1:{height / width:.3f}), the card is "
         f"{geometry.outer_width_mm:g}x{geometry.outer_height_mm:g} mm with bleed "

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fancam.cards.colours import INK, PAPER, Colour, luminance, luminances, paint, parse_colour
+from fancam.cards.colours import INK, PAPER, Colour, contrast, luminance, luminances, paint, parse_colour
 from fancam.cards.shapes import pixels_per_mm, safe_zone
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.media import Samples
 from fancam.pictures import TextMask, text_mask
 from fancam.results import CardGeometry
-from fancam.settings import ArtSettings
+from fancam.settings import DesignSettings
 
 _FAINT = 1.6
 """Contrast ratio of text and ground below which a note is made; WCAG asks for 3 of large text on a screen."""
@@ -27,7 +27,7 @@ _MEASURED_PX = 256.0
 
 
 def lay_text(
-    pixels: Samples, geometry: CardGeometry, art: ArtSettings, *, safe_mm: float, corner_radius_mm: float
+    pixels: Samples, geometry: CardGeometry, design: DesignSettings, *, safe_mm: float, corner_radius_mm: float
 ) -> tuple[tuple[Box, ...], tuple[str, ...]]:
     """Write the text of a card on its picture, in place.
 
@@ -41,20 +41,20 @@ def lay_text(
         FontError: The font cannot be read or lacks a character.
         UsageError: No font was given, or the text does not fit into the safe zone.
     """
-    if not art.text.strip():
+    if not design.text.strip():
         return (), ()
-    if art.font is None:
+    if design.font is None:
         raise UsageError("text needs a font", remedy="give the path of a .ttf or .otf file as the font")
-    clear_mm = art.border_mm + _BORDER_GAP * art.text_size_mm if art.border_mm > 0 else 0.0
+    clear_mm = design.border_mm + _BORDER_GAP * design.text_size_mm if design.border_mm > 0 else 0.0
     zone = safe_zone(geometry, max(safe_mm, clear_mm), corner_radius_mm)
-    horizontal, vertical = place_of(art.text_place)
+    horizontal, vertical = place_of(design.text_place)
     mask = fitting_mask(
-        art.text, Path(art.font), art.text_size_mm, art.text_outline_mm, geometry, zone, horizontal
+        design.text, Path(design.font), design.text_size_mm, design.text_outline_mm, geometry, zone, horizontal
     )  # fmt: skip
     x = placed(zone.x0, zone.x1, mask.width_px, {"left": 0.0, "centre": 0.5, "right": 1.0}[horizontal])
     y = first_row(mask, zone, vertical)
-    colour = parse_colour(art.text_colour)
-    return ink(pixels, mask, x, y, colour, outlined=art.text_outline_mm > 0)
+    colour = parse_colour(design.text_colour)
+    return ink(pixels, mask, x, y, colour, outlined=design.text_outline_mm > 0)
 
 
 def place_of(name: str) -> tuple[str, str]:
@@ -88,9 +88,7 @@ def ink(
 
 def _faint(part: Samples, mask: TextMask, colour: Colour) -> tuple[str, ...]:
     """Return a note where a letter's width of the text hardly stands out from what it is printed on."""
-    ground = luminances(part)
-    own = luminance(colour)
-    ratio = (np.maximum(ground, own) + 0.05) / (np.minimum(ground, own) + 0.05)
+    ratio = contrast(luminances(part), luminance(colour))
     inked, step = mask.coverage > 127, max(round(mask.size_px * _LETTER), 1)
     for x in range(0, mask.width_px, step):
         letter = slice(None), slice(x, x + step)

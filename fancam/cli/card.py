@@ -14,11 +14,12 @@ from fancam.cli.enhance import expanded
 from fancam.settings import FITS, ORIENTATIONS, PLACES, load_settings
 
 SETTINGS = {
-    **o.CARD_SETTINGS, **o.PRESS_SETTINGS, "fit": "art.fit", "orientation": "art.orientation",
-    "border": "art.border_mm", "border_colour": "art.border_colour", "frame": "art.frame", "text": "art.text",
-    "font": "art.font", "text_size": "art.text_size_mm", "text_colour": "art.text_colour",
-    "text_outline": "art.text_outline_mm", "text_place": "art.text_place", "back": "art.back",
-    "back_text": "art.back_text", "safe": "art.safe_mm",
+    **o.CARD_SETTINGS, **o.PRESS_SETTINGS, "fit": "design.fit", "orientation": "design.orientation",
+    "border": "design.border_mm", "border_colour": "design.border_colour", "frame": "design.frame",
+    "text": "design.text", "font": "design.font", "text_size": "design.text_size_mm",
+    "text_colour": "design.text_colour", "text_outline": "design.text_outline_mm", "text_place": "design.text_place",
+    "back": "design.back",
+    "back_text": "design.back_text", "safe": "design.safe_mm",
 }  # fmt: skip
 
 EXAMPLES = """
@@ -27,7 +28,7 @@ fancam card photo.jpg --fit cover --text "민지" --text-outline 0.4mm
 fancam card scan.png --size 63x88mm --border 3mm --check
 """
 
-ART = o.DEFAULTS.art
+DESIGN = o.DEFAULTS.design
 
 
 def card(
@@ -37,7 +38,7 @@ def card(
     crop: Annotated[str | None, o.option(o.INPUT, "The part to show after cutting, in pixels.", "X0,Y0,X1,Y1")] = None,
     size: o.SizeOpt = None,
     bleed: o.BleedOpt = None,
-    fit: Annotated[str | None, o.option(o.CARD, f"{o.listed(FITS)}.", "NAME", default=ART.fit)] = None,
+    fit: Annotated[str | None, o.option(o.CARD, f"{o.listed(FITS)}.", "NAME", default=DESIGN.fit)] = None,
     orientation: Annotated[
         str | None, o.option(o.CARD, f"{o.listed(ORIENTATIONS)}.", "NAME", default="as the picture lies")
     ] = None,
@@ -47,14 +48,16 @@ def card(
     text: Annotated[list[str] | None, o.option(o.OVER, "A line of text; repeat it for more.", "TEXT")] = None,
     font: Annotated[str | None, o.option(o.OVER, "Font of the text.", "FILE.ttf", default="found by itself")] = None,
     text_size: Annotated[
-        str | None, o.option(o.OVER, "Of the text.", "LENGTH", default=f"{ART.text_size_mm:g}mm")
+        str | None, o.option(o.OVER, "Of the text.", "LENGTH", default=f"{DESIGN.text_size_mm:g}mm")
     ] = None,
-    text_colour: Annotated[str | None, o.option(o.OVER, "Of the text.", "COLOUR", default=ART.text_colour)] = None,
+    text_colour: Annotated[str | None, o.option(o.OVER, "Of the text.", "COLOUR", default=DESIGN.text_colour)] = None,
     text_outline: Annotated[str | None, o.option(o.OVER, "Outline, to be legible on anything.", "LENGTH")] = None,
-    text_place: Annotated[str | None, o.option(o.OVER, f"{o.listed(PLACES)}.", "PLACE", default=ART.text_place)] = None,
+    text_place: Annotated[
+        str | None, o.option(o.OVER, f"{o.listed(PLACES)}.", "PLACE", default=DESIGN.text_place)
+    ] = None,
     border: Annotated[str | None, o.option(o.OVER, "Border inside the cut.", "LENGTH", default="none")] = None,
     border_colour: Annotated[
-        str | None, o.option(o.OVER, "Of the border.", "COLOUR", default=ART.border_colour)
+        str | None, o.option(o.OVER, "Of the border.", "COLOUR", default=DESIGN.border_colour)
     ] = None,
     frame: Annotated[str | None, o.option(o.OVER, "Frame art, laid over everything.", "FILE.png")] = None,
     back: Annotated[

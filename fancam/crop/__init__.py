@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fancam.crop.bleed import synthesise_bleed
-from fancam.crop.composition import compose, render_crop
+from fancam.crop.composition import check_border, compose, render_crop
 from fancam.crop.framing import FRAMING_CONVENTIONS, Framing, frame_face
 from fancam.crop.placing import main_subjects
 
 __all__ = [
     "FRAMING_CONVENTIONS",
     "Framing",
+    "check_border",
     "compose",
     "frame_face",
     "main_subjects",

@@ -12,7 +12,7 @@ from fancam.crop.bleed import synthesise_bleed
 from fancam.crop.parts import crop_of
 from fancam.crop.placing import Scene, best_placement
 from fancam.errors import UsageError, unknown_choice
-from fancam.geometry import MM_PER_INCH, Box
+from fancam.geometry import Box
 from fancam.media import Samples
 from fancam.paper import DEFAULT_LIMITS
 from fancam.pictures import resample
@@ -84,12 +84,7 @@ def compose(
         raise unknown_choice("fit", fit, FIT_NAMES)
     if width_px < 1 or height_px < 1:
         raise ValueError(f"a picture of {width_px}x{height_px} px has nothing to show")
-    if 2 * border_mm >= min(geometry.width_mm, geometry.height_mm):
-        raise UsageError(
-            f"a border of {border_mm:g} mm leaves nothing of a card of {geometry.width_mm:g}x{geometry.height_mm:g} mm",
-            item="--border",
-            remedy="make it narrower",
-        )
+    check_border(geometry, border_mm)
     if crop is not None:
         return _cropped(width_px, height_px, geometry, crop, border_mm)
     if fit == "contain":
@@ -98,6 +93,20 @@ def compose(
         scene = Scene(float(width_px), float(height_px), geometry, tuple(subjects), safe_mm, border_mm)
         return crop_of(width_px, height_px, geometry, best_placement(scene), border_mm=border_mm)
     return _exact(width_px, height_px, geometry, border_mm)
+
+
+def check_border(geometry: CardGeometry, border_mm: float) -> None:
+    """Refuse a border that leaves nothing of a card free.
+
+    Raises:
+        UsageError: It leaves nothing.
+    """
+    if 2 * border_mm >= min(geometry.width_mm, geometry.height_mm):
+        raise UsageError(
+            f"a border of {border_mm:g} mm leaves nothing of a card of {geometry.width_mm:g}x{geometry.height_mm:g} mm",
+            item="--border",
+            remedy="make it narrower",
+        )
 
 
 # --- the ways to fit ----------------------------------------------------------------------------------------------
@@ -117,11 +126,11 @@ def _exact(width: int, height: int, card: CardGeometry, border_mm: float) -> Cro
     size = (width, height)
     is_outer = as_outer <= as_trim
     if max(as_outer, as_trim) <= tolerance and card.bleed_mm > 0:
-        is_outer = size == (card.width_px, card.height_px) or (is_outer and size != _trim_px(card))
+        is_outer = size == (card.width_px, card.height_px) or (is_outer and size != card.trim_px)
     if is_outer:
         outer = _of_aspect(width, height, card.outer_width_mm / card.outer_height_mm)
         return crop_of(width, height, card, outer, border_mm=border_mm)
-    if size == _trim_px(card):
+    if size == card.trim_px:
         x0, y0 = (card.width_px - width) // 2, (card.height_px - height) // 2
         outer = Box(-x0, -y0, card.width_px - x0, card.height_px - y0)
     else:
@@ -175,10 +184,6 @@ def _around(trim: Box, card: CardGeometry) -> Box:
     """Return the outer box of a trim."""
     dx, dy = card.bleed_mm * trim.width / card.width_mm, card.bleed_mm * trim.height / card.height_mm
     return Box(trim.x0 - dx, trim.y0 - dy, trim.x1 + dx, trim.y1 + dy)
-
-
-def _trim_px(card: CardGeometry) -> tuple[int, int]:
-    return round(card.width_mm / MM_PER_INCH * card.dpi), round(card.height_mm / MM_PER_INCH * card.dpi)
 
 
 def _deviation(width: float, height: float, aspect: float) -> float:

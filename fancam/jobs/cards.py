@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from fancam import __version__, pictures
-from fancam.cards import cut_preview, mockup, safe_zone_overlay
+from fancam.cards import Side, cut_preview, mockup, safe_zone_overlay
 from fancam.errors import FancamError, InputError, OutputError, PreflightError, UsageError
 from fancam.files import replace_file, sha256_of_file
 from fancam.geometry import Box
 from fancam.jobs import manifest
 from fancam.jobs.card_files import BACK_SUFFIX, fronts
-from fancam.jobs.design import Design, Designer, Side
+from fancam.jobs.design import Designer, FinishedCard
 from fancam.jobs.result import RunResult, exit_code, failure_values
 from fancam.jobs.sources import Source, find_pictures
 from fancam.jobs.stopwatch import Stopwatch
@@ -132,51 +132,51 @@ class CardRun:
     def _card(self, source: Source, errors: dict[Source, FancamError]) -> Json:
         """Return the manifest's row of a card; one that failed preflight is not written, and noted in ``errors``."""
         sha256 = sha256_of_file(source.path)
-        design = self.designer(source)
-        row = _row(design, sha256)
+        made = self.designer(source)
+        row = _row(made, sha256)
         try:
-            require_passed(design.checks, force=self.force and not self.check_only)
+            require_passed(made.checks, force=self.force and not self.check_only)
         except PreflightError as error:
             errors[source] = _named(error, source.path)
             return row
         if not self.check_only:
             with self.watch("write"):
-                written = self._written(design)
+                written = self._written(made)
             row["card"]["warnings"] += written.pop("warnings", [])
             row["card"] |= written
         return row
 
     # --- writing -----------------------------------------------------------------------------------------------
 
-    def _written(self, design: Design) -> Json:
-        stem = design.source.stem
-        row = self._side(design, design.front, stem)
-        row["back"] = None if design.back is None else self._side(design, design.back, f"{stem}{BACK_SUFFIX}")
+    def _written(self, made: FinishedCard) -> Json:
+        stem = made.source.stem
+        row = self._side(made, made.front, stem)
+        row["back"] = None if made.back is None else self._side(made, made.back, f"{stem}{BACK_SUFFIX}")
         row["proof"] = row["mockup"] = row["guides"] = row["cut"] = None
-        screen, geometry, radius_mm = design.front.screen, design.geometry, design.size.corner_radius_mm
+        screen, geometry, radius_mm = made.front.screen, made.geometry, made.size.corner_radius_mm
         if self.extras.proof:
-            row["proof"] = self._extra("proofs", f"{stem}.png", self.designer.proof(design.front), geometry.dpi)
+            row["proof"] = self._extra("proofs", f"{stem}.png", self.designer.proof(made.front), geometry.dpi)
         if self.extras.mockup:
             picture = mockup(screen, geometry, corner_radius_mm=radius_mm, width_px=_MOCKUP_WIDTH_PX)
             row["mockup"] = self._extra("mockups", f"{stem}.png", picture, 96)
         if self.extras.guides:
             picture = safe_zone_overlay(
-                screen, geometry, safe_mm=self.designer.printer.safe_mm, corner_radius_mm=radius_mm, faces=design.faces,
-                text_boxes=design.text_boxes,
+                screen, geometry, safe_mm=self.designer.printer.safe_mm, corner_radius_mm=radius_mm, faces=made.faces,
+                text_boxes=made.front.text_boxes,
             )  # fmt: skip
             row["guides"] = self._extra("guides", f"{stem}.png", picture, geometry.dpi)
         if self.extras.cut:
-            row["cut"] = self._cut(design)
+            row["cut"] = self._cut(made)
         return row
 
-    def _side(self, design: Design, side: Side, stem: str) -> Json:
+    def _side(self, made: FinishedCard, side: Side, stem: str) -> Json:
         workspace = self.workspace
         path = workspace.picture_path(stem, f".{self.format}")
         workspace.make_parent(path)
         settings = self.settings.card
         press = self.designer.press
-        metadata = pictures.PictureMetadata.of(_provenance(design))
-        how: Json = {"dpi": design.geometry.dpi, "metadata": metadata, "quality": settings.jpeg_quality}
+        metadata = pictures.PictureMetadata.of(_provenance(made))
+        how: Json = {"dpi": made.geometry.dpi, "metadata": metadata, "quality": settings.jpeg_quality}
         if press is None or side.ink is None:
             saved = pictures.save_picture(path, side.pixels, **how)
         else:
@@ -196,11 +196,11 @@ class CardRun:
         pictures.save_picture(path, picture, dpi=dpi, metadata=metadata)
         return workspace.relative(path)
 
-    def _cut(self, design: Design) -> Json:
+    def _cut(self, made: FinishedCard) -> Json:
         """Write the card with its corners cut off, and the cut path; its page is the card with its bleed."""
-        workspace, geometry, stem = self.workspace, design.geometry, design.source.stem
-        radius_mm = design.size.corner_radius_mm
-        picture = cut_preview(design.front.screen, geometry, radius_mm)
+        workspace, geometry, stem = self.workspace, made.geometry, made.source.stem
+        radius_mm = made.size.corner_radius_mm
+        picture = cut_preview(made.front.screen, geometry, radius_mm)
         trim = Area(geometry.bleed_mm, geometry.bleed_mm, geometry.width_mm, geometry.height_mm)
         paths = CutSheet(geometry.outer_width_mm, geometry.outer_height_mm, (CutPath(trim, radius_mm),), (1,))
         found: Json = {"picture": self._extra("cut", f"{stem}.png", picture, geometry.dpi)}
@@ -245,16 +245,16 @@ class CardRun:
         return RunResult(document, exit_code(passed if self.check_only else written, failed), failed)
 
 
-def _row(design: Design, sha256: str) -> Json:
+def _row(made: FinishedCard, sha256: str) -> Json:
     """Return what is known of a card before it is written."""
-    geometry, crop = design.geometry, design.crop
+    geometry, crop = made.geometry, made.crop
     return {
-        "input": {"sha256": sha256, "width": design.width, "height": design.height, "warnings": []},
+        "input": {"sha256": sha256, "width": made.width, "height": made.height, "warnings": []},
         "card": {
-            "id": design.source.stem,
+            "id": made.source.stem,
             "path": None,
             "sha256": None,
-            "size": design.size.name,
+            "size": made.size.name,
             "width_mm": geometry.width_mm,
             "height_mm": geometry.height_mm,
             "bleed_mm": geometry.bleed_mm,
@@ -263,27 +263,27 @@ def _row(design: Design, sha256: str) -> Json:
             "dpi": round(geometry.dpi, 4),
             "crop": crop.box.as_list(3),
             "trim": crop.trim.as_list(3),
-            "bleed_share": round(design.bleed_share, 4),
-            "effective_ppi": round(design.effective_ppi, 1),
-            "invented": design.origin.invented,
-            "faces": [face.as_list() for face in design.faces],
-            "checks": [dataclasses.asdict(check) for check in design.checks],
-            "warnings": list(design.warnings),
+            "bleed_share": round(made.bleed_share, 4),
+            "effective_ppi": round(made.effective_ppi, 1),
+            "invented": made.origin.invented,
+            "faces": [face.as_list() for face in made.faces],
+            "checks": [dataclasses.asdict(check) for check in made.checks],
+            "warnings": list(made.warnings),
         },
     }
 
 
-def _provenance(design: Design) -> Provenance:
+def _provenance(made: FinishedCard) -> Provenance:
     """Return what a card says about itself, on top of what its picture said."""
-    geometry, ppi = design.geometry, design.effective_ppi
-    return design.origin.card_of(
-        design.source.path.name,
+    geometry, ppi = made.geometry, made.effective_ppi
+    return made.origin.card_of(
+        made.source.path.name,
         effective_ppi=ppi,
         scale=geometry.dpi / ppi,
-        bleed_share=design.bleed_share,
+        bleed_share=made.bleed_share,
         card=geometry,
-        ink_percent=design.ink_percent,
-        face_boxes_mm=boxes_mm(design.faces, geometry),
+        ink_percent=made.ink_percent,
+        face_boxes_mm=boxes_mm(made.faces, geometry),
     )
 
 

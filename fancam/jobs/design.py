@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fancam import faces, pictures
-from fancam.cards import CardFacts, check_card, finish_front, make_back, parse_colour
+from fancam.cards import CardFacts, Side, check_card, finish_front, make_back, parse_colour
 from fancam.crop import compose, main_subjects, render_crop
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.jobs.sources import Source
 from fancam.jobs.stopwatch import Stopwatch
-from fancam.media import Picture, Samples
+from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.paper import CardSize, Check, card_geometry, card_size, limits
 from fancam.provenance import Provenance
@@ -23,29 +23,7 @@ from fancam.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Side:
-    """One side of a card, ready to be written."""
-
-    pixels: Samples
-    """(height, width, 3) sRGB."""
-    screen: Picture
-    """The same with 8 bits."""
-    ink: Picture | None = None
-    """The same in the colours of the press, (height, width, 4) where that is CMYK; None without a press profile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pressed:
-    """What converting a side for the press showed."""
-
-    ink_percent: float | None
-    """Most total ink; None where the press is not CMYK."""
-    out_of_gamut_share: float | None
-    """Share of the side whose colours the press cannot print; None without a press profile."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Design:
+class FinishedCard:
     """A finished card in memory."""
 
     source: Source
@@ -62,12 +40,10 @@ class Design:
     origin: Provenance
     faces: tuple[Box, ...]
     """In pixels of the card."""
-    text_boxes: tuple[Box, ...]
-    """In pixels of the card."""
     ink_percent: float | None
     """Most total ink of the front; None where it is not in CMYK."""
-    checks: tuple[Check, ...]
     warnings: tuple[str, ...]
+    checks: tuple[Check, ...] = ()
 
     @property
     def bleed_share(self) -> float:
@@ -93,27 +69,28 @@ class Designer:
         self.settings = settings
         self.watch = watch
         self.crop = crop
-        self.art = settings.art
-        self.printer = limits(settings.art, settings.press)
-        self.press = (
-            None if settings.press.profile is None else pictures.read_press_profile(Path(settings.press.profile))
-        )
-        self.border_colour = parse_colour(self.art.border_colour)
-        parse_colour(self.art.text_colour)  # a wrong one is said before the first picture is read
+        self.design = settings.design
+        self.printer = limits(settings.design, settings.press)
+        profile = settings.press.profile
+        self.press = None if profile is None else pictures.read_press_profile(Path(profile))
+        self.border_colour = parse_colour(self.design.border_colour)
+        parse_colour(self.design.text_colour)  # a wrong one is said before the first picture is read
         self.size = card_size(settings.card.size)
-        self.format = _format(settings.card.format, self.press)
+        # PNG has no CMYK.
+        in_cmyk = self.press is not None and self.press.space == "cmyk"
+        self.format = "tif" if in_cmyk and settings.card.format == "png" else settings.card.format
         # One picture at a time: a graphics card gains nothing, and loading torch takes longer than looking.
         self._detector = faces.create_detector(
             settings.faces, store, device="cpu", long_edges_px=faces.PHOTO_LONG_EDGES_PX
         )
 
-    def __call__(self, source: Source) -> Design:
+    def __call__(self, source: Source) -> FinishedCard:
         """Return the card of a picture.
 
         Raises:
             FancamError: The picture cannot be used, or has not the card's proportions.
         """
-        watch = self.watch
+        watch, design, safe_mm = self.watch, self.design, self.printer.safe_mm
         with watch("read"):
             still = pictures.open_picture(source.path)
             facts, screen = still.facts, still.srgb()
@@ -123,31 +100,27 @@ class Designer:
         size, geometry = self._lying(still)
         with watch("compose"):
             crop = self._crop_of(still, origin, geometry, subjects)
-            fill = self.border_colour if self.art.fit == "contain" else None
-            shown = render_crop(_working(still, screen), crop, geometry, fill=fill)
-            finished = finish_front(
-                shown, geometry, self.art, safe_mm=self.printer.safe_mm, corner_radius_mm=size.corner_radius_mm
-            )
+            fill = self.border_colour if design.fit == "contain" else None
+            # 16 bits where the picture has them and is sRGB already, on white.
+            plain = still.alpha is None and pictures.is_srgb(still.profile)
+            shown = render_crop(still.colour if plain else screen, crop, geometry, fill=fill)
+            front = finish_front(shown, geometry, design, safe_mm=safe_mm, corner_radius_mm=size.corner_radius_mm)
         effective_ppi = crop.effective_ppi / origin.enlargement
         with watch("back"):
             made_of = dataclasses.replace(origin, source=origin.source or source.path.name)
             lines = made_of.back_lines(effective_ppi, geometry)
-            back = make_back(
-                geometry, self.art, provenance_lines=lines, safe_mm=self.printer.safe_mm, front=finished.pixels
-            )
+            back = make_back(geometry, design, provenance_lines=lines, safe_mm=safe_mm, front=front.pixels)
         with watch("press"):
-            front = self._side(finished.pixels)
-            back_side = None if back is None else self._side(back.pixels)
-        on_card = [_on_card(face, crop, geometry) for face in subjects]
-        pressed = self._pressed(front)
-        design = Design(
-            source, still.width, still.height, size, geometry, front, back_side, crop, effective_ppi, origin,
-            tuple(face for face in on_card if face is not None), finished.text_boxes, pressed.ink_percent, (),
-            (*still.warnings, *crop.warnings, *finished.notes, *(back.notes if back else ())),
+            front, back = self._pressed(front), None if back is None else self._pressed(back)
+            is_cmyk = self.press is not None and self.press.space == "cmyk" and front.ink is not None
+            ink_percent = pictures.most_ink(front.ink) if is_cmyk and front.ink is not None else None
+        shown_faces = (face for face in subjects if crop.box.contains(Box(*face.centre, *face.centre)))
+        card = FinishedCard(
+            source, still.width, still.height, size, geometry, front, back, crop, effective_ppi, origin,
+            tuple(face.shown_in(crop.box, geometry.width_px, geometry.height_px) for face in shown_faces), ink_percent,
+            (*still.warnings, *crop.warnings, *front.notes, *(back.notes if back else ())),
         )  # fmt: skip
-        texts = (*finished.text_boxes, *(back.text_boxes if back else ()))
-        card = self._facts(design, texts, pressed)
-        return dataclasses.replace(design, checks=check_card(card, self.printer))
+        return dataclasses.replace(card, checks=check_card(self._facts(card), self.printer))
 
     # --- what is shown -----------------------------------------------------------------------------------------
 
@@ -157,45 +130,36 @@ class Designer:
         is_wide = size.width_mm > size.height_mm
         shown = self.crop or Box(0, 0, still.width, still.height)
         by_picture = is_wide if shown.width == shown.height else shown.width > shown.height
-        wide = {"portrait": False, "landscape": True, "auto": by_picture}[self.art.orientation]
+        wide = {"portrait": False, "landscape": True, "auto": by_picture}[self.design.orientation]
         if wide == is_wide:
             return size, geometry
-        return (
-            dataclasses.replace(size, width_mm=size.height_mm, height_mm=size.width_mm),
-            dataclasses.replace(geometry, width_mm=geometry.height_mm, height_mm=geometry.width_mm),
-        )
+        return dataclasses.replace(size, width_mm=size.height_mm, height_mm=size.width_mm), geometry.turned
 
     def _crop_of(
         self, still: pictures.StillPicture, origin: Provenance, geometry: CardGeometry, subjects: Sequence[Box]
     ) -> Crop:
-        fit, crop = self.art.fit, self.crop
+        """Return what the card shows: a picture that is this card already is taken exactly."""
+        fit, crop = self.design.fit, self.crop
         stated = origin.card_in(still.width, still.height)
-        if crop is None and stated is not None and _same_card(stated, geometry):
+        if crop is None and stated is not None and dataclasses.replace(stated, dpi=geometry.dpi) == geometry:
             fit = "exact"
         elif crop is None:
             crop = origin.trim_in(still.width, still.height, geometry)
         return compose(
             still.width, still.height, geometry, fit=fit, crop=crop, subjects=subjects,
-            safe_mm=self.printer.safe_mm, border_mm=self.art.border_mm,
+            safe_mm=self.printer.safe_mm, border_mm=self.design.border_mm,
         )  # fmt: skip
 
     # --- press and preflight -----------------------------------------------------------------------------------
 
-    def _side(self, pixels: Samples) -> Side:
-        """Return a side in the colours of the press."""
-        screen = pictures.to_8_bit(pixels)
+    def _pressed(self, side: Side) -> Side:
+        """Return a side with its inks, where there is a press profile."""
         if self.press is None:
-            return Side(pixels, screen)
+            return side
         settings = self.settings.press
         black_point = settings.black_point == "on"
-        ink = pictures.to_press(pixels, None, self.press, intent=settings.intent, black_point=black_point)
-        return Side(pixels, screen, ink)
-
-    def _pressed(self, side: Side) -> Pressed:
-        if self.press is None or side.ink is None:
-            return Pressed(None, None)
-        ink_percent = pictures.most_ink(side.ink) if self.press.space == "cmyk" else None
-        return Pressed(ink_percent, pictures.out_of_gamut(side.screen, None, self.press)[1])
+        ink = pictures.to_press(side.pixels, None, self.press, intent=settings.intent, black_point=black_point)
+        return dataclasses.replace(side, ink=ink)
 
     def proof(self, side: Side) -> Picture:
         """Return how the press will show a side, as sRGB.
@@ -207,14 +171,14 @@ class Designer:
             raise UsageError("a proof needs the profile of the press", remedy="give --profile FILE.icc")
         return pictures.soft_proof(side.ink, self.press)
 
-    def _facts(self, design: Design, text_boxes: tuple[Box, ...], press: Pressed) -> CardFacts:
+    def _facts(self, card: FinishedCard) -> CardFacts:
         """Return what preflight looks at: the card as its file will be."""
-        geometry, profile = design.geometry, self.press
+        geometry, profile = card.geometry, self.press
         file = pictures.PictureFacts(
             width_px=geometry.width_px,
             height_px=geometry.height_px,
             space="rgb" if profile is None else profile.space,
-            bits=8 * design.front.pixels.dtype.itemsize,
+            bits=8 * card.front.pixels.dtype.itemsize,
             has_alpha=False,
             transparent_share=0.0,
             profile_description="sRGB" if profile is None else profile.description,
@@ -225,40 +189,17 @@ class Designer:
             jpeg_quality=self.settings.card.jpeg_quality if self.format == "jpg" else None,
         )
         return CardFacts(
-            name=design.source.stem,
+            name=card.source.stem,
             facts=file,
             width_mm=geometry.width_mm,
             height_mm=geometry.height_mm,
             bleed_mm=geometry.bleed_mm,
-            bleed_share=design.bleed_share,
-            effective_ppi=design.effective_ppi,
-            faces=design.faces,
-            text_boxes=text_boxes,
-            text_size_mm=self.art.text_size_mm if self.art.text else None,
-            ink_percent=press.ink_percent,
-            out_of_gamut_share=press.out_of_gamut_share,
-            invented=design.origin.invented,
+            bleed_share=card.bleed_share,
+            effective_ppi=card.effective_ppi,
+            faces=card.faces,
+            text_boxes=(*card.front.text_boxes, *(card.back.text_boxes if card.back else ())),
+            text_size_mm=self.design.text_size_mm if self.design.text else None,
+            ink_percent=card.ink_percent,
+            out_of_gamut_share=None if profile is None else pictures.out_of_gamut(card.front.screen, None, profile)[1],
+            invented=card.origin.invented,
         )
-
-
-def _same_card(one: CardGeometry, other: CardGeometry) -> bool:
-    """Whether two cards have the same size and bleed, whatever their resolution."""
-    return dataclasses.replace(one, dpi=other.dpi) == other
-
-
-def _on_card(face: Box, crop: Crop, geometry: CardGeometry) -> Box | None:
-    """Return a face in pixels of the card; None where its middle is not on it."""
-    x, y = face.centre
-    if not (crop.box.x0 <= x <= crop.box.x1 and crop.box.y0 <= y <= crop.box.y1):
-        return None
-    return face.shown_in(crop.box, geometry.width_px, geometry.height_px)
-
-
-def _working(still: pictures.StillPicture, screen: Picture) -> Samples:
-    """Return the picture as sRGB on white, with 16 bits where it has them and is sRGB already."""
-    return still.colour if still.alpha is None and pictures.is_srgb(still.profile) else screen
-
-
-def _format(wanted: str, press: pictures.PressProfile | None) -> str:
-    """Return the ending of the cards: PNG has no CMYK, so that becomes TIFF."""
-    return "tif" if press is not None and press.space == "cmyk" and wanted == "png" else wanted

@@ -159,7 +159,7 @@ def compose_pick(
         settings: Of the framing, and whose limits hold.
     """
     crop = frame_face(
-        moment.face, *size, geometry, settings.crop, moment.others, limits=limits(settings.art, settings.press)
+        moment.face, *size, geometry, settings.crop, moment.others, limits=limits(settings.design, settings.press)
     )
     # Whoever is in a photo was asked for: a weak face is said to be weak, and gets its card.
     rejected = moment.scored.rejected

@@ -10,8 +10,7 @@ from typing import Literal
 
 from fancam.errors import unknown_choice
 from fancam.paper.sizes import load_rows
-from fancam.settings import ArtSettings as DesignSettings
-from fancam.settings import PressSettings
+from fancam.settings import DesignSettings, PressSettings
 
 
 @dataclass(frozen=True, slots=True)

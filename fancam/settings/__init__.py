@@ -16,7 +16,7 @@ from fancam.settings.enhancing import (
 )
 from fancam.settings.finding import CropSettings, FaceSettings, PickSettings, ScanSettings
 from fancam.settings.loading import Overrides, Settings, load_presets, load_settings, preset_folder, preset_names
-from fancam.settings.printing import ArtSettings, CardSettings, PressSettings, SheetSettings
+from fancam.settings.printing import CardSettings, DesignSettings, PressSettings, SheetSettings
 from fancam.settings.rules import (
     AUTO,
     AUTO_PRESETS,
@@ -65,10 +65,10 @@ __all__ = [
     "RESTORERS",
     "SWITCH",
     "UPSCALERS",
-    "ArtSettings",
     "CardSettings",
     "CleanSettings",
     "CropSettings",
+    "DesignSettings",
     "EnhanceSettings",
     "FaceSettings",
     "FuseSettings",

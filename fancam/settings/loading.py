@@ -19,10 +19,13 @@ from fancam.settings.enhancing import (
     RestoreSettings,
 )
 from fancam.settings.finding import CropSettings, FaceSettings, PickSettings, ScanSettings
-from fancam.settings.printing import ArtSettings, CardSettings, PressSettings, SheetSettings
+from fancam.settings.printing import CardSettings, DesignSettings, PressSettings, SheetSettings
 from fancam.settings.rules import AUTO, AUTO_PRESETS, SWITCH
 
 _PACKAGE = Path(__file__).parent.parent
+
+_RENAMED = {"art": "design"}
+"""Older names of tables, which are still read."""
 
 Overrides = Mapping[str, Mapping[str, Any]]
 """Stage to key to value, as from the command line; a value of None means "not given"."""
@@ -43,7 +46,7 @@ class Settings:
     guard: GuardSettings = field(default_factory=GuardSettings)
     card: CardSettings = field(default_factory=CardSettings)
     photo: PhotoSettings = field(default_factory=PhotoSettings)
-    art: ArtSettings = field(default_factory=ArtSettings)
+    design: DesignSettings = field(default_factory=DesignSettings)
     press: PressSettings = field(default_factory=PressSettings)
     sheet: SheetSettings = field(default_factory=SheetSettings)
 
@@ -123,6 +126,7 @@ def _merge(settings: Settings, tables: Mapping[str, Any], *, source: str | None)
     """Return the settings with the tables laid over them; every key is checked."""
     stages = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     for name, table in tables.items():
+        name = _RENAMED.get(name, name)
         if name not in stages:
             raise _unknown("table", name, stages, source)
         if not isinstance(table, Mapping):

@@ -37,7 +37,7 @@ class CardSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class ArtSettings(Checked):
+class DesignSettings(Checked):
     """What is made of a picture to become a card: how it fills the card, what lies over it, what is on its back."""
 
     fit: str = one_of(FITS, default="exact")
