@@ -43,6 +43,10 @@ class Box:
         """(x, y) of the middle."""
         return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
 
+    def shifted(self, x: float, y: float) -> Box:
+        """Return the box this much further right and down."""
+        return Box(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
+
     def scaled(self, scale_x: float, scale_y: float | None = None) -> Box:
         """Return the box in a picture that is larger by these factors."""
         scale_y = scale_x if scale_y is None else scale_y
@@ -65,8 +69,7 @@ class Box:
 
     def shown_in(self, part: Box, width_px: float, height_px: float) -> Box:
         """Return the box in pixels of a picture of this size that shows this part of the frame."""
-        moved = Box(self.x0 - part.x0, self.y0 - part.y0, self.x1 - part.x0, self.y1 - part.y0)
-        return moved.scaled(width_px / part.width, height_px / part.height)
+        return self.shifted(-part.x0, -part.y0).scaled(width_px / part.width, height_px / part.height)
 
     def iou(self, other: Box) -> float:
         """Return intersection over union in [0, 1]."""

@@ -26,6 +26,12 @@ class Face:
     track: int | None = None
     """Number of the track the face belongs to, within one input; None while it is not tracked."""
 
+    def shifted(self, x: float, y: float) -> Face:
+        """Return the face this many pixels further right and down."""
+        points = tuple((px + x, py + y) for px, py in self.landmarks)
+        assert len(points) == 5
+        return replace(self, box=self.box.shifted(x, y), landmarks=points)
+
     @property
     def landmark_array(self) -> npt.NDArray[np.float32]:
         """(5, 2) float32."""

@@ -191,7 +191,7 @@ def _lay_card(
 def _moved(shape: RoundedBox, by_px: float) -> RoundedBox:
     """Return the shape moved along the light."""
     box, x, y = shape.box, by_px * _LIGHT[1], by_px * _LIGHT[1]
-    return RoundedBox(Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y), shape.radius_x, shape.radius_y)
+    return RoundedBox(box.shifted(x, y), shape.radius_x, shape.radius_y)
 
 
 def _shrunk(shape: RoundedBox, by_px: float, *, open_top: bool = False) -> RoundedBox:

@@ -83,7 +83,7 @@ def ink(
     else:
         notes += _faint(part, mask, colour)
     paint(part, colour, mask.coverage.astype(np.float32) / np.float32(255))
-    return tuple(Box(b.x0 + x, b.y0 + y, b.x1 + x, b.y1 + y) for b in mask.lines), notes
+    return tuple(b.shifted(x, y) for b in mask.lines), notes
 
 
 def _faint(part: Samples, mask: TextMask, colour: Colour) -> tuple[str, ...]:

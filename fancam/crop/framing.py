@@ -155,8 +155,7 @@ def head_box(face: Face) -> Box:
     up_x, up_y = math.sin(roll), -math.cos(roll)
     hair, chin = HAIR_SHARE * height, CHIN_SHARE * height
     ends = [
-        Box(face.box.x0 + dx, face.box.y0 + dy, face.box.x1 + dx, face.box.y1 + dy)
-        for dx, dy in ((0.0, 0.0), (up_x * hair, up_y * hair), (-up_x * chin, -up_y * chin))
+        face.box.shifted(dx, dy) for dx, dy in ((0.0, 0.0), (up_x * hair, up_y * hair), (-up_x * chin, -up_y * chin))
     ]
     return Box(
         min(end.x0 for end in ends), min(end.y0 for end in ends),

@@ -21,7 +21,7 @@ from fancam.enhance.descreen.spectrum import Screen, find_screens
 from fancam.enhance.fusion.fuse import Fused, fuse
 from fancam.enhance.grain.measure import measure_grain
 from fancam.enhance.grain.model import Grain, remove_grain
-from fancam.enhance.work import CropRequest, EnhanceJob, Work, shifted
+from fancam.enhance.work import CropRequest, EnhanceJob, Work
 from fancam.geometry import Box
 from fancam.media import Samples
 from fancam.results import Cleaned, Fusion, NoiseModel
@@ -61,7 +61,7 @@ class Preparation:
         """Return the work of a frame and its neighbours: fused where that is worth it, else the frame's alone."""
         job = work.job
         reference = np.asarray(job.request.pixels[box.as_slices()], np.uint8)  # frames of videos are
-        around = _moved(job.faces[0].box, box) if job.faces else None
+        around = job.faces[0].box.shifted(-box.x0, -box.y0) if job.faces else None
         fused = fuse(reference, job.neighbours, job.fuse, face=around)
         about = Fusion(
             fused.frames_used, fused.frames_offered, fused.expected_gain_db if fused.frames_offered > 1 else None,
@@ -72,15 +72,13 @@ class Preparation:
 
     def _cleaned_finer(self, work: Work, box: Box, fused: Fused) -> Work:
         """Return a fused picture: the rest of the noise is taken out of the finer one, the other is averaged of it."""
-        request = work.job.request
         finer, cleaned, grain, notes = self._clean(work.job, fused.pixels, fused=True)
         height, width = fused.pixels.shape[0] // fused.grid, fused.pixels.shape[1] // fused.grid
         pixels = np.asarray(cv2.resize(finer, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        moved = _moved(request.box, box)
+        work = _cut_to(work, box, pixels)
         return dataclasses.replace(
-            _cut_to(work, box),
-            crop=dataclasses.replace(request, pixels=pixels, box=moved, plain_grid=float(fused.grid)),
-            finer=dataclasses.replace(request, pixels=finer, box=moved.scaled(fused.grid)),
+            work, crop=dataclasses.replace(work.crop, plain_grid=float(fused.grid)),
+            finer=dataclasses.replace(work.crop, pixels=finer, box=work.crop.box.scaled(fused.grid)),
             frames=fused.evidence_frames, cleaned=cleaned, grain=grain, notes=notes,
         )  # fmt: skip
 
@@ -88,14 +86,11 @@ class Preparation:
 
     def _cleaned(self, work: Work) -> Work:
         """Return a single picture without what the settings take out; the part around what is shown, if it is less."""
-        crop = work.crop
-        box = _with_context(crop)
-        part = crop.pixels[box.as_slices()]
+        box = _with_context(work.crop)
+        part = work.crop.pixels[box.as_slices()]
         pixels, cleaned, grain, notes = self._clean(work.job, part, fused=False)
         if pixels is not part:
-            work = dataclasses.replace(
-                _cut_to(work, box), crop=dataclasses.replace(crop, pixels=pixels, box=_moved(crop.box, box))
-            )
+            work = _cut_to(work, box, pixels)
         return dataclasses.replace(work, cleaned=cleaned, grain=grain, notes=notes)
 
     def _clean(
@@ -182,15 +177,13 @@ def _with_context(request: CropRequest) -> Box:
     return inside if inside.area > 0 else Box(0, 0, width, height)
 
 
-def _cut_to(work: Work, part: Box) -> Work:
-    """Return the work with its faces in pixels of a part of the frame."""
-    faces = tuple(shifted(face, -part.x0, -part.y0) for face in work.faces)
-    return dataclasses.replace(work, faces=faces, offset=(part.x0, part.y0))
-
-
-def _moved(box: Box, to: Box) -> Box:
-    """Return a box of the frame in pixels of a part of it."""
-    return Box(box.x0 - to.x0, box.y0 - to.y0, box.x1 - to.x0, box.y1 - to.y0)
+def _cut_to(work: Work, part: Box, pixels: Samples) -> Work:
+    """Return the work of a part of the frame, whose pixels are these now."""
+    x, y = -part.x0, -part.y0
+    return dataclasses.replace(
+        work, crop=dataclasses.replace(work.crop, pixels=pixels, box=work.crop.box.shifted(x, y)),
+        faces=tuple(face.shifted(x, y) for face in work.faces), offset=(part.x0, part.y0),
+    )  # fmt: skip
 
 
 def _screen_values(screen: Screen) -> dict[str, object]:

@@ -143,15 +143,7 @@ class Work:
 
     def in_frame(self, face: Face) -> Face:
         """Return a face of ``crop`` in pixels of the frame."""
-        return shifted(face, *self.offset)
-
-
-def shifted(face: Face, x: float, y: float) -> Face:
-    """Return a face that lies so many pixels further right and down."""
-    points = tuple((px + x, py + y) for px, py in face.landmarks)
-    assert len(points) == 5
-    box = face.box
-    return dataclasses.replace(face, box=Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y), landmarks=points)
+        return face.shifted(*self.offset)
 
 
 # --- cutting out and plain enlargement --------------------------------------------------------------------------------
@@ -195,8 +187,7 @@ def cut_region(request: CropRequest, context_px: int = CONTEXT_PX) -> Region:
     if outside:
         pixels = np.pad(pixels, ((above, below), (before, behind), (0, 0)), mode="symmetric")
         notes = (f"the crop reaches {outside} px beyond the frame; the frame was mirrored there",)
-    x, y = left - before, top - above
-    return Region(pixels, Box(box.x0 - x, box.y0 - y, box.x1 - x, box.y1 - y), notes)
+    return Region(pixels, box.shifted(before - left, above - top), notes)
 
 
 def _span(start: float, end: float, length: int, context_px: int) -> tuple[int, int, int, int]:
