@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 import fancam
+from fancam import pictures
 from fancam.cli import invoke
 from tests.clips import moving_noise, write_clip
 
@@ -257,6 +258,24 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(group_photo, tmp_pat
     assert run(group_photo, "-o", tmp_path / "out", "--dry-run") == 0
     assert "photo 750x280" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("suffix", "bits"), [("png", 16), ("tif", 16), ("jpg", 8)])
+def test_depth_and_profile_of_a_photo_survive_onto_its_card(single_photo, tmp_path, suffix, bits):
+    with Image.open(single_photo) as image:
+        deep = np.asarray(image).astype(np.uint16) * 257 + 91
+    profile = pictures.adobe_rgb_profile()
+    pictures.save_picture(tmp_path / "deep.tif", deep, dpi=300, profile=profile)
+    out = tmp_path / "out"
+    assert invoke(["run", str(tmp_path / "deep.tif"), "--out", str(out), "--format", suffix, "--compare", *BARE]) == 0
+    document = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    card = document["picks"][0]["card"]
+    written = pictures.open_picture(out / card["path"])
+    assert (written.facts.bits, written.profile) == (bits, profile)
+    if bits == 16:
+        assert len(np.unique(written.colour & 255)) > 100  # not 8 bits in the clothes of 16
+    said = " ".join(document["picks"][0]["warnings"])
+    assert ("16 bits" in said) == (bits == 8)
 
 
 def test_size_dpi_bleed_and_long_edge_reach_the_file(single_photo, tmp_path):

@@ -26,9 +26,10 @@ class CardFile:
 
 
 def write_card(
-    enhanced: Enhanced, geometry: CardGeometry, provenance: Provenance, path: Path, settings: CardSettings
-) -> CardFile:
-    """Write a card with its resolution, sRGB profile, EXIF and provenance (XMP).
+    enhanced: Enhanced, geometry: CardGeometry, provenance: Provenance, path: Path, settings: CardSettings, *,
+    profile: bytes | None = None,
+) -> CardFile:  # fmt: skip
+    """Write a card with its resolution, colour profile, EXIF and provenance (XMP).
 
     Args:
         enhanced: Its pixels have exactly the size that the geometry asks for.
@@ -36,15 +37,18 @@ def write_card(
         provenance: Goes into the file.
         path: Its ending chooses the format; its folder exists.
         settings: For the JPEG quality.
+        profile: ICC profile of the pixels; None: sRGB.
 
     Raises:
         OutputError: The file cannot be written; nothing is left behind.
-        UsageError: The ending names no format, or one that cannot hold these pixels.
+        UsageError: The ending names no format that is written.
         ValueError: The pixels have another size than the card.
     """
     height, width = enhanced.pixels.shape[:2]
     if (width, height) != (geometry.width_px, geometry.height_px):
         raise ValueError(f"{width}x{height} pixels for a card of {geometry.width_px}x{geometry.height_px}")
     metadata = PictureMetadata.of(provenance)
-    saved = save_picture(path, enhanced.pixels, dpi=geometry.dpi, metadata=metadata, quality=settings.jpeg_quality)
+    saved = save_picture(
+        path, enhanced.pixels, dpi=geometry.dpi, profile=profile, metadata=metadata, quality=settings.jpeg_quality
+    )
     return CardFile(path, saved.sha256, width, height, geometry.dpi, saved.warnings)

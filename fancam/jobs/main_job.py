@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__, pictures, video
+from fancam import __version__, video
 from fancam.errors import FancamError, InputError, NothingFoundError
 from fancam.files import sha256_of_file
 from fancam.jobs import manifest
@@ -97,7 +97,7 @@ class Run:
             found, size = find_in_video(context, film), (film.info.width, film.info.height)
             row = manifest.video_row(film.info, found)
         else:
-            photo = pictures.read_picture(source.path)
+            photo = context.photo(source.path).frame()
             found, size = find_in_photo(context, photo), (photo.width, photo.height)
             row = manifest.photo_row(photo, found)
         return row, [compose_pick(one, source.stem, size, self.geometry, context.settings) for one in found.moments]

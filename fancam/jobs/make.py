@@ -19,7 +19,7 @@ from fancam.jobs.sources import Source
 from fancam.jobs.stages import extras_are_whole, keep_evidence_map, keep_stages
 from fancam.jobs.stream import Item, enhance_and_write
 from fancam.jobs.workspace import Workspace
-from fancam.media import NeighbourFrame, Picture, Progress
+from fancam.media import NeighbourFrame, Picture, Progress, Samples
 from fancam.provenance import Provenance
 from fancam.results import CardGeometry, Decision, Enhanced, Pick
 from fancam.settings import Settings
@@ -41,7 +41,7 @@ def neighbours_box(pick: Pick, width: int, height: int) -> Box:
 
 
 def card_job(
-    key: Any, pick: Pick, pixels: Picture, geometry: CardGeometry, settings: Settings, *,
+    key: Any, pick: Pick, pixels: Samples, geometry: CardGeometry, settings: Settings, *,
     is_video: bool, neighbours: tuple[NeighbourFrame, ...] = (), neighbours_box: Box | None = None,
 ) -> EnhanceJob:  # fmt: skip
     """Return the job of a card.
@@ -81,6 +81,8 @@ class CardMaker:
         self.workspace = workspace
         self.geometry = geometry
         self._threads = threads
+        self._profile: bytes | None = None
+        """Of the pixels that are enhanced; None: sRGB."""
 
     def __call__(
         self, source: Source, picks: Sequence[Pick], key: str, done: Json
@@ -116,6 +118,7 @@ class CardMaker:
             return card
 
         if todo:
+            self._profile = None
             show = self._counted(lambda: len(cards) + len(errors), len(picks), self._tiles(todo))
             for pick, made in enhance_and_write(self.context, self._items(source, todo), write, show):
                 if isinstance(made, FancamError):
@@ -160,9 +163,10 @@ class CardMaker:
         """Yield each pick with its job: its frame, the neighbours around it and where they lie."""
         settings = self.settings
         if not source.is_video:
-            frame = pictures.read_picture(source.path)
+            # In its own depth and colour space, which the card keeps where its format can.
+            pixels, self._profile = self.context.photo(source.path).opaque_rgb()
             for pick in picks:
-                yield pick, card_job(pick, pick, frame.pixels, self.geometry, settings, is_video=False)
+                yield pick, card_job(pick, pick, pixels, self.geometry, settings, is_video=False)
             return
         by_pts: dict[int, list[Pick]] = {}
         for pick in picks:
@@ -184,7 +188,7 @@ class CardMaker:
         path = self.workspace.card_path(pick.id, self.settings.card.format)
         self.workspace.make_parent(path)
         provenance = Provenance.of_pick(source.path.name, pick, made, self.geometry)
-        file = write_card(made, self.geometry, provenance, path, self.settings.card)
+        file = write_card(made, self.geometry, provenance, path, self.settings.card, profile=self._profile)
         row = {
             "path": self.workspace.relative(path),
             "sha256": file.sha256,
@@ -193,15 +197,21 @@ class CardMaker:
             "dpi": round(file.dpi, 3),
             "enhance": manifest.enhance_values(made),
             "chain": [dataclasses.asdict(decision) for decision in self._chain(made)],
-            "warnings": list(made.warnings),
+            "warnings": [*made.warnings, *file.warnings],
         }
+
+        def view(pixels: Samples) -> Picture:
+            return pictures.StillPicture.of(pixels, profile=self._profile).srgb()
+
         if self.context.keep_stages:
             row["compare"] = keep_stages(
                 self.workspace, pick.id, pick.crop.box, made,
-                faces=(pick.face,), effective_ppi=pick.crop.effective_ppi,
+                faces=(pick.face,), effective_ppi=pick.crop.effective_ppi, view=view,
             )  # fmt: skip
         if self.context.keep_evidence:
-            row["provenance"] = keep_evidence_map(self.workspace, pick.id, pick.crop.box, made, faces=(pick.face,))
+            row["provenance"] = keep_evidence_map(
+                self.workspace, pick.id, pick.crop.box, made, faces=(pick.face,), view=view
+            )
         return row
 
     def _chain(self, made: Enhanced) -> list[Decision]:

@@ -89,7 +89,7 @@ def preset_of(context: Context, source: Source) -> tuple[Decision, Measured]:
         FancamError: The input cannot be read, or a model is missing.
     """
     measured = measure_video(context, source) if source.is_video else measure_still(
-        still := pictures.open_picture(source.path), context.photo_detector.detect([still.srgb()])[0]
+        still := context.photo(source.path), context.photo_detector.detect([still.srgb()])[0]
     )  # fmt: skip
     return choose(measured), measured
 
