@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from fancam.enhance.descreen.notch import descreen
-from fancam.enhance.descreen.spectrum import Screen, find_screens
+from fancam.enhance.descreen.removal import descreen
+from fancam.enhance.descreen.screens import HalftoneScreen, find_screens
 from fancam.media import Picture, Samples
 from fancam.pictures import read_picture
 from tests.figures import psnr as psnr_of
@@ -134,13 +134,13 @@ RIVALS: dict[str, Callable[[Scan], Iterator[Picture]]] = {
 # --- tables -------------------------------------------------------------------------------------------------------
 
 
-def _angle_errors(screens: tuple[Screen, ...], printing: Printing) -> list[float]:
+def _angle_errors(screens: tuple[HalftoneScreen, ...], printing: Printing) -> list[float]:
     """How far each screen's angle is from the nearest that was printed."""
     true = np.array([printing.angle_deg(ink) for ink in printing.inks])
     return [float(np.abs((screen.angle_deg - true + 45) % 90 - 45).min()) for screen in screens]
 
 
-def _named(screens: tuple[Screen, ...], printing: Printing) -> int:
+def _named(screens: tuple[HalftoneScreen, ...], printing: Printing) -> int:
     """How many of the inks that were named are the ones printed at that angle."""
     return sum(
         screen.ink in INKS and abs((screen.angle_deg - printing.angle_deg(screen.ink) + 45) % 90 - 45) < 1

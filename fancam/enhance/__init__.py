@@ -10,7 +10,7 @@ one is wanted and the guard allows it. What was invented is said in ``Enhanced.i
 
 from fancam.enhance.cleaning.learned import resolve_denoiser
 from fancam.enhance.cleaning.noise import measure_noise
-from fancam.enhance.descreen.spectrum import find_screens
+from fancam.enhance.descreen.screens import find_screens
 from fancam.enhance.engine import Engine
 from fancam.enhance.enhancer import Enhancer, Instruments
 from fancam.enhance.evidence import evidence_figures

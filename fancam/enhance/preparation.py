@@ -15,9 +15,9 @@ from fancam.enhance.cleaning.deblock import SEAMS_FROM, deblock, measure_blockin
 from fancam.enhance.cleaning.denoise import denoise, is_noisy
 from fancam.enhance.cleaning.learned import LearnedDenoiser
 from fancam.enhance.cleaning.noise import measure_noise
-from fancam.enhance.descreen.notch import descreen
 from fancam.enhance.descreen.paper import lighten_paper
-from fancam.enhance.descreen.spectrum import Screen, find_screens
+from fancam.enhance.descreen.removal import descreen
+from fancam.enhance.descreen.screens import HalftoneScreen, find_screens
 from fancam.enhance.fusion.fuse import Fused, fuse
 from fancam.enhance.grain.measure import measure_grain
 from fancam.enhance.grain.model import Grain, remove_grain
@@ -133,7 +133,7 @@ class Preparation:
             self._measured[what] = measure(whole)
         return cast(Measured, self._measured[what])
 
-    def _descreened(self, job: EnhanceJob, pixels: Samples) -> tuple[Samples, Sequence[Screen]]:
+    def _descreened(self, job: EnhanceJob, pixels: Samples) -> tuple[Samples, Sequence[HalftoneScreen]]:
         if job.clean.descreen == "off":
             return pixels, ()
         screens = self._known(
@@ -186,7 +186,7 @@ def _cut_to(work: Work, part: Box, pixels: Samples) -> Work:
     )  # fmt: skip
 
 
-def _screen_values(screen: Screen) -> dict[str, object]:
+def _screen_values(screen: HalftoneScreen) -> dict[str, object]:
     return {
         "ink": screen.ink,
         "lpi": None if screen.lpi is None else round(screen.lpi, 2),

@@ -1,10 +1,9 @@
-"""Draws the dots a screen makes of a smooth picture, so that they can be taken away.
+"""Halftone model: the dots of printed screens as waves whose amplitudes follow the tone, and the inks they belong to.
 
-What a screen adds to the light at a place is a sum of waves, one for each frequency of its lattice and of the rosette,
-and the strength and phase of each wave are smooth functions of the tone that was printed there. The tone is known well
-enough from the picture without its fine detail. So for every wave the strength is fitted as a polynomial of the tone
-over a tile; the waves together then draw the dots, those at the edges of the picture's shapes too, where a notch in the
-spectrum leaves rings.
+What a screen adds to the light at a place is a sum of waves, one for each frequency of its lattice and of the rosette.
+Amplitude and phase of each wave are smooth functions of the tone that was printed there, which is known well enough
+from the picture without its fine detail: a polynomial of the tone is fitted for every wave over a tile. Unlike a notch
+filter, the model leaves no rings at the edges of the picture's shapes.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ _SEARCH = 2
 """Steps to each side in which a frequency is looked for in a tile."""
 
 
-def drawn_dots(
+def fitted_halftone(
     rest: Plane, tone: Plane, waves: list[Frequency], degree: int | None = None, weight: Plane | None = None
 ) -> Plane:
-    """Return what the screens add to the light of a tile, (H, W, channels) float32.
+    """Return the model of what the screens add to the light of a tile, by least squares, (H, W, channels) float32.
 
     Args:
-        rest: (H, W, channels) light of the tile less what is certainly not dots.
+        rest: (H, W, channels) light of the tile without its tone.
         tone: (H, W, channels) light without dots and fine detail.
         waves: Cycles per pixel along x and y; frequencies beyond half the pixel rate stand for their aliases.
         degree: Of the polynomials of the tone; by the number of channels when None.
@@ -73,14 +72,14 @@ def _times(plane: Plane, waves: npt.NDArray[np.complex64]) -> npt.NDArray[np.com
 
 
 def _phasors(waves: list[Frequency], length: int, axis: int) -> npt.NDArray[np.complex64]:
-    """(length, waves) unit phasors; computed in double precision, for the phase runs over many turns."""
+    """Return (length, waves) unit phasors; computed in double precision, for the phase runs over many turns."""
     frequencies = np.array([wave[axis] for wave in waves])
     phase = np.outer(np.arange(length), frequencies)
     return np.exp(2j * np.pi * (phase - np.floor(phase))).astype(np.complex64)
 
 
 def _powers(tone: Plane, most: int) -> Plane:
-    """All products of the channels up to the degree, (H, W, terms), of tones brought to mean 0 and deviation 1."""
+    """Return the monomials of the channels up to a degree, (H, W, terms), of tones with mean 0 and deviation 1."""
     channels = tone.shape[2]
     normed = (tone - tone.mean(axis=(0, 1))) / (tone.std(axis=(0, 1)) + 1e-3)
     normed = np.clip(normed, -3, 3)
@@ -91,11 +90,11 @@ def _powers(tone: Plane, most: int) -> Plane:
     return np.stack(planes, axis=2).astype(np.float32)
 
 
-def tuned(rest: Plane, frequency: Frequency) -> Frequency:
-    """Return where near a frequency the power of a tile is greatest.
+def refined_frequency(rest: Plane, frequency: Frequency) -> Frequency:
+    """Return the frequency near this one at which the power of a tile is greatest.
 
     A page lies on the glass not quite flat and the carriage does not run quite evenly, so that the screen of a tile can
-    differ a little from that of the page. Looked at are steps of a quarter of what the tile resolves.
+    differ a little from that of the page. The search goes in steps of a quarter of what the tile resolves.
 
     Args:
         rest: (H, W, channels) light of the tile without its tone.
@@ -116,17 +115,18 @@ def tuned(rest: Plane, frequency: Frequency) -> Frequency:
     if on_edge or power.max() <= 0:
         return frequency  # no top here: something else than the screen
     log = np.log(power + 1e-30)
-    fx = fxs[x] + _vertex(log[y, x - 1], log[y, x], log[y, x + 1]) / (4 * width)
-    fy = fys[y] + _vertex(log[y - 1, x], log[y, x], log[y + 1, x]) / (4 * height)
+    fx = fxs[x] + parabola_vertex(log[y, x - 1], log[y, x], log[y, x + 1]) / (4 * width)
+    fy = fys[y] + parabola_vertex(log[y - 1, x], log[y, x], log[y + 1, x]) / (4 * height)
     return float(fx), float(fy)
 
 
-def _vertex(before: float, here: float, after: float) -> float:
+def parabola_vertex(before: float, here: float, after: float) -> float:
+    """Return where the top of a parabola through three samples lies, in samples from the middle one, -0.5 to 0.5."""
     bend = before - 2 * here + after
     return 0.0 if bend >= 0 else max(-0.5, min(0.5, 0.5 * (before - after) / bend))
 
 
-def lattice_of(pairs: Sequence[tuple[Frequency, Frequency]]) -> list[Frequency]:
+def lattice_frequencies(pairs: Sequence[tuple[Frequency, Frequency]]) -> list[Frequency]:
     """Return the frequencies at which screens have their power, one of each pair that differs in sign only.
 
     They are those of each screen up to the second order, and the sums and differences of the first order of two
@@ -152,32 +152,32 @@ def lattice_of(pairs: Sequence[tuple[Frequency, Frequency]]) -> list[Frequency]:
 
 
 def length(frequency: Frequency) -> float:
-    """Cycles per pixel of the alias below half the pixel rate."""
+    """Return the cycles per pixel of the alias below half the pixel rate."""
     return math.hypot(*(part - round(part) for part in frequency))
 
 
-_LIKE = 0.85
-"""Least cosine between what a screen swallows and its ink."""
-_CLEARLY = 0.05
-"""Least lead, in the same, over naming the inks another way. Cyan swallows some of every light, and the beat of cyan
-and magenta falls on the screen of black in the classic set: those two are sometimes left unnamed."""
-_CLEARLY_ELSEWHERE = 0.15
+_LEAST_COSINE = 0.85
+"""Between the light that a screen absorbs and the absorption of its ink."""
+_LEAD = 0.05
+"""Least lead, in sums of cosines, over naming the inks another way. Cyan absorbs some of every light, and the beat of
+cyan and magenta falls on the screen of black in the classic set: those two are sometimes left unnamed."""
+_LEAD_ELSEWHERE = 0.15
 """The same where the set is not, or not wholly, the classic one."""
 _CLASSIC = 0.2
-"""What the classic angles add to the likeness: enough where the colours of cyan and black are nearly the same."""
+"""What the classic angles add to the cosines: enough where the colours of cyan and black are nearly the same."""
 _COLOURS = {
     "cyan": (0.98, 0.66, 0.26),
     "magenta": (0.21, 0.98, 0.79),
     "yellow": (0.02, 0.15, 0.98),
     "black": (1.0, 1.0, 1.0),
 }
-"""Share of the red, green and blue light each ink swallows (ISO 12647-2, coated paper)."""
+"""Share of the red, green and blue light each ink absorbs (ISO 12647-2, coated paper)."""
 _OFF_DEG = 1.5
 """How far off the classic set may be."""
 
 
 def name_inks(screens: Sequence[Frequency], windows: Sequence[Plane]) -> list[str]:
-    """Name the ink of each screen by how much of the red, green and blue light it takes away, no ink twice.
+    """Name the ink of each screen by how much of the red, green and blue light it absorbs, no ink twice.
 
     Args:
         screens: Cycles per pixel along x and y of one family of lines of each.
@@ -188,23 +188,23 @@ def name_inks(screens: Sequence[Frequency], windows: Sequence[Plane]) -> list[st
     """
     if windows[0].shape[2] != 3:
         return ["unknown"] * len(screens)
-    swallowed = [np.sqrt(np.mean(np.square(amplitudes(screen, windows)), axis=0)) for screen in screens]
-    likeness = np.array([[_likeness(taken, ink) for ink in _COLOURS.values()] for taken in swallowed])
+    absorbed = [np.sqrt(np.mean(np.square(amplitudes(screen, windows)), axis=0)) for screen in screens]
+    cosines = np.array([[_cosine(taken, ink) for ink in _COLOURS.values()] for taken in absorbed])
     angles = [math.degrees(math.atan2(fy, fx)) % 90 for fx, fy in screens]
     ways = list(permutations(range(len(_COLOURS)), len(screens)))
-    totals = np.array([likeness[np.arange(len(screens)), inks].sum() + _classic(angles, inks) for inks in ways])
+    totals = np.array([cosines[np.arange(len(screens)), inks].sum() + _classic(angles, inks) for inks in ways])
     best = int(np.argmax(totals))
-    lead = _CLEARLY if _classic(angles, ways[best]) else _CLEARLY_ELSEWHERE
+    lead = _LEAD if _classic(angles, ways[best]) else _LEAD_ELSEWHERE
     names = []
     for row, ink in enumerate(ways[best]):
         rival = max(total for total, inks in zip(totals, ways, strict=True) if inks[row] != ink)
-        clear = likeness[row, ink] >= _LIKE and totals[best] - rival >= lead
+        clear = cosines[row, ink] >= _LEAST_COSINE and totals[best] - rival >= lead
         names.append(list(_COLOURS)[ink] if clear else "unknown")
     return names
 
 
 def _classic(angles: Sequence[float], inks: Sequence[int]) -> float:
-    """What an assignment of inks gains by being the classic set, with black 45 degrees from yellow."""
+    """Return what an assignment of inks gains by being the classic set, with black 45 degrees from yellow."""
     names = list(_COLOURS)
     at = {names[ink]: angle for ink, angle in zip(inks, angles, strict=True)}
     if "black" not in at or "yellow" not in at:
@@ -212,9 +212,9 @@ def _classic(angles: Sequence[float], inks: Sequence[int]) -> float:
     return _CLASSIC if abs((at["black"] - at["yellow"]) % 90 - 45) < 2 * _OFF_DEG else 0.0
 
 
-def _likeness(swallowed: npt.NDArray[np.float64], ink: tuple[float, ...]) -> float:
+def _cosine(absorbed: npt.NDArray[np.float64], ink: tuple[float, ...]) -> float:
     colour = np.array(ink)
-    return float(swallowed @ colour / (np.linalg.norm(swallowed) * np.linalg.norm(colour) + 1e-12))
+    return float(absorbed @ colour / (np.linalg.norm(absorbed) * np.linalg.norm(colour) + 1e-12))
 
 
 def amplitudes(screen: Frequency, windows: Sequence[Plane]) -> list[npt.NDArray[np.float64]]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from fancam.enhance.descreen.halftone import coded, linear_light
+from fancam.enhance.descreen.halftone import Plane, coded, linear_light
 from fancam.media import Samples
-
-Plane = npt.NDArray[np.float32]
 
 _BAND_ROWS = 256
 _SAMPLE_PX = 1_000_000
@@ -55,7 +52,7 @@ def lighten_paper(picture: Samples) -> tuple[Samples, str | None]:
 
 
 def _paper(colour: Samples) -> Plane | None:
-    """Light of the paper per channel; None where no tone is paper."""
+    """Return the light of the paper per channel; None where no tone is paper."""
     step = max(1, int(np.sqrt(colour.shape[0] * colour.shape[1] / _SAMPLE_PX)))
     sampled = linear_light(colour[::step, ::step])
     light = np.asarray(cv2.GaussianBlur(sampled, (0, 0), 1.0), np.float32).reshape(-1, colour.shape[2])
@@ -74,7 +71,7 @@ def _paper(colour: Samples) -> Plane | None:
 
 
 def _share(relative: Plane) -> Plane:
-    """How far each pixel is brought to the paper, (H, W, 1) in [0, 1]."""
+    """Return how far each pixel is brought to the paper, (H, W, 1) in [0, 1]."""
     darker = 1 - relative.mean(axis=2, keepdims=True)
     spread = relative.max(axis=2, keepdims=True) - relative.min(axis=2, keepdims=True)
     fade = np.clip((_THROUGH - darker) / (_THROUGH / 2), 0, 1) * np.clip((_GREY - spread) / (_GREY / 2), 0, 1)

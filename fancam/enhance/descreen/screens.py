@@ -1,8 +1,8 @@
-"""Finds the screens of a print in the spectrum of its scan.
+"""Detects the halftone screens of a print in the spectrum of its scan.
 
 A screen of dots is a square lattice: its spectrum has a peak at the frequency of the lines and another, as far from the
-origin, a quarter turn away. A stripe, a fence or a curtain has only one of the two. The spectra of many windows spread
-over the picture are looked at one by one, and a peak counts for what it stands out in the windows where it is clearest.
+origin, a quarter turn away. A stripe, a fence or a curtain has only one of the two. Spectra are taken of many windows
+spread over the picture; the prominence of a peak is its mean over the third of the windows where it is clearest.
 The four inks of a print have screens of one ruling at different angles, which no textile and no wall of lamps has; a
 print in one ink is told from those by its angle, which printers keep off the axes.
 
@@ -19,18 +19,26 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fancam.enhance.descreen.halftone import Plane, amplitudes, lattice_of, length, linear_light, name_inks
+from fancam.enhance.descreen.halftone import (
+    Plane,
+    amplitudes,
+    lattice_frequencies,
+    length,
+    linear_light,
+    name_inks,
+    parabola_vertex,
+)
 from fancam.media import Samples
 
 LONGEST_PERIOD_PX = 20.0
 """A coarse newspaper screen (65 lpi) at 1200 dpi."""
 _LONGEST_SEEN_PX = 64.0
-"""Coarser lattices are looked for as well, for a finer one may be a multiple of them."""
+"""Coarser lattices are detected as well, for a finer one may be a multiple of them."""
 SHORTEST_PERIOD_PX = 1.9
 _WINDOW_PX = 512
 _LEAST_WINDOW_PX = 96
 _LEAST_LINES = 12
-"""Lines of a screen in a window, below which it may be anything."""
+"""Fewer lines of a screen in a window do not tell it from other patterns."""
 _GRID = 6
 """At most this many windows along each axis."""
 _PROMINENCE = 4.5
@@ -74,7 +82,7 @@ _EXPLAINED = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class HalftoneScreen:
     """One screen of dots, as it lies on the scan."""
 
     ink: str
@@ -114,7 +122,7 @@ class _Peak:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Spectra:
-    """What the windows show: per channel, how far each frequency and its quarter turn stand out."""
+    """Averaged spectra of the windows, per channel: how far each frequency and its quarter turn stand out."""
 
     prominence: Plane
     """(channels, side, side), origin in the middle, mean of the clearest windows."""
@@ -132,7 +140,7 @@ class _Spectra:
         return self.prominence.shape[1]
 
 
-def find_screens(picture: Samples, dpi: float | None = None, lpi: float | None = None) -> tuple[Screen, ...]:
+def find_screens(picture: Samples, dpi: float | None = None, lpi: float | None = None) -> tuple[HalftoneScreen, ...]:
     """Return the screens a printed picture was made with, clearest first.
 
     Args:
@@ -156,7 +164,7 @@ def find_screens(picture: Samples, dpi: float | None = None, lpi: float | None =
     chosen = _without_neighbours(ruling)
     inks = name_inks([(peak.fx, peak.fy) for peak in chosen], spectra.windows)
     found = [
-        Screen(ink, 1 / peak.length, peak.angle_deg, dpi * peak.length if dpi else None, peak.prominence)
+        HalftoneScreen(ink, 1 / peak.length, peak.angle_deg, dpi * peak.length if dpi else None, peak.prominence)
         for ink, peak in zip(inks, chosen, strict=True)
     ]
     return tuple(sorted(found, key=lambda screen: -screen.prominence))
@@ -199,13 +207,13 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def _power(window: Plane) -> Plane:
-    """Power spectrum of each channel, (channels, side, side), origin in the middle."""
+    """Return the power spectrum of each channel, (channels, side, side), origin in the middle."""
     spectrum = np.fft.fftshift(np.fft.fft2(np.moveaxis(window, 2, 0), axes=(1, 2)), axes=(1, 2))
     return (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
 
 
 def _excess(power: Plane) -> Plane:
-    """Logarithm of the power over the mean logarithm around it, same shape."""
+    """Return the logarithm of the power less its mean around each frequency, same shape."""
     side = power.shape[1]
     log = np.log(power + np.float32(_FLOOR * side**2))
     reach = max(side // 20, 4) * 2 + 1
@@ -213,7 +221,7 @@ def _excess(power: Plane) -> Plane:
 
 
 def _pairs(spectrum: Plane) -> Plane:
-    """The lesser of a frequency and its quarter turn."""
+    """Return the lesser power of each frequency and its quarter turn."""
     side = spectrum.shape[1]
     back = (-np.arange(side)) % side
     turned = spectrum.transpose(0, 2, 1)[:, :, back]
@@ -224,7 +232,7 @@ def _pairs(spectrum: Plane) -> Plane:
 
 
 def _peaks(plane: Plane, least: float) -> list[_Peak]:
-    """Local maxima in the half plane fx > 0, fy >= 0 (every square lattice has one there), clearest first."""
+    """Return local maxima in the half plane fx > 0, fy >= 0 (every square lattice has one there), clearest first."""
     side = plane.shape[0]
     middle = side // 2
     highest = cv2.dilate(plane, np.ones((5, 5), np.uint8))
@@ -249,21 +257,16 @@ def _on_grid(fx: float, fy: float, side: int) -> bool:
 
 
 def _between(plane: Plane, y: int, x: int) -> tuple[float, float]:
-    """Where the top lies between the bins: the vertex of a parabola through three of them, along x and y."""
+    """Return where the top lies between the bins, along x and y."""
     side = plane.shape[0]
-
-    def vertex(before: float, here: float, after: float) -> float:
-        bend = before - 2 * here + after
-        return 0.0 if bend >= 0 else float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))
-
     left, right = plane[y, (x - 1) % side], plane[y, (x + 1) % side]
     above, below = plane[(y - 1) % side, x], plane[(y + 1) % side, x]
     here = float(plane[y, x])
-    return vertex(float(left), here, float(right)), vertex(float(above), here, float(below))
+    return parabola_vertex(float(left), here, float(right)), parabola_vertex(float(above), here, float(below))
 
 
 def _merged(peaks: list[_Peak], side: int) -> list[_Peak]:
-    """The peaks of all channels, those at one place taken once."""
+    """Return the peaks of all channels, those at one place once."""
     kept: list[_Peak] = []
     for peak in sorted(peaks, key=lambda peak: -peak.prominence):
         if all(_distance(peak, other) > 3.0 / side for other in kept):
@@ -272,13 +275,13 @@ def _merged(peaks: list[_Peak], side: int) -> list[_Peak]:
 
 
 def _distance(one: _Peak, other: _Peak) -> float:
-    """Between two lattices: the least over the quarter turns."""
+    """Return the distance of two lattices: the least over the quarter turns."""
     turns = ((other.fx, other.fy), (-other.fy, other.fx), (other.fy, -other.fx), (-other.fx, -other.fy))
     return min(math.hypot(one.fx - fx, one.fy - fy) for fx, fy in turns)
 
 
 def _ruling(peaks: list[_Peak], hint: float | None, spectra: _Spectra) -> list[_Peak]:
-    """The peaks that are the inks of one print; empty where they are none."""
+    """Return the peaks that are the inks of one print; empty where they are none."""
     near = 2.0 / spectra.side
     slowest = max(1 / LONGEST_PERIOD_PX, _LEAST_LINES / spectra.side)
     roots = [peak for peak in peaks if not _is_harmonic(peak, peaks, near)]
@@ -321,13 +324,14 @@ def _is_harmonic(peak: _Peak, peaks: Sequence[_Peak], near: float) -> bool:
 
 
 def _strength(group: Sequence[_Peak], spectra: _Spectra) -> float:
-    """Power of the peaks themselves."""
+    """Return the sum of the power of the peaks."""
     middle = spectra.side // 2
     bins = [(round(peak.fy * spectra.side) + middle, round(peak.fx * spectra.side) + middle) for peak in group]
     return sum(float(spectra.power[y % spectra.side, x % spectra.side]) for y, x in bins)
 
 
 def _without_neighbours(group: Sequence[_Peak]) -> list[_Peak]:
+    """Return at most four peaks whose angles are apart, the first ones."""
     kept: list[_Peak] = []
     for peak in group:
         turns = (abs((peak.angle_deg - other.angle_deg + 45) % 90 - 45) for other in kept)
@@ -354,7 +358,7 @@ def _is_print(group: Sequence[_Peak], hinted: bool, peaks: Sequence[_Peak], spec
 def _explained(group: Sequence[_Peak], peaks: Sequence[_Peak], spectra: _Spectra) -> bool:
     """Whether the screens hold most of the power of all clear peaks, and with their multiples and beats nearly all."""
     near = 2.0 / spectra.side
-    beats = lattice_of([((peak.fx, peak.fy), (-peak.fy, peak.fx)) for peak in group])
+    beats = lattice_frequencies([((peak.fx, peak.fy), (-peak.fy, peak.fx)) for peak in group])
     clear = [peak for peak in peaks if peak.prominence >= _PROMINENCE]
     hits = [
         peak
