@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -120,10 +121,10 @@ def one_by_one(network: FaceNetwork, pictures: list[Picture]) -> Answers:
 
 def facexlib_loop(network: RetinaFace, pictures: list[Picture]) -> Answers:
     """Run facexlib's own detection with the same layers and weights, one picture at a time as it does."""
-    module = network._network
+    module: Any = network.runtime.module
     for picture in pictures:
         with torch.inference_mode():
-            module.detect_faces(np.ascontiguousarray(picture[..., ::-1]), conf_threshold=0.97)  # type: ignore[operator]  # facexlib has no types
+            module.detect_faces(np.ascontiguousarray(picture[..., ::-1]), conf_threshold=0.97)
     return []
 
 

@@ -438,8 +438,8 @@ def passes_of(network, monkeypatch) -> list[int]:
     return passes
 
 
-def test_a_batch_of_centerface_gives_the_bits_single_pictures_give(photos, astronaut, monkeypatch):
-    network = photos._network
+def test_a_batch_of_centerface_gives_the_bits_single_pictures_give(astronaut, monkeypatch):
+    network = CenterFace(ModelStore().locate("centerface"))
     passes = passes_of(network, monkeypatch)
     pictures = [astronaut[:300, 100:317], astronaut[30:331, 120:340, ::-1], np.zeros((320, 224, 3), np.uint8)]
     pictures += [astronaut[:320, 99:315], astronaut]
@@ -453,9 +453,10 @@ def test_a_batch_of_centerface_gives_the_bits_single_pictures_give(photos, astro
         assert np.array_equal(found.scores, alone.scores)
 
 
-def test_a_pass_of_centerface_has_a_bounded_number_of_pixels(photos, monkeypatch):
-    passes = passes_of(photos._network, monkeypatch)
-    photos._network.infer([np.zeros((512, 512, 3), np.uint8)] * 2 + [np.zeros((224, 224, 3), np.uint8)] * 7, 0.5)
+def test_a_pass_of_centerface_has_a_bounded_number_of_pixels(monkeypatch):
+    network = CenterFace(ModelStore().locate("centerface"))
+    passes = passes_of(network, monkeypatch)
+    network.infer([np.zeros((512, 512, 3), np.uint8)] * 2 + [np.zeros((224, 224, 3), np.uint8)] * 7, 0.5)
     assert passes == [1, 1, 5, 2]
 
 

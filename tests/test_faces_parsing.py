@@ -6,10 +6,11 @@ import sys
 import numpy as np
 import pytest
 import torch
+from facexlib.parsing.parsenet import ParseNet
 
-from fancam.errors import DeviceError, ModelDamagedError, ModelMissingError, UsageError
+from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
 from fancam.faces import create_parser
-from fancam.faces.parsing_torch import BISENET_FACE, PARSENET_FACE, TorchFaceParser
+from fancam.faces.parsing import BISENET_FACE, PARSENET_FACE, PARSERS, TorchFaceParser
 from fancam.nn import ModelStore
 from fancam.nn.registry import registry
 
@@ -70,8 +71,6 @@ class Folder:
 
 
 def tiny_parsenet(**changes):
-    from facexlib.parsing.parsenet import ParseNet
-
     torch.manual_seed(5)
     shape = {"min_feat_size": 64, "base_ch": 4, "res_depth": 1, "ch_range": [4, 8], "parsing_ch": 19} | changes
     network = ParseNet(in_size=512, out_size=512, **shape).eval()
@@ -152,18 +151,24 @@ def test_no_faces_give_no_masks(weights, faces):
 def test_a_batch_that_does_not_fit_is_halved(weights, faces, monkeypatch):
     parser = TorchFaceParser(weights)
     expected = parser.masks(faces)
-    whole = parser._infer
     sizes = []
 
-    def short_of_memory(members):
-        sizes.append(len(members))
-        if len(members) > 1:
+    def short_of_memory(network, pictures):
+        sizes.append(len(pictures))
+        if len(pictures) > 1:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return whole(members)
+        return whole(network, pictures)
 
-    monkeypatch.setattr(parser, "_infer", short_of_memory)
+    whole = ParseNet.forward
+    monkeypatch.setattr(ParseNet, "forward", short_of_memory)
     assert np.abs(parser.masks(faces) - expected).max() < 1e-5
-    assert sizes == [3, 1, 2, 1, 1]
+    assert sizes == [3, 1, 1, 1]
+
+
+def test_values_that_are_no_numbers_are_an_error(weights, faces, monkeypatch):
+    monkeypatch.setattr(ParseNet, "forward", lambda _network, faces: (faces.repeat(1, 7, 1, 1) * torch.nan, None))
+    with pytest.raises(ModelDamagedError, match="parsenet: the network gives values that are not numbers"):
+        TorchFaceParser(weights).masks(faces[:1])
 
 
 def test_the_network_is_built_as_wide_and_deep_as_its_weights(tmp_path, faces):
@@ -174,13 +179,9 @@ def test_the_network_is_built_as_wide_and_deep_as_its_weights(tmp_path, faces):
 
 def test_the_released_shape_is_recognised():
     """The released file has 21.3 million parameters (85.2 MB in fp32)."""
-    from facexlib.parsing.parsenet import ParseNet
-
-    from fancam.faces.parsing_torch import _parsenet
-
     with torch.device("meta"):
         released = ParseNet(in_size=512, out_size=512, parsing_ch=19).state_dict()
-        built = _parsenet(released).state_dict()
+        built = PARSERS["parsenet"].build(released).state_dict()
     assert {name: tensor.shape for name, tensor in built.items()} == {
         name: tensor.shape for name, tensor in released.items()
     }
@@ -242,7 +243,7 @@ def test_an_unknown_parser_is_named(tmp_path):
 
 
 def test_a_device_that_is_not_there_is_named(weights):
-    with pytest.raises(DeviceError, match="nowhere"):
+    with pytest.raises(UsageError, match="nowhere"):
         TorchFaceParser(weights, device="nowhere")
 
 

@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.errors import DeviceError, ModelDamagedError
-from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector, retinaface
+from fancam.errors import DeviceError, ModelDamagedError, UsageError
+from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
 from fancam.faces.retinaface import RetinaFace, confidence, decode, priors, raw_probability
 from fancam.nn import ModelStore
 from fancam.settings import FaceSettings
@@ -107,7 +107,7 @@ def test_priors_are_built_once_per_size_and_cannot_be_spoilt():
 
 
 def test_faces_are_those_facexlib_reports(network, astronaut):
-    expected = network._network.detect_faces(astronaut[..., ::-1], conf_threshold=0.99)
+    expected = network.runtime.module.detect_faces(astronaut[..., ::-1], conf_threshold=0.99)
     found = network.infer([astronaut], float(confidence(np.float32(0.99))))[0]
     strongest = found[np.argsort(-found.scores)[:1]]
     assert np.allclose(strongest.boxes[0], expected[0, :4], atol=0.01)
@@ -115,8 +115,8 @@ def test_faces_are_those_facexlib_reports(network, astronaut):
     assert raw_probability(float(strongest.scores[0])) == pytest.approx(expected[0, 4], abs=1e-5)
 
 
-def test_a_batch_gives_what_single_pictures_give(network, astronaut, monkeypatch):
-    monkeypatch.setattr(retinaface, "batch_pixels", lambda device: 10**6)
+def test_a_batch_gives_what_single_pictures_give(store, astronaut):
+    network = RetinaFace(store.locate(MOBILENET), MOBILENET, batch_pixels=10**6)
     small = np.ascontiguousarray(astronaut[20:276, 100:356])
     pictures = [small, np.ascontiguousarray(small[:, ::-1]), np.zeros_like(small), small[:, :250]]
     together = network.infer(pictures, 0.5)
@@ -128,10 +128,10 @@ def test_a_batch_gives_what_single_pictures_give(network, astronaut, monkeypatch
         assert np.allclose(found.scores, alone.scores, atol=1e-4)
 
 
-def test_pictures_of_exactly_one_size_share_a_forward_pass_of_bounded_size(network, monkeypatch):
-    monkeypatch.setattr(retinaface, "batch_pixels", lambda device: 3 * 64 * 64)
+def test_pictures_of_exactly_one_size_share_a_forward_pass_of_bounded_size(store):
+    network = RetinaFace(store.locate(MOBILENET), MOBILENET, batch_pixels=3 * 64 * 64)
     passes = []
-    hook = network._network.register_forward_pre_hook(lambda _, inputs: passes.append(tuple(inputs[0].shape)))
+    hook = network.runtime.module.register_forward_pre_hook(lambda _, inputs: passes.append(tuple(inputs[0].shape)))
     square, other = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 63, 3), np.uint8)
     assert [len(found) for found in network.infer([square, square, other, square, square], 0.5)] == [0] * 5
     hook.remove()
@@ -141,7 +141,7 @@ def test_pictures_of_exactly_one_size_share_a_forward_pass_of_bounded_size(netwo
 def test_channels_go_in_as_blue_green_red(network, astronaut):
     """The wrong order costs confidence only a little, so it is read off the network's input."""
     seen = []
-    hook = network._network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    hook = network.runtime.module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     network.infer([np.full((32, 32, 3), (250, 100, 10), np.uint8)], 0.5)
     hook.remove()
     assert seen[0][0, :, 0, 0].tolist() == [10 - 104, 100 - 117, 250 - 123]
@@ -201,7 +201,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
 
 
 def test_a_device_that_is_not_there_is_named(store):
-    with pytest.raises(DeviceError, match="nonsense"):
+    with pytest.raises(UsageError, match="nonsense"):
         RetinaFace(store.locate(MOBILENET), MOBILENET, device="nonsense")
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match="cuda:5"):

@@ -38,12 +38,7 @@ class CenterFace:
     name = "centerface"
 
     def __init__(self, weights: Path) -> None:
-        try:
-            self._net = cv2.dnn.readNetFromONNX(str(weights))
-        except cv2.error as error:
-            raise ModelDamagedError(
-                "OpenCV cannot read this ONNX file", item=weights, remedy="fetch or install the weights again"
-            ) from error
+        self._net = read_network(weights)
         self._outputs = list(self._net.getUnconnectedOutLayersNames())
         if len(self._outputs) != 4:
             raise ModelDamagedError(
@@ -65,6 +60,26 @@ class CenterFace:
         """Return the four maps, (N, channels, H / 4, W / 4), of pictures of one common padded size."""
         self._net.setInput(padded_blob(pictures))
         return tuple(np.asarray(maps, np.float32) for maps in self._net.forward(self._outputs))
+
+
+def read_network(weights: Path, *, classic: bool = False) -> cv2.dnn.Net:
+    """Return OpenCV's network of an ONNX file.
+
+    Args:
+        weights: The verified file.
+        classic: Whether it is to be read by the engine whose layers show their weights.
+
+    Raises:
+        ModelDamagedError: OpenCV cannot read the file.
+    """
+    # Releases of OpenCV with one engine know no choice; that engine is the classic one.
+    engine = {"engine": cv2.dnn.ENGINE_CLASSIC} if classic and hasattr(cv2.dnn, "ENGINE_CLASSIC") else {}
+    try:
+        return cv2.dnn.readNetFromONNX(str(weights), **engine)
+    except cv2.error as error:
+        raise ModelDamagedError(
+            "OpenCV cannot read this ONNX file", item=weights, remedy="fetch or install the weights again"
+        ) from error
 
 
 def padded_size(height: int, width: int) -> tuple[int, int]:

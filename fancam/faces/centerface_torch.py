@@ -1,8 +1,7 @@
-"""CenterFace in torch, for GPUs: the network of the ONNX file, many pictures per forward pass.
+"""CenterFace in torch, for GPUs: many pictures per forward pass.
 
-The graph and the weights are those of the file; ``fancam.faces.centerface`` has the paper, the way in and the way out.
-Batch normalisations are folded into the convolutions before them, which is what exporting tools do (the file's other
-convolutions came folded): y = g·(w∗x - m)/√(v + e) + b is a convolution with the weight w·g/√(v + e).
+The layers are MobileNetV2 (Sandler et al., CVPR 2018) and three levels that are added up; the weights are those of the
+ONNX file, as OpenCV reads it. ``fancam.faces.centerface`` has the paper, the way in and the way out.
 
 It computes in fp32. In bf16 boxes and landmarks of faces of 80 to 150 px moved by up to 0.7 px, and a picture of 29
 faces got a thirtieth; a guard that measures the drift of landmarks in hundredths of the eye distance cannot use that.
@@ -10,24 +9,31 @@ faces got a thirtieth; a guard that measures the drift of landmarks in hundredth
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from fancam.errors import ModelDamagedError
-from fancam.faces.centerface import decode_cells, padded_size
-from fancam.faces.detections import Detections, batches
-from fancam.faces.torch_device import batch_pixels, exact, in_parts_that_fit, usable_device
+from fancam.faces.centerface import decode_cells, padded_size, read_network
+from fancam.faces.detections import CPU_BATCH_PIXELS, GPU_BATCH_PIXELS, Detections, batches
 from fancam.media import Picture
-from fancam.nn.onnx import OnnxNetwork, OnnxNode, load_onnx
+from fancam.nn.device import choose_compute
+from fancam.nn.networks import Network
+from fancam.nn.runtime import Runtime
+from fancam.nn.store import file_sha256
 
-_CHANNELS = (1, 2, 2, 10)
-"""Of the four outputs: heat map, size, offset, landmarks."""
+_BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+"""Of MobileNetV2: how much wider a block is inside, its channels, how many there are, the stride of the first."""
+_LEVELS = {1: 24, 2: 32, 4: 96}
+"""Blocks whose results are added in again, from fine to coarse, and their channels."""
+_NECK = 24
+"""Channels in which the levels are added up."""
+_EPSILON = 1e-3
+"""Of the batch normalisations, as in the file; OpenCV does not tell it."""
 
 
 class CenterFaceTorch:
@@ -35,41 +41,29 @@ class CenterFaceTorch:
 
     Args:
         weights: The verified ONNX file.
-        device: torch device.
+        device: As the setting takes it.
+        batch_pixels: Most pixels of a forward pass; 0 chooses by device.
 
     Raises:
         ModelDamagedError: The file is damaged, or it is another network.
-        DeviceError: torch does not have the device.
+        UsageError: There is no such device.
+        DeviceError: The device is not there.
     """
 
     name = "centerface"
 
-    def __init__(self, weights: Path, *, device: str = "cuda") -> None:
-        self._device = usable_device(device)
-        network = load_onnx(weights)
-        try:
-            module = OnnxModule(network).eval().requires_grad_(False)
-            with torch.inference_mode():
-                shapes = [tuple(output.shape) for output in module(torch.zeros(1, 3, 32, 64))]
-        except (ModelDamagedError, RuntimeError) as error:
-            reason = error.cause if isinstance(error, ModelDamagedError) else "its layers do not fit together"
-            raise ModelDamagedError(
-                f"not CenterFace: {reason}", item=weights, remedy="fetch or install the weights again"
-            ) from error
-        if shapes != [(1, channels, 8, 16) for channels in _CHANNELS]:
-            raise ModelDamagedError(
-                f"has outputs of the shapes {shapes}, not those of CenterFace",
-                item=weights,
-                remedy="fetch or install the weights again",
-            )
-        self._module = module.to(self._device).to(memory_format=torch.channels_last)
+    def __init__(self, weights: Path, *, device: str = "cuda", batch_pixels: int = 0) -> None:
+        network = Network(self.name, load_layers(weights), 1, file_sha256(weights), "CenterFace")
+        self.runtime = Runtime(network, choose_compute(device, "fp32"), unit="picture of the face detector")
+        on_cpu = self.runtime.compute.device.type == "cpu"
+        self._batch_pixels = batch_pixels or (CPU_BATCH_PIXELS if on_cpu else GPU_BATCH_PIXELS)
 
     def infer(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
         """Return the faces of each picture; see ``FaceNetwork.infer``."""
         found = [Detections.empty()] * len(pictures)
-        for members in batches([padded_size(*picture.shape[:2]) for picture in pictures], batch_pixels(self._device)):
-            seen = in_parts_that_fit(
-                lambda chosen: self._infer_batch([pictures[i] for i in chosen], min_confidence), members, self._device
+        for members in batches([padded_size(*picture.shape[:2]) for picture in pictures], self._batch_pixels):
+            seen = self.runtime.in_parts(
+                lambda chosen: self._infer_batch([pictures[i] for i in chosen], min_confidence), members
             )
             for index, detections in zip(members, seen, strict=True):
                 found[index] = detections
@@ -81,168 +75,116 @@ class CenterFaceTorch:
         pixels = np.zeros((len(pictures), height, width, 3), np.uint8)
         for row, picture in zip(pixels, pictures, strict=True):
             row[: picture.shape[0], : picture.shape[1]] = picture
-        # HWC bytes seen as NCHW are channels_last already: no copy is needed for the layout.
-        batch = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
-        maps: tuple[torch.Tensor, ...] = self._module(batch)
+        maps: tuple[torch.Tensor, ...] = self.runtime.forward(self.runtime.to_device(pixels, as_levels=True))
         return maps
 
     def _infer_batch(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
-        with exact():
-            heat, size, offset, landmarks = self.outputs(pictures)
-            peak = torch.nn.functional.max_pool2d(heat, 3, stride=1, padding=1)
-            cells = torch.nonzero(((heat >= min_confidence) & (heat >= peak))[:, 0])
-            which, rows, columns = cells.unbind(1)
-            # Only what the chosen cells say leaves the device.
-            values = torch.cat([heat, size, offset, landmarks], dim=1)[which, :, rows, columns].cpu().numpy().T
-            which, rows, columns = cells.cpu().numpy().T
+        heat, size, offset, landmarks = self.outputs(pictures)
+        peak = nn.functional.max_pool2d(heat, 3, stride=1, padding=1)
+        cells = torch.nonzero(((heat >= min_confidence) & (heat >= peak))[:, 0])
+        which, rows, columns = cells.unbind(1)
+        # Only what the chosen cells say leaves the device.
+        values = torch.cat([heat, size, offset, landmarks], dim=1)[which, :, rows, columns].cpu().numpy().T
+        which, rows, columns = cells.cpu().numpy().T
         found = decode_cells(rows, columns, values[0], values[1:3], values[3:5], values[5:])
         return [found[which == index] for index in range(len(pictures))]
 
 
-# --- the network of the file --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    inputs: tuple[str, ...]
-    output: str
-    last_uses: tuple[str, ...]
-    """Values that no later step needs."""
-
-
-class _Add(torch.nn.Module):
-    def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        return one + other
-
-
-class OnnxModule(torch.nn.Module):
-    """A network of convolutions, as its ONNX file describes it.
-
-    Known are Conv, ConvTranspose, BatchNormalization behind one of them, Relu, Add and Sigmoid.
+def load_layers(weights: Path) -> CenterFaceLayers:
+    """Return the network with the weights of the ONNX file.
 
     Raises:
-        ModelDamagedError: The network has another operator, or one with settings that are not known here.
+        ModelDamagedError: OpenCV cannot read the file, or it is another network.
+    """
+    network = CenterFaceLayers()
+    parts = [part for part in network.modules() if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d)]
+    reader = read_network(weights, classic=True)
+    layers = [reader.getLayer(reader.getLayerId(name)) for name in reader.getLayerNames()]
+    given = [[_flat(np.array(blob)) for blob in layer.blobs] for layer in layers if len(layer.blobs)]
+    try:
+        for part, blobs in zip(parts, given, strict=True):
+            normal = isinstance(part, nn.BatchNorm2d)
+            names = ("running_mean", "running_var", "weight", "bias") if normal else ("weight", "bias")
+            part.load_state_dict(dict(zip(names, blobs, strict=False)), strict=part.bias is not None and not normal)
+    except (RuntimeError, ValueError) as error:
+        raise ModelDamagedError(
+            "not CenterFace: its layers are others", item=weights, remedy="fetch or install the weights again"
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+def _flat(blob: npt.NDArray[np.float32]) -> torch.Tensor:
+    """Return a blob as a tensor; releases of OpenCV before 5 give a list as a column."""
+    return torch.from_numpy(blob[:, 0] if blob.ndim == 2 and blob.shape[1] == 1 else blob)
+
+
+class CenterFaceLayers(nn.Module):
+    """(N, 3, H, W) RGB from 0 to 255 to heat map, size, offset and landmarks, (N, 1, 2, 2, 10; H / 4, W / 4).
+
+    Convolutions, and batch normalisations that were not folded into them, stand in the order of the file.
     """
 
-    def __init__(self, network: OnnxNetwork) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        if len(network.inputs) != 1:
-            raise _damaged(f"{len(network.inputs)} inputs where there is to be one")
-        self._input, self._outputs = network.inputs[0], network.outputs
-        uses = Counter(name for node in network.nodes for name in node.inputs) + Counter(network.outputs)
-        self.parts = torch.nn.ModuleList()
-        steps: list[tuple[tuple[str, ...], str]] = []
-        for node in network.nodes:
-            given = tuple(name for name in node.inputs if name not in network.weights)
-            if len(node.outputs) != 1 or len(given) != (2 if node.op == "Add" else 1):
-                raise _damaged(f"{node.op} {node.name!r} has {len(given)} inputs and {len(node.outputs)} outputs")
-            only_use = uses[given[0]] == 1
-            if node.op == "BatchNormalization":
-                if not steps or steps[-1][1] != given[0] or not only_use:
-                    raise _damaged(f"{node.name!r} does not follow a convolution")
-                _fold(self.parts[-1], node, network)
-                steps[-1] = (steps[-1][0], node.outputs[0])
-                continue
-            self.parts.append(_part(node, network, may_overwrite=only_use and given[0] != self._input))
-            steps.append((given, node.outputs[0]))
-        last = {name: number for number, (inputs, _) in enumerate(steps) for name in inputs}
-        self._steps = tuple(
-            _Step(inputs, output, tuple({n for n in inputs if last[n] == number and n not in network.outputs}))
-            for number, (inputs, output) in enumerate(steps)
-        )
+        channels = 32
+        self.stem = _convolution(3, channels, 3, stride=2)
+        self.blocks = nn.ModuleList()
+        for wider, out, count, stride in _BLOCKS:
+            blocks = []
+            for number in range(count):
+                blocks.append(_Block(channels, out, wider, stride if number == 0 else 1))
+                channels = out
+            self.blocks.append(nn.Sequential(*blocks))
+        self.top = _convolution(channels, _NECK, 1)
+        self.ups = nn.ModuleList(_Level(_LEVELS[block]) for block in sorted(_LEVELS, reverse=True))
+        self.head = _convolution(_NECK, _NECK, 3)
+        self.answers = nn.ModuleList(nn.Conv2d(_NECK, out, 1) for out in (1, 2, 2, 10))
 
-    def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the outputs in the order of the file."""
-        values = {self._input: picture}
-        for step, part in zip(self._steps, self.parts, strict=True):
-            values[step.output] = part(*(values[name] for name in step.inputs))
-            for name in step.last_uses:
-                del values[name]
-        return tuple(values[name] for name in self._outputs)
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the four maps."""
+        features, levels = self.stem(pictures), []
+        for number, block in enumerate(self.blocks):
+            features = block(features)
+            if number in _LEVELS:
+                levels.append(features)
+        features = self.top(features)
+        for up, level in zip(self.ups, reversed(levels), strict=True):
+            features = up(features, level)
+        features = self.head(features)
+        heat, *others = (answer(features) for answer in self.answers)
+        return heat.sigmoid(), *others
 
 
-def _part(node: OnnxNode, network: OnnxNetwork, *, may_overwrite: bool) -> torch.nn.Module:
-    """Return the module of a node; ``may_overwrite``: nothing else needs its input."""
-    if node.op in ("Conv", "ConvTranspose"):
-        return _convolution(node, network)
-    if node.attributes:
-        raise _damaged(f"{node.op} {node.name!r} has settings that are not known here")
-    if node.op == "Relu":
-        return torch.nn.ReLU(inplace=may_overwrite)
-    if node.op == "Sigmoid":
-        return torch.nn.Sigmoid()
-    if node.op == "Add":
-        return _Add()
-    raise _damaged(f"operator {node.op} is not known here")
+class _Block(nn.Module):
+    """An inverted residual block: wider, one convolution per channel, narrower again."""
+
+    def __init__(self, channels: int, out: int, wider: int, stride: int) -> None:
+        super().__init__()
+        inside = channels * wider
+        expand = [_convolution(channels, inside, 1)] if wider > 1 else []
+        each = _convolution(inside, inside, 3, stride=stride, groups=inside)
+        self.layers = nn.Sequential(*expand, each, nn.Conv2d(inside, out, 1))
+        self.adds = stride == 1 and channels == out
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.layers(features)
+        return features + result if self.adds else result
 
 
-def _convolution(node: OnnxNode, network: OnnxNetwork) -> torch.nn.Module:
-    known = {"kernel_shape", "strides", "pads", "dilations", "group"}
-    given = [name for name in node.inputs if name]
-    if len(given) not in (2, 3) or set(node.attributes) - known or any(n not in network.weights for n in given[1:]):
-        raise _damaged(f"{node.op} {node.name!r} has inputs or settings that are not known here")
-    weight = network.weights[given[1]]
-    sides = weight.shape[2:]
-    strides, pads, dilations, kernel = (
-        _integers(node, name, default)
-        for name, default in (
-            ("strides", (1, 1)),
-            ("pads", (0, 0, 0, 0)),
-            ("dilations", (1, 1)),
-            ("kernel_shape", sides),
-        )
-    )
-    groups = node.attributes.get("group", 1)
-    if weight.ndim != 4 or kernel != sides or pads[:2] != pads[2:] or not isinstance(groups, int) or groups < 1:
-        raise _damaged(f"{node.op} {node.name!r} is not a plain convolution of two dimensions")
-    transposed = node.op == "ConvTranspose"
-    first, second = weight.shape[:2]
-    channels = (first, second * groups) if transposed else (second * groups, first)
-    bias = network.weights[given[2]] if len(given) == 3 else np.zeros(channels[1], np.float32)
-    try:
-        part: torch.nn.Module = torch.nn.utils.skip_init(
-            torch.nn.ConvTranspose2d if transposed else torch.nn.Conv2d,
-            *channels, sides, stride=strides, padding=pads[:2], dilation=dilations, groups=groups,
-        )  # fmt: skip
-        part.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
-    except (RuntimeError, ValueError) as error:
-        raise _damaged(f"the weights of {node.op} {node.name!r} do not fit its settings") from error
-    return part
+class _Level(nn.Module):
+    """Doubles the size of what is coarser and adds what is finer."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        grow = nn.ConvTranspose2d(_NECK, _NECK, 2, stride=2, bias=False)
+        self.grow = nn.Sequential(grow, nn.BatchNorm2d(_NECK, eps=_EPSILON), nn.ReLU(inplace=True))
+        self.side = _convolution(channels, _NECK, 1)
+
+    def forward(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.grow(coarse) + self.side(fine)
+        return result
 
 
-def _integers(node: OnnxNode, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a setting that is a list of integers, as many as the default has."""
-    value = node.attributes.get(name, default)
-    if not isinstance(value, tuple) or len(value) != len(default) or not all(isinstance(v, int) for v in value):
-        raise _damaged(f"{node.op} {node.name!r} is not a plain convolution of two dimensions: {name} is {value!r}")
-    return tuple(int(v) for v in value)
-
-
-def _fold(part: torch.nn.Module, node: OnnxNode, network: OnnxNetwork) -> None:
-    """Change the weights of a convolution so that it includes the batch normalisation that follows."""
-    if not isinstance(part, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)) or part.groups != 1 or part.bias is None:
-        raise _damaged(f"{node.name!r} does not follow a plain convolution")
-    epsilon = node.attributes.get("epsilon", 1e-5)
-    if len(node.inputs) != 5 or not isinstance(epsilon, float) or epsilon <= 0:
-        raise _damaged(f"{node.name!r} is not a batch normalisation")
-    scale, shift, mean, variance = (_wide(network, name, part.out_channels) for name in node.inputs[1:])
-    if (variance < 0).any():
-        raise _damaged(f"{node.name!r} has negative variances")
-    factor = scale / np.sqrt(variance + epsilon)
-    axis = 1 if isinstance(part, torch.nn.ConvTranspose2d) else 0
-    shape = [1, 1, 1, 1]
-    shape[axis] = -1
-    weight = part.weight.detach().double().numpy() * factor.reshape(shape)
-    bias = (part.bias.detach().double().numpy() - mean) * factor + shift
-    part.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
-
-
-def _wide(network: OnnxNetwork, name: str, count: int) -> npt.NDArray[np.float64]:
-    values = network.weights.get(name)
-    if values is None or values.shape != (count,):
-        raise _damaged(f"a batch normalisation needs {count} values in {name!r}")
-    return values.astype(np.float64)
-
-
-def _damaged(cause: str) -> ModelDamagedError:
-    return ModelDamagedError(cause, remedy="fetch or install the weights again")
+def _convolution(channels: int, out: int, side: int, *, stride: int = 1, groups: int = 1) -> nn.Module:
+    convolution = nn.Conv2d(channels, out, side, stride, padding=side // 2, groups=groups)
+    return nn.Sequential(convolution, nn.ReLU(inplace=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -224,6 +224,29 @@ def shrink(picture: Picture, long_edge_px: int) -> Picture:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def _centerface(weights: Path, _name: str, device: str) -> FaceNetwork:
+    if device == "cpu":
+        return CenterFace(weights)
+    from fancam.faces.centerface_torch import CenterFaceTorch
+
+    return CenterFaceTorch(weights, device=device)
+
+
+def _retinaface(weights: Path, name: str, device: str) -> FaceNetwork:
+    from fancam.faces.retinaface import RetinaFace
+
+    return RetinaFace(weights, name, device=device)
+
+
+NETWORKS: dict[str, Callable[[Path, str, str], FaceNetwork]] = {
+    "centerface": _centerface,
+    "retinaface-resnet50": _retinaface,
+    "retinaface-mobilenet": _retinaface,
+}
+"""One row for each detector of the registry: makes its network of (weight file, name, device). torch is loaded by those
+that need it: it costs seconds."""
+
+
 def create_detector(
     settings: FaceSettings,
     store: WeightStore,
@@ -236,7 +259,7 @@ def create_detector(
     Args:
         settings: Detector, smallest confidence, smallest face, scale for video frames.
         store: Where the weights are.
-        device: torch device (``cpu``, ``cuda``, ``cuda:N``, ``mps``). On the CPU CenterFace runs in OpenCV, which is
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``. On the CPU CenterFace runs in OpenCV, which is
             faster there than torch (benchmark ``detect_batch``), and torch is not loaded.
         long_edges_px: Scales to search, as long edges of the picture; ``PHOTO_LONG_EDGES_PX`` for photos. None means
             the one scale of the settings, for video frames.
@@ -245,26 +268,13 @@ def create_detector(
         ModelMissingError: The weights are in none of the store's places.
         ModelDamagedError: The weights are not those of the architecture.
         DeviceError: The device is not there.
-        UsageError: The detector's name is unknown.
+        UsageError: The detector's name is unknown, or there is no such device.
     """
     name = DEFAULT_DETECTOR if settings.detector == "auto" else settings.detector
-    if name not in DETECTORS:
+    if name not in NETWORKS:
         raise unknown_choice("detector", name, DETECTORS)
-    weights = store.locate(name)
-    network: FaceNetwork
-    # torch is loaded where it is needed: it costs seconds.
-    if name == DEFAULT_DETECTOR and device == "cpu":
-        network = CenterFace(weights)
-    elif name == DEFAULT_DETECTOR:
-        from fancam.faces.centerface_torch import CenterFaceTorch
-
-        network = CenterFaceTorch(weights, device=device)
-    else:
-        from fancam.faces.retinaface import RetinaFace
-
-        network = RetinaFace(weights, name, device=device)
     return ScaleSearch(
-        network,
+        NETWORKS[name](store.locate(name), name, device),
         (settings.detect_long_edge_px,) if long_edges_px is None else long_edges_px,
         min_confidence=settings.min_confidence,
         min_face_px=settings.min_face_px,

@@ -22,6 +22,11 @@ tenth in OpenCV, up to twice in torch); larger batches fall out of the cache and
 ``detect_batch``)."""
 
 
+GPU_BATCH_PIXELS = 4_000_000
+"""The same on a GPU: 15 faces of 512x512, 7 frames of 960x540, one photo of 2048x1536. CenterFace needs about 120 bytes
+of memory per pixel, RetinaFace with ResNet-50 about 320."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
     """What a network said about one picture, N faces long."""

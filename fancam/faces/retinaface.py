@@ -18,10 +18,12 @@ import numpy.typing as npt
 import torch
 
 from fancam.errors import ModelDamagedError
-from fancam.faces.detections import Detections, FloatArray, batches
-from fancam.faces.torch_device import batch_pixels, exact, in_parts_that_fit, usable_device
+from fancam.faces.detections import CPU_BATCH_PIXELS, GPU_BATCH_PIXELS, Detections, FloatArray, batches
 from fancam.media import Picture
-from fancam.nn.networks import load_torch
+from fancam.nn.device import choose_compute
+from fancam.nn.networks import Network, load_torch
+from fancam.nn.runtime import Runtime
+from fancam.nn.store import file_sha256
 
 BACKBONES = {"retinaface-resnet50": "resnet50", "retinaface-mobilenet": "mobile0.25"}
 """Name in the registry to the name of the backbone in facexlib."""
@@ -49,18 +51,22 @@ class RetinaFace:
     Args:
         weights: The verified ``.pth`` file.
         name: ``retinaface-resnet50`` or ``retinaface-mobilenet``.
-        device: torch device.
+        device: As the setting takes it.
+        batch_pixels: Most pixels of a forward pass; 0 chooses by device.
 
     Raises:
         ModelDamagedError: The file is no plain state dict, or one of another architecture.
-        DeviceError: torch does not have the device.
+        UsageError: There is no such device.
+        DeviceError: The device is not there.
     """
 
-    def __init__(self, weights: Path, name: str, *, device: str = "cpu") -> None:
+    def __init__(self, weights: Path, name: str, *, device: str = "cpu", batch_pixels: int = 0) -> None:
         self.name = name
-        self._device = usable_device(device)
-        self._network = _load(weights, BACKBONES[name]).to(self._device)
-        self._mean = torch.tensor(MEAN_BGR, device=self._device).view(1, 3, 1, 1)
+        network = Network(name, _load(weights, BACKBONES[name]), 1, file_sha256(weights), "RetinaFace")
+        self.runtime = Runtime(network, choose_compute(device, "fp32"), unit="picture of the face detector")
+        on_cpu = self.runtime.compute.device.type == "cpu"
+        self._batch_pixels = batch_pixels or (CPU_BATCH_PIXELS if on_cpu else GPU_BATCH_PIXELS)
+        self._mean = torch.tensor(MEAN_BGR, device=self.runtime.compute.device).view(1, 3, 1, 1)
 
     def infer(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
         """Return the faces of each picture; see ``FaceNetwork.infer``.
@@ -69,24 +75,22 @@ class RetinaFace:
         """
         found = [Detections.empty()] * len(pictures)
         sizes = [(picture.shape[0], picture.shape[1]) for picture in pictures]
-        for members in batches(sizes, batch_pixels(self._device)):
-            seen = in_parts_that_fit(
-                lambda chosen: self._infer_batch([pictures[i] for i in chosen], min_confidence), members, self._device
+        for members in batches(sizes, self._batch_pixels):
+            seen = self.runtime.in_parts(
+                lambda chosen: self._infer_batch([pictures[i] for i in chosen], min_confidence), members
             )
             for index, detections in zip(members, seen, strict=True):
                 found[index] = detections
         return found
 
     def _infer_batch(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
-        pixels = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)[..., ::-1])).to(self._device)
-        with exact():
-            batch = pixels.permute(0, 3, 1, 2).float() - self._mean
-            shifts, scores, points = self._network(batch)
-            scores = scores[..., 1]
-            rows, columns = torch.nonzero(scores >= raw_probability(min_confidence), as_tuple=True)
-            chosen = [values.float().cpu().numpy() for values in (shifts[rows, columns], points[rows, columns])]
-            chosen_scores = scores[rows, columns].float().cpu().numpy()
-            picture_of, prior_of = rows.cpu().numpy(), columns.cpu().numpy()
+        levels = self.runtime.to_device(np.ascontiguousarray(np.stack(pictures)[..., ::-1]), as_levels=True)
+        shifts, scores, points = self.runtime.forward(levels - self._mean)
+        scores = scores[..., 1]
+        rows, columns = torch.nonzero(scores >= raw_probability(min_confidence), as_tuple=True)
+        chosen = [values.cpu().numpy() for values in (shifts[rows, columns], points[rows, columns])]
+        chosen_scores = scores[rows, columns].cpu().numpy()
+        picture_of, prior_of = rows.cpu().numpy(), columns.cpu().numpy()
         height, width = pictures[0].shape[:2]
         found = decode(chosen[0], chosen[1], confidence(chosen_scores), priors(height, width)[prior_of])
         found = found.scaled(width, height)

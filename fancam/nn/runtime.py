@@ -93,6 +93,11 @@ class Runtime:
         """What was asked for and could not be had."""
         return self.compute.notes
 
+    @property
+    def module(self) -> torch.nn.Module:
+        """The network on its device, in its precision."""
+        return self._module
+
     # --- passes -------------------------------------------------------------------------------------------------
 
     def forward(self, batch: torch.Tensor, *, fp32: bool = False) -> Any:
@@ -108,14 +113,20 @@ class Runtime:
             given = batch.to(self.compute.device, entry).contiguous(memory_format=torch.channels_last)
             return self.network.recipe.call(module, given)
 
-    def to_device(self, items: npt.NDArray) -> torch.Tensor:
-        """Return a batch on the device: (N, C, H, W) float32 for (N, H, W, C); whole numbers come to [0, 1]."""
+    def to_device(self, items: npt.NDArray, *, as_levels: bool = False) -> torch.Tensor:
+        """Return a batch on the device: (N, C, H, W) float32 for (N, H, W, C).
+
+        Args:
+            items: uint8, uint16 or float32.
+            as_levels: Whether whole numbers stay what they are; else their range becomes [0, 1].
+        """
         # Not every device knows 16-bit whole numbers without a sign; as floats they are as exact.
         host = torch.from_numpy(items if items.dtype == np.uint8 else np.ascontiguousarray(items, np.float32))
         host = host.pin_memory() if self.compute.device.type == "cuda" else host
         # HWC seen as NCHW is channels_last already: no copy is needed for the layout.
         batch = host.to(self.compute.device, non_blocking=True).permute(0, 3, 1, 2).float()
-        return batch / np.iinfo(items.dtype).max if np.issubdtype(items.dtype, np.integer) else batch
+        whole = np.issubdtype(items.dtype, np.integer)
+        return batch / np.iinfo(items.dtype).max if whole and not as_levels else batch
 
     def launch(self, items: npt.NDArray, finish: Sequence[Finish], prepare: Prepare | None = None) -> Pending:
         """Start one pass; on CUDA this returns before the work is done.
