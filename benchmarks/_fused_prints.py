@@ -18,7 +18,7 @@ from fancam.enhance.cleaning.denoise import denoise, is_noisy
 from fancam.enhance.cleaning.noise import measure_noise
 from fancam.enhance.colour import match_low_band
 from fancam.enhance.engine import auto_share
-from fancam.enhance.enhancer import finer_by
+from fancam.enhance.enhancer import replace_plain
 from fancam.enhance.fusion.fuse import Fused, fuse
 from fancam.geometry import Box
 from fancam.media import Picture
@@ -159,7 +159,7 @@ class Prints:
         if self.fused.grid == 1:
             return pixels
         fine, plain = self.plain(self.fused.pixels), self.plain(self._small)
-        return np.asarray(finer_by(fine, plain, pixels, enhanced.detail), np.uint8)
+        return np.asarray(replace_plain(fine, plain, pixels, enhanced.detail), np.uint8)
 
     def _enlarged(self, name: str, pixels: Picture, share: float | None = None) -> tuple[Enhanced, Picture]:
         """Return the engine's result, and its pixels with the colours of the source."""

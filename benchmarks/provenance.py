@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from benchmarks._fancams import REPORT, TUNE, Case, Degradation, cases
 from benchmarks._fused_prints import Engines, Prints, around_face, whole
-from fancam.enhance.evidence import DETAIL_SIGMA_PX, FEW_FRAMES, MANY_FRAMES, MOSTLY, evidence_of
+from fancam.enhance.evidence import DETAIL_SIGMA_PX, FEW_FRAMES, MANY_FRAMES, MOSTLY, map_evidence
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.nn.networks import load_upscaler
@@ -85,7 +85,7 @@ def with_wrong_detail(case: Case, print_: Picture, scale: float) -> Picture:
 def mapped(prints: Prints, final: Picture) -> Mapped:
     """Return the map and the errors of a print."""
     case, measured = prints.case, prints.fused.pixels
-    evidence = evidence_of(prints.fused.evidence_frames, whole(measured), final, prints.plain(measured), prints.scale)
+    evidence = map_evidence(prints.fused.evidence_frames, whole(measured), final, prints.plain(measured), prints.scale)
     truth, sigma = case.truth.astype(np.float32), DETAIL_SIGMA_PX * prints.scale
     energy = _blurred(np.mean((truth - _blurred(truth, sigma)) ** 2, axis=2), sigma)
     third = np.searchsorted(np.quantile(energy, (1 / 3, 2 / 3)), energy)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fancam.enhance import evidence as room
-from fancam.enhance.evidence import evidence_figures, evidence_of, frames_at_print, invented_share
+from fancam.enhance.evidence import evidence_figures, frames_at_print, invented_share, map_evidence
 from fancam.geometry import Box
 from fancam.pictures import resample
 from fancam.results import Evidence
@@ -167,7 +167,7 @@ def test_a_smaller_print_averages_and_a_box_beyond_the_picture_is_mirrored():
 
 def test_a_photo_was_measured_once():
     picture = np.full((20, 30, 3), 90, np.uint8)
-    found = evidence_of(None, Box(3, 3, 9, 9), picture, picture, 2.0)
+    found = map_evidence(None, Box(3, 3, 9, 9), picture, picture, 2.0)
     assert (found.frames == 1).all() and found.frames.shape == (20, 30) and not found.invented.any()
 
 

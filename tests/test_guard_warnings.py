@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS, measure_blockiness
-from fancam.enhance.explain import print_warnings, warnings
+from fancam.enhance.explain import list_warnings, warn_of_limits
 from fancam.enhance.work import CropRequest, EnhanceJob
 from fancam.geometry import Box
 from fancam.pictures import read_picture
@@ -132,8 +132,8 @@ def test_a_published_jpeg_of_quality_15_is_heavy(shared):
 
 
 def test_nothing_is_said_about_a_good_picture():
-    assert print_warnings(64, 4.0, 100.0, HEAVY_BLOCKINESS) == ()
-    assert print_warnings(None, 1.0, None, None) == ()
+    assert warn_of_limits(64, 4.0, 100.0, HEAVY_BLOCKINESS) == ()
+    assert warn_of_limits(None, 1.0, None, None) == ()
 
 
 @pytest.mark.parametrize(
@@ -146,12 +146,12 @@ def test_nothing_is_said_about_a_good_picture():
     ],
 )
 def test_each_limit_has_its_warning_and_only_its_own(values, said):
-    (warning,) = print_warnings(*values)
+    (warning,) = warn_of_limits(*values)
     assert said in warning
 
 
 def test_several_limits_give_several_warnings():
-    assert len(print_warnings(30, 8.0, 40.0, 5.0)) == 4
+    assert len(warn_of_limits(30, 8.0, 40.0, 5.0)) == 4
 
 
 @pytest.mark.parametrize(("delta_e", "said"), [(None, False), (0.99, False), (1.01, True)])
@@ -159,7 +159,7 @@ def test_a_colour_difference_above_the_limit_is_warned_of(delta_e, said):
     pixels = np.zeros((4, 4, 3), np.uint8)
     made = Enhanced(pixels, "lanczos", None, 1.0, invented=False, delta_e=delta_e)
     job = EnhanceJob("it", CropRequest(pixels, Box(0, 0, 4, 4), 4, 4))
-    found = warnings(Settings(), job, made)
+    found = list_warnings(Settings(), job, made)
     assert any("mean colour difference" in line and "above 1" in line for line in found) == said
     wider = dataclasses.replace(Settings(), guard=GuardSettings(max_delta_e=2.0))
-    assert not warnings(wider, job, made)
+    assert not list_warnings(wider, job, made)

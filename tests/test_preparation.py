@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 
 from fancam.enhance import preparation
-from fancam.enhance.enhancer import finer_by
+from fancam.enhance.enhancer import replace_plain
 from fancam.enhance.fusion.fuse import Fused
 from fancam.enhance.preparation import Preparation
 from fancam.enhance.work import CropRequest, EnhanceJob, plain_print
@@ -173,12 +173,12 @@ def test_the_plain_share_of_a_print_comes_from_the_finer_picture():
     fine, plain, network = (rng.integers(60, 190, (20, 20, 3)).astype(np.uint8) for _ in range(3))
     mixed = np.rint(0.6 * network.astype(float) + 0.4 * plain).astype(np.uint8)
     expected = 0.6 * network.astype(float) + 0.4 * fine
-    assert np.abs(finer_by(fine, plain, mixed, 0.6) - expected).max() <= 1
-    np.testing.assert_array_equal(finer_by(fine, plain, plain, 0.0), fine)
-    np.testing.assert_array_equal(finer_by(fine, plain, network, 1.0), network)
+    assert np.abs(replace_plain(fine, plain, mixed, 0.6) - expected).max() <= 1
+    np.testing.assert_array_equal(replace_plain(fine, plain, plain, 0.0), fine)
+    np.testing.assert_array_equal(replace_plain(fine, plain, network, 1.0), network)
 
 
 def test_the_finer_picture_never_wraps_around_at_black_and_white():
     white, black = (np.full((4, 4, 3), level, np.uint8) for level in (255, 0))
-    np.testing.assert_array_equal(finer_by(white, black, white, 0.0), white)
-    np.testing.assert_array_equal(finer_by(black, white, black, 0.0), black)
+    np.testing.assert_array_equal(replace_plain(white, black, white, 0.0), white)
+    np.testing.assert_array_equal(replace_plain(black, white, black, 0.0), black)

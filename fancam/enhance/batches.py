@@ -23,7 +23,7 @@ from fancam.nn.runtime import Finish, ItemResult, Pending, Runtime
 from fancam.results import Enhanced
 
 _BATCHES_OPEN = 4
-"""Pictures that may be open, in batches, and batches for which one may wait for company of its size."""
+"""Pictures that may be open, in batches; also how many full batches of other pictures may go before the oldest."""
 _OPEN_PX = 128 * 2**20
 """Pixels of sources and results that may be open together; one picture may have more, but then it is the last."""
 
@@ -155,7 +155,7 @@ class Batches:
     def _next_part(self) -> _Part:
         """Return the tiles of the next batch: a full one if there is, else that of the picture that waits longest.
 
-        After some full batches of others its turn comes anyhow, or a picture without company would wait to the end.
+        After some full batches of others its turn comes anyhow, or a picture of an odd size would wait to the end.
         """
         for key, queue in list(self._queues.items()):
             if any(job.outcome is not None for job, _ in queue):

@@ -20,8 +20,8 @@ import numpy as np
 from fancam.enhance.cleaning.learned import LearnedDenoiser, resolve_denoiser
 from fancam.enhance.colour import match_low_band, mean_delta_e
 from fancam.enhance.engine import Engine
-from fancam.enhance.evidence import evidence_of
-from fancam.enhance.explain import decisions, warnings
+from fancam.enhance.evidence import map_evidence
+from fancam.enhance.explain import list_decisions, list_warnings
 from fancam.enhance.facepass import FacePass
 from fancam.enhance.grain.adding import add_grain
 from fancam.enhance.guard import Guard
@@ -131,7 +131,7 @@ class Enhancer:
             pixels = match_low_band(region.pixels, region.box, pixels)
         if work.finer is not None:
             plain = plain_print(work.finer, "lanczos")
-            pixels = finer_by(plain, plain_print(work.crop, "lanczos"), pixels, work.result.detail)
+            pixels = replace_plain(plain, plain_print(work.crop, "lanczos"), pixels, work.result.detail)
             work = dataclasses.replace(work, plain=plain if self.keep_evidence else None)
         return work.with_result(pixels=pixels)
 
@@ -157,8 +157,8 @@ class Enhancer:
             made = dataclasses.replace(made, pixels=pixels)
         return dataclasses.replace(
             made,
-            decisions=decisions(self.settings, self.engine, self.choice, self.guard, job, made),
-            warnings=warnings(self.settings, job, made),
+            decisions=list_decisions(self.settings, self.engine, self.choice, self.guard, job, made),
+            warnings=list_warnings(self.settings, job, made),
         )
 
     def _delta_e(self, work: Work) -> float:
@@ -171,10 +171,10 @@ class Enhancer:
             plain = pixels
         elif plain is None:
             plain = plain_print(work.crop, "lanczos")
-        return evidence_of(work.frames, (work.finer or work.crop).box, pixels, plain, work.crop.scale)
+        return map_evidence(work.frames, (work.finer or work.crop).box, pixels, plain, work.crop.scale)
 
 
-def finer_by(fine: Samples, plain: Samples, pixels: Samples, share: float) -> Samples:
+def replace_plain(fine: Samples, plain: Samples, pixels: Samples, share: float) -> Samples:
     """Return a print with the plain filter's part of it taken from the finer picture.
 
     A print is ``share`` of the network's picture and the rest of the plain filter's: what the plain filter makes of the

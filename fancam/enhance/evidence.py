@@ -29,7 +29,7 @@ _ROUNDING_FRAMES = 1e-3
 """An effective number of frames that misses a whole one by no more than this does so by rounding."""
 
 
-def evidence_of(
+def map_evidence(
     frames: npt.NDArray[np.float32] | None, box: Box, final: Samples, plain: Samples, scale: float
 ) -> Evidence:
     """Return how often each pixel of a print was measured, and how much of it was drawn.

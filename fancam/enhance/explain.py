@@ -21,7 +21,7 @@ MIN_EFFECTIVE_PPI = 100.0
 degree of sight, and 20/20 vision resolves 60 (30 cycles per degree)."""
 
 
-def decisions(
+def list_decisions(
     settings: Settings, engine: Engine, choice: NetworkChoice, guard: Guard, job: EnhanceJob, enhanced: Enhanced
 ) -> tuple[Decision, ...]:
     """Return the steps of the chain in the order they ran, with what was measured for each.
@@ -49,10 +49,10 @@ def decisions(
     )
 
 
-def warnings(settings: Settings, job: EnhanceJob, enhanced: Enhanced) -> tuple[str, ...]:
+def list_warnings(settings: Settings, job: EnhanceJob, enhanced: Enhanced) -> tuple[str, ...]:
     """Return what no enhancement can promise for a picture, and what the guard says of its colours and faces."""
     lowest = min((face.box.height for face in job.faces), default=None)
-    found = [*print_warnings(lowest, enhanced.scale, job.effective_ppi, enhanced.cleaned.blockiness)]
+    found = [*warn_of_limits(lowest, enhanced.scale, job.effective_ppi, enhanced.cleaned.blockiness)]
     if _too_far(settings, enhanced):
         found.append(
             f"the mean colour difference from the source is {enhanced.delta_e:.2f}, above "
@@ -66,7 +66,7 @@ def _too_far(settings: Settings, enhanced: Enhanced) -> bool:
     return enhanced.delta_e is not None and enhanced.delta_e > settings.guard.max_delta_e
 
 
-def print_warnings(
+def warn_of_limits(
     face_height_px: float | None, scale: float, effective_ppi: float | None, compression: float | None
 ) -> tuple[str, ...]:
     """Return what cannot be promised for a print, a line each; empty where there is nothing to say.

@@ -83,7 +83,7 @@ class Likeness:
 
 
 def objections(printed: Likeness, network: Likeness, settings: GuardSettings) -> tuple[str, ...]:
-    """Return what speaks against a print with a prior, compared with the enlargement alone; empty where nothing does.
+    """Return why a print with a prior is refused, compared with the enlargement alone; empty where it is not.
 
     - ``identity``: it is less like the camera's face than the enlargement is, by more than ``max_identity_loss``. A
       comparison, because embeddings rate some groups of people as more alike than others.
@@ -162,7 +162,7 @@ class Guard:
         return ("landmarks",) if self._embedder is None else ("identity", "landmarks")
 
     def judge(self, faces: Sequence[FaceTrial]) -> list[Verdict]:
-        """Return a verdict per face: the highest rung of ``LADDER`` that nothing speaks against.
+        """Return a verdict per face: the highest rung of ``LADDER`` that has no objection.
 
         First the prior's drawing itself is looked at (strength 1, whatever was asked for): of somebody else's face
         nothing is printed. The faces of all pictures are measured together, a rung at a time; only faces that were

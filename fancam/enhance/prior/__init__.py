@@ -1,1 +1,1 @@
-"""The face prior: a network that draws faces, where it may speak, and how its detail comes into the print."""
+"""Face priors: the networks that draw faces, what they may change, and how their detail is laid into a print."""

@@ -15,8 +15,9 @@ from fancam.geometry import Box
 from fancam.media import Samples
 
 LIGHT_BAND_PX = 16.0
-"""Standard deviation, in face space, of the Gaussian below which the prior has no say: light, shade and skin tone are
-what is printed beneath. An eighth of the distance of the eyes: an eyelid or a tooth is above it, a cheek below."""
+"""Standard deviation, in face space, of the Gaussian below which nothing of the prior is used: light, shade and skin
+tone are those of the print beneath. An eighth of the distance of the eyes: an eyelid or a tooth is above it, a cheek
+below."""
 
 COLOUR_BAND_PX = 8.0
 """The same for colour as against brightness. Priors are known to change the colour of eyes and lips; two thirds of
@@ -128,7 +129,7 @@ def _used(mask: FloatMask) -> tuple[slice, slice] | None:
         seen = np.flatnonzero(mask.max(axis=axis) > 0)
         if not seen.size:
             return None
-        # One sigma around: beyond it the weights have no say any more.
+        # One sigma around: beyond it the weights are next to nothing.
         first = max(int(seen[0] - LIGHT_BAND_PX) // _REDUCTION, 0) * _REDUCTION
         last = min(-(-int(seen[-1] + 1 + LIGHT_BAND_PX) // _REDUCTION) * _REDUCTION, len(mask))
         slices.append(slice(first, last))
