@@ -26,11 +26,11 @@ from PIL import Image
 from fancam import __version__
 from fancam.pictures import PictureMetadata, adobe_rgb_profile, save_picture
 from fancam.settings import SheetSettings
-from fancam.sheets import render_page, write_pdf
+from fancam.sheets import write_pdf
 from fancam.sheets.layout import plan_sheet
 from fancam.sheets.plan import Area, Page, SheetCard, SheetPlan
 from tests.figures import peak_mb
-from tests.rendered_positions import Rendering, measured_card
+from tests.rendered_positions import Rendering, measured_card, render_page
 
 CARDS = 200
 WIDTH_PX, HEIGHT_PX = 720, 1075

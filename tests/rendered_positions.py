@@ -10,11 +10,17 @@ import numpy.typing as npt
 from PIL import Image
 
 from fancam.media import Picture
+from fancam.sheets import preview_printed
 from fancam.sheets.plan import Area
 
 TRIM_COLOUR, BLEED_COLOUR = (250, 240, 40), (20, 40, 200)
 MARK_PX, PIXELS_PER_MM = 40, 10
 """254 pixels per inch: every whole millimetre is a whole pixel, so that a card's own rounding does not count."""
+
+
+def render_page(pdf: Path, page: int, dpi: float) -> Picture:
+    """Return one page, counted from 0, as it is printed: (height, width, 3) uint8 RGB."""
+    return list(preview_printed(pdf, dpi))[page]
 
 
 def measured_card(path: Path, width_mm: int = 55, height_mm: int = 85, bleed_mm: int = 3) -> None:

@@ -16,11 +16,12 @@ from PIL import Image, ImageCms
 
 from fancam.errors import InputError, InputNotFoundError, OutputError, ProfileError, TruncatedInputError
 from fancam.pictures import adobe_rgb_profile, srgb_profile
-from fancam.sheets import render_page, write_pdf
+from fancam.sheets import write_pdf
 from fancam.sheets.plan import Area, BackOffset, Line, Note, Page, Ruler, SheetPlan
 from tests.pdf_plans import A6, images_in, page_of, photo, pixels_in, placed, plan_of, printed, saved, sha256, written
 from tests.press_profiles import cmyk_press
 from tests.readers import accepted_by_readers
+from tests.rendered_positions import render_page
 
 POINT_MM = 25.4 / 72
 

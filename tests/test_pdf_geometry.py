@@ -13,11 +13,10 @@ from PIL import Image
 
 from fancam.geometry import Orientation
 from fancam.pictures import read_picture
-from fancam.sheets import render_page
 from fancam.sheets.pdf import box, offset_matrix, picture_matrix
 from fancam.sheets.plan import RULER_DEPTH_MM, Area, BackOffset, Line, Note, Page, Placement, Ruler, decimal
 from tests.pdf_plans import A6, page_of, photo, placed, plan_of, saved, written
-from tests.rendered_positions import BLEED_COLOUR, TRIM_COLOUR, Rendering, measured_card
+from tests.rendered_positions import BLEED_COLOUR, TRIM_COLOUR, Rendering, measured_card, render_page
 
 TOLERANCE_MM = 0.05
 DPI = 600

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from fancam.errors import InputNotFoundError, InputUnreadableError, NotMediaError, UsageError
-from fancam.sheets import preview_cut, preview_printed, render_page
+from fancam.sheets import preview_cut, preview_printed
 from fancam.sheets.plan import CutPath, CutSheet, Line
 from fancam.sheets.preview import GAP_MM, GROUND
 from tests.pdf_plans import A6, page_of, placed, plan_of, written
-from tests.rendered_positions import BLEED_COLOUR, TRIM_COLOUR, measured_card
+from tests.rendered_positions import BLEED_COLOUR, TRIM_COLOUR, measured_card, render_page
 
 DPI = 150
 PER_MM = DPI / 25.4
@@ -55,7 +55,6 @@ def test_every_page_is_in_the_printed_preview(tmp_path, card):
     written(plan, tmp_path / "a.pdf")
     pages = list(preview_printed(tmp_path / "a.pdf", DPI))
     assert len(pages) == 2
-    assert np.array_equal(pages[1], render_page(tmp_path / "a.pdf", 1, DPI))
     assert is_colour(pages[1], (0, 0, 0)).any()
 
 
@@ -145,14 +144,12 @@ def test_what_cannot_be_rendered_is_one_of_our_errors(tmp_path, card):
     written(plan, tmp_path / "a.pdf")
     (tmp_path / "words.pdf").write_text("not a PDF")
     with pytest.raises(NotMediaError):
-        render_page(tmp_path / "words.pdf", 0, DPI)
+        next(preview_printed(tmp_path / "words.pdf", DPI))
     with pytest.raises(InputNotFoundError):
         next(preview_printed(tmp_path / "none.pdf", DPI))
     with pytest.raises(InputUnreadableError):
-        render_page(tmp_path, 0, DPI)
+        next(preview_printed(tmp_path, DPI))
     with pytest.raises(UsageError, match="fewer dpi"):
-        render_page(tmp_path / "a.pdf", 0, 20_000)
-    with pytest.raises(IndexError):
-        render_page(tmp_path / "a.pdf", 1, DPI)
+        next(preview_printed(tmp_path / "a.pdf", 20_000))
     with pytest.raises(NotMediaError, match="pages"):
         next(preview_cut(tmp_path / "a.pdf", replace(plan, pages=plan.pages * 2), DPI))

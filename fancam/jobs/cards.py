@@ -11,7 +11,7 @@ from typing import Any
 from fancam import __version__, pictures
 from fancam.cards import Side, cut_preview, mockup, safe_zone_overlay
 from fancam.errors import FancamError, InputError, OutputError, PreflightError, UsageError
-from fancam.files import replace_file, sha256_of_file
+from fancam.files import sha256_of_file
 from fancam.geometry import Box
 from fancam.jobs import manifest
 from fancam.jobs.card_files import BACK_SUFFIX, fronts
@@ -25,7 +25,7 @@ from fancam.nn import ModelStore
 from fancam.paper import require_passed
 from fancam.provenance import Provenance, boxes_mm
 from fancam.settings import Settings
-from fancam.sheets import cut_dxf, cut_svg
+from fancam.sheets import write_cut
 from fancam.sheets.plan import Area, CutPath, CutSheet
 
 Json = dict[str, Any]
@@ -204,11 +204,8 @@ class CardRun:
         trim = Area(geometry.bleed_mm, geometry.bleed_mm, geometry.width_mm, geometry.height_mm)
         paths = CutSheet(geometry.outer_width_mm, geometry.outer_height_mm, (CutPath(trim, radius_mm),), (1,))
         found: Json = {"picture": self._extra("cut", f"{stem}.png", picture, geometry.dpi)}
-        for ending, text in (("svg", cut_svg(paths)), ("dxf", cut_dxf(paths))):
-            path = workspace.folder / "cut" / f"{stem}.{ending}"
-            replace_file(path, text.encode())
-            found[ending] = workspace.relative(path)
-        return found
+        written = write_cut(paths, workspace.folder / "cut" / stem)
+        return found | {ending: workspace.relative(path) for ending, path in written.items()}
 
     def _refuse_overwriting(self, sources: Sequence[Source]) -> None:
         inputs = {source.path.resolve() for source in sources}

@@ -26,14 +26,13 @@ from fancam.sheets import (
     PdfFile,
     calibration_distance_mm,
     check_sheet,
-    cut_dxf,
-    cut_svg,
     offset_from_readings,
     plan_calibration,
     plan_sheet,
     plan_single,
     preview_cut,
     preview_printed,
+    write_cut,
     write_pdf,
 )
 from fancam.sheets.plan import SheetCard, SheetPlan
@@ -198,12 +197,8 @@ class SheetRun:
     def _cut(self, plan: SheetPlan) -> list[Json]:
         found = []
         for number, sheet in enumerate(plan.cuts, start=1):
-            row: Json = {"pages": list(sheet.pages)}
-            for ending, text in (("svg", cut_svg(sheet)), ("dxf", cut_dxf(sheet))):
-                path = self._beside(f"cut{_number(number, len(plan.cuts))}.{ending}")
-                replace_file(path, text.encode())
-                row[ending] = str(path)
-            found.append(row)
+            written = write_cut(sheet, self._beside(f"cut-{number}" if len(plan.cuts) > 1 else "cut"))
+            found.append({"pages": list(sheet.pages), **{ending: str(path) for ending, path in written.items()}})
         return found
 
     def _preview(self, plan: SheetPlan) -> list[str]:
@@ -284,10 +279,6 @@ def pdf_path(path: Path) -> Path:
     return path
 
 
-def _number(number: int, of: int) -> str:
-    return f"-{number}" if of > 1 else ""
-
-
 def _assumed(file: PdfFile) -> list[str]:
     """Return what had to be assumed of pictures, each sentence once however many it is about."""
     lines = []
@@ -318,13 +309,7 @@ def calibration(out: Path, settings: Settings) -> RunResult:
 
 
 def printer_offset(out: Path, settings: Settings, left: tuple[float, float], right: tuple[float, float]) -> RunResult:
-    """Write the settings file that undoes what a calibration page showed.
-
-    Args:
-        out: The TOML file.
-        settings: Its paper is the calibration's.
-        left: What was read on the left: x, y in mm.
-        right: What was read on the right.
+    """Write the settings file that undoes what a calibration page showed: x and y in mm, read left and right.
 
     Raises:
         UsageError: The readings mean more than can be corrected.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from fancam.files import replace_file
 from fancam.sheets.plan import Area, CutPath, CutSheet, decimal
 
 QUARTER_BULGE = math.tan(math.pi / 8)
@@ -147,3 +149,20 @@ def _polyline(path: CutPath, page_height_mm: float) -> Iterator[Tag]:
         if point.round_off:
             yield 42, f"{-QUARTER_BULGE:.12f}"
     yield from [(0, "SEQEND"), (8, LAYER)]
+
+
+def write_cut(cut: CutSheet, path: Path) -> dict[str, Path]:
+    """Write the cut paths as SVG and DXF; return the two files by their endings, ``svg`` and ``dxf``.
+
+    Args:
+        cut: The paths.
+        path: Of both files, without the ending; its folder exists.
+
+    Raises:
+        OutputError: A file cannot be written; nothing is left behind of it.
+    """
+    found = {}
+    for ending, text in (("svg", cut_svg(cut)), ("dxf", cut_dxf(cut))):
+        found[ending] = path.with_name(f"{path.name}.{ending}")
+        replace_file(found[ending], text.encode())
+    return found

@@ -31,30 +31,20 @@ _POINTS_PER_INCH = 72
 _SAME_MM = 0.01
 
 
-def render_page(pdf: Path, page: int, dpi: float) -> Picture:
-    """Render one page on white.
+def preview_printed(pdf: Path, dpi: float) -> Iterator[Picture]:
+    """Yield every page as it comes out of the printer, in order, on white.
 
     Args:
         pdf: The file.
-        page: Counted from 0.
         dpi: Pixels per inch of paper; the sides are rounded up to whole pixels.
 
-    Returns:
+    Yields:
         (height, width, 3) uint8 RGB.
 
     Raises:
         InputError: The file is missing or is no PDF that can be read.
-        IndexError: It has no such page.
-        UsageError: The page would have too many pixels.
+        UsageError: A page would have too many pixels.
     """
-    with _opened(pdf) as document:
-        if not 0 <= page < len(document):
-            raise IndexError(f"page {page} of {len(document)}")
-        return _rendered(document, page, dpi, pdf)
-
-
-def preview_printed(pdf: Path, dpi: float) -> Iterator[Picture]:
-    """Yield every page as it comes out of the printer, in order; errors and pixels as ``render_page``."""
     with _opened(pdf) as document:
         for page in range(len(document)):
             yield _rendered(document, page, dpi, pdf)
