@@ -27,7 +27,10 @@ from fancam.results import CardGeometry
 from fancam.settings import PLACES, DesignSettings
 
 SIZES = ((55.0, 85.0), (54.0, 86.0), (63.0, 88.0), (85.0, 55.0), (35.0, 45.0))
-FACTS = ("Source: concert.mp4", "Moment: 0:41.152", "Camera: 162 ppi", "Print: 300 dpi", "Contains invented detail.")
+FACTS = (
+    ("Source", "concert.mp4"), ("Moment", "0:41.152"), ("Camera", "162 ppi"), ("Print", "300 dpi"),
+    ("", "Contains invented detail."),
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> None:
@@ -123,7 +126,7 @@ def _works(font: Path | None, text: str) -> dict[str, Callable[[], object]]:
     back = DesignSettings(back="provenance", font=path)
     return {
         "border and text": lambda: finish_front(front, card, design, safe_mm=3),
-        "back with facts": lambda: make_back(card, back, provenance_lines=FACTS, safe_mm=3, front=front),
+        "back with facts": lambda: make_back(card, back, facts=FACTS, safe_mm=3, front=front),
         "proof": lambda: safe_zone_overlay(front, card, safe_mm=3, corner_radius_mm=3),
         "mockup, 1600 px": lambda: mockup(front, card, corner_radius_mm=3),
     }

@@ -242,7 +242,7 @@ class Provenance:
         kept = {name: getattr(self, name) for name in _INHERITED}
         return Provenance(source=source, version=__version__, **kept, **more)
 
-    def back_lines(self, effective_ppi: float, geometry: CardGeometry) -> list[str]:
+    def back_facts(self, effective_ppi: float, geometry: CardGeometry) -> list[tuple[str, str]]:
         """Return where a card that is made of this picture comes from, for its back.
 
         Args:
@@ -250,20 +250,21 @@ class Provenance:
             geometry: Of the card.
 
         Returns:
-            ``Label: value``, and sentences after them.
+            (label, value); the label of a sentence is empty.
         """
-        lines = [f"Source: {self.source}"]
+        facts = [("Source", self.source)]
         if self.time_s is not None:
-            lines.append(f"Moment: {format_time(self.time_s)}")
-        lines.append(f"Camera: {effective_ppi:.0f} ppi")
-        lines.append(f"Print: {geometry.dpi:.0f} dpi, {geometry.width_mm:g} × {geometry.height_mm:g} mm")
+            facts.append(("Moment", format_time(self.time_s)))
+        facts.append(("Camera", f"{effective_ppi:.0f} ppi"))
+        facts.append(("Print", f"{geometry.dpi:.0f} dpi, {geometry.width_mm:g} × {geometry.height_mm:g} mm"))
         if self.upscaler is not None:
-            lines.append(f"Enlarged: {self.enlargement:.2f}× by {self.upscaler}")
+            facts.append(("Enlarged", f"{self.enlargement:.2f}× by {self.upscaler}"))
         if self.restorer is not None:
-            lines.append(f"Face: {self.restorer}")
+            facts.append(("Face", self.restorer))
         if self.invented is not None:
-            lines.append("Contains detail that a network invented." if self.invented else "No invented detail.")
-        return [*lines, f"Made with fancam {__version__}"]
+            sentence = "Contains detail that a network invented." if self.invented else "No invented detail."
+            facts.append(("", sentence))
+        return [*facts, ("", f"Made with fancam {__version__}")]
 
 
 def boxes_mm(faces: tuple[Box, ...], geometry: CardGeometry) -> tuple[Box, ...]:

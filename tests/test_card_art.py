@@ -21,7 +21,8 @@ from fancam.settings import PLACES, DesignSettings
 from tests.made_fonts import make_font
 
 CARD = CardGeometry(55, 85, 3, 100)
-FACTS = ("Source: concert.mp4", "Moment: 0:41.152", "Camera: 162 ppi", "Contains invented detail.", "fancam 0.1")
+FACTS = (("Source", "concert.mp4"), ("Moment", "0:41.152"), ("Camera", "162 ppi"), ("", "Contains invented detail."),
+         ("", "fancam 0.1"))  # fmt: skip
 slow_fixtures = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -336,8 +337,8 @@ def test_text_without_a_font_and_pixels_of_another_size_are_refused():
 # --- backs --------------------------------------------------------------------------------------------------------
 
 
-def back(card: CardGeometry = CARD, lines=FACTS, front=None, **design):
-    return make_back(card, DesignSettings(**design), provenance_lines=lines, safe_mm=3, front=front)
+def back(card: CardGeometry = CARD, facts=FACTS, front=None, **design):
+    return make_back(card, DesignSettings(**design), facts=facts, safe_mm=3, front=front)
 
 
 def test_no_back_was_asked_for():
@@ -413,14 +414,14 @@ def test_the_same_back_comes_out_twice():
 def test_every_fact_changes_the_back():
     plain = back(back="provenance").pixels
     for index in range(len(FACTS)):
-        lines = [*FACTS]
-        lines[index] = lines[index].replace("c", "o")
-        if lines[index] != FACTS[index]:
-            assert (back(back="provenance", lines=lines).pixels != plain).any()
+        facts = [*FACTS]
+        facts[index] = (facts[index][0], facts[index][1].replace("c", "o"))
+        if facts[index] != FACTS[index]:
+            assert (back(back="provenance", facts=facts).pixels != plain).any()
 
 
 def test_a_file_name_the_built_in_font_lacks_is_noted():
-    made = back(back="provenance", lines=["Source: 민지.mp4"])
+    made = back(back="provenance", facts=[("Source", "민지.mp4")])
     assert "민" in made.notes[0] and "ellipsis" in made.notes[0]
 
 

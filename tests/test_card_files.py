@@ -212,15 +212,17 @@ def test_the_trim_of_a_card_is_found_in_its_pixels():
 
 def test_the_back_says_what_was_invented_and_from_where():
     found = Provenance(source="concert.mp4", invented=True, upscaler="net", scale=2.0, time_s=61.5)
-    lines = found.back_lines(150.2, CardGeometry(55, 85, 3, 300))
-    assert lines[:4] == ["Source: concert.mp4", "Moment: 1:01.500", "Camera: 150 ppi", "Print: 300 dpi, 55 × 85 mm"]
-    assert "Contains detail that a network invented." in lines
-    plain = Provenance(source="card.png").back_lines(100, CardGeometry(55, 85, 3, 300))
-    assert not any("invented" in line or "Enlarged" in line or "Moment" in line for line in plain)
+    facts = found.back_facts(150.2, CardGeometry(55, 85, 3, 300))
+    assert facts[:4] == [
+        ("Source", "concert.mp4"), ("Moment", "1:01.500"), ("Camera", "150 ppi"), ("Print", "300 dpi, 55 × 85 mm"),
+    ]  # fmt: skip
+    assert ("", "Contains detail that a network invented.") in facts
+    plain = Provenance(source="card.png").back_facts(100, CardGeometry(55, 85, 3, 300))
+    assert [label for label, _ in plain] == ["Source", "Camera", "Print", ""]
 
 
 def test_a_face_prior_that_was_used_is_named_and_none_is_not():
     card = CardGeometry(55, 85, 3, 300)
-    assert "Face: gfpgan" in Provenance.from_xmp({"fancam:restorer": "gfpgan"}).back_lines(100, card)
-    unused = Provenance.from_xmp({"fancam:restorer": "none"}).back_lines(100, card)
-    assert not any(line.startswith("Face") for line in unused)
+    assert ("Face", "gfpgan") in Provenance.from_xmp({"fancam:restorer": "gfpgan"}).back_facts(100, card)
+    unused = Provenance.from_xmp({"fancam:restorer": "none"}).back_facts(100, card)
+    assert "Face" not in dict(unused)

@@ -34,7 +34,7 @@ def make_back(
     geometry: CardGeometry,
     design: DesignSettings,
     *,
-    provenance_lines: Sequence[str],
+    facts: Sequence[tuple[str, str]],
     safe_mm: float,
     front: Samples | None = None,
 ) -> Side | None:
@@ -43,7 +43,8 @@ def make_back(
     Args:
         geometry: Of the card.
         design: ``back`` is a picture's path, a colour, or ``provenance``; ``back_text`` is written on any of them.
-        provenance_lines: Facts in the form ``Label: value`` and sentences; shown where ``back`` asks for them.
+        facts: (label, value) of where the card comes from; the label of a sentence is empty. Shown where ``back`` asks
+            for them.
         safe_mm: Distance from the cut within which no text may be.
         front: The finished front, from which the back takes its colours.
 
@@ -60,7 +61,7 @@ def make_back(
     pixels, notes = _ground(geometry, design)
     if design.back == PROVENANCE:
         boxes, more = lay_facts(
-            pixels, geometry, provenance_lines, title=title, font=font, title_mm=design.text_size_mm, safe_mm=safe_mm,
+            pixels, geometry, facts, title=title, font=font, title_mm=design.text_size_mm, safe_mm=safe_mm,
             colours=palette(_trimmed(front, geometry)) if front is not None else (),
         )  # fmt: skip
     elif title.strip():
@@ -163,7 +164,7 @@ class _Facts:
 
 
 def lay_facts(
-    pixels: Picture, geometry: CardGeometry, lines: Sequence[str], *, title: str, font: Path | None,
+    pixels: Picture, geometry: CardGeometry, facts: Sequence[tuple[str, str]], *, title: str, font: Path | None,
     title_mm: float, safe_mm: float, colours: tuple[Colour, ...],
 ) -> tuple[tuple[Box, ...], tuple[str, ...]]:  # fmt: skip
     """Print the facts on a back, in place: colours and title above, facts at the foot.
@@ -171,7 +172,7 @@ def lay_facts(
     Args:
         pixels: (height, width, 3) of a light ground.
         geometry: Of the card.
-        lines: ``Label: value`` become a table, others sentences below it.
+        facts: (label, value) become a table, those without a label sentences below it.
         title: Lines above; may be empty.
         font: For title and facts; facts it has not all characters of are set in the built-in font.
         title_mm: Type size of the title.
@@ -185,15 +186,13 @@ def lay_facts(
         FontError: The title's font cannot be read or lacks a character of it.
         UsageError: The facts do not fit at 4 pt.
     """
-    pairs = [line.partition(": ") for line in lines]
-    table = tuple((label, value) for label, parted, value in pairs if parted)
-    others = tuple(label for label, parted, _ in pairs if not parted)
-    facts = _Facts(table, others, title.strip("\n"), font, font, title_mm, colours, ())
-    facts = _in_font(facts)
+    table = tuple((label, value) for label, value in facts if label)
+    sentences = tuple(value for label, value in facts if not label)
+    layout = _in_font(_Facts(table, sentences, title.strip("\n"), font, font, title_mm, colours, ()))
     zone = safe_zone(geometry, max(safe_mm, _MARGIN_MM * min(geometry.width_mm, geometry.height_mm) / 55.0))
     size_mm = _TYPE_MM * max(1.0, math.sqrt(min(geometry.width_mm / 55.0, geometry.height_mm / 85.0)))
     while True:
-        page, height = _composed(facts, geometry, zone, size_mm)
+        page, height = _composed(layout, geometry, zone, size_mm)
         if height <= zone.height:
             break
         size_mm *= 0.96
@@ -202,7 +201,7 @@ def lay_facts(
                 f"the text of the back does not fit on a card of {geometry.width_mm:g}x{geometry.height_mm:g} mm",
                 remedy="shorten it, or give a colour or a picture as the back",
             )
-    notes = facts.notes
+    notes = layout.notes
     if size_mm < LEAST_TYPE_MM:
         notes = (*notes, f"the back is set in {size_mm / 25.4 * 72:.1f} pt to fit; print shops ask for 6 pt or more")
     return _printed(pixels, page), notes

@@ -108,8 +108,8 @@ class Designer:
         effective_ppi = crop.effective_ppi / origin.enlargement
         with watch("back"):
             made_of = dataclasses.replace(origin, source=origin.source or source.path.name)
-            lines = made_of.back_lines(effective_ppi, geometry)
-            back = make_back(geometry, design, provenance_lines=lines, safe_mm=safe_mm, front=front.pixels)
+            lines = made_of.back_facts(effective_ppi, geometry)
+            back = make_back(geometry, design, facts=lines, safe_mm=safe_mm, front=front.pixels)
         with watch("press"):
             front, back = self._pressed(front), None if back is None else self._pressed(back)
             is_cmyk = self.press is not None and self.press.space == "cmyk" and front.ink is not None
