@@ -109,6 +109,17 @@ def test_a_border_in_the_bleed_is_no_made_up_bleed(tmp_path):
     assert pixels[0, 0].tolist() == pixels[-1, 180].tolist() == [16, 32, 48]
 
 
+@pytest.mark.parametrize("fit", ["exact", "cover"])
+def test_a_border_lies_over_a_picture_that_fills_the_card(tmp_path, portrait, fit):
+    words = ["--fit", fit, "--border", "3mm", "--border-colour", "#102030"]
+    code, document = made(tmp_path / "out", save(tmp_path / "me.png", portrait), *SMALL, *words)
+    pixels = pixels_of(tmp_path / "out" / document["cards"][0]["path"])
+    assert code == 0
+    assert pixels[0, 0].tolist() == pixels[32, 180].tolist() == [16, 32, 48]
+    inside = pixels[40:-40, 40:-40]
+    assert inside.shape == portrait[40:-40, 40:-40].shape and inside.std() > 20
+
+
 def test_a_landscape_picture_makes_a_landscape_card(tmp_path):
     _, document = made(tmp_path / "out", save(tmp_path / "wide.png", astronaut()[0:244, 0:364]), *SMALL)
     card = document["cards"][0]

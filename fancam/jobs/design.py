@@ -100,10 +100,9 @@ class Designer:
         size, geometry = self._lying(still)
         with watch("compose"):
             crop = self._crop_of(still, origin, geometry, subjects)
-            fill = self.border_colour if design.fit == "contain" else None
             # 16 bits where the picture has them and is sRGB already, on white.
             plain = still.alpha is None and pictures.is_srgb(still.profile)
-            shown = render_crop(still.colour if plain else screen, crop, geometry, fill=fill)
+            shown = render_crop(still.colour if plain else screen, crop, geometry, fill=self.border_colour)
             front = finish_front(shown, geometry, design, safe_mm=safe_mm, corner_radius_mm=size.corner_radius_mm)
         effective_ppi = crop.effective_ppi / origin.enlargement
         with watch("back"):
