@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fancam.cards.colours import COLOURS, INK, PAPER, Colour, paint, palette, parse_colour, readable_on
+from fancam.cards.colours import COLOURS, INK, PAPER, Colour, fill, palette, parse_colour, readable_on
 from fancam.cards.front import Side
 from fancam.cards.shapes import RoundedBox, pixels_per_mm, safe_zone, trim_shape
 from fancam.cards.text import first_row, fitting_mask, ink, placed
@@ -318,18 +318,13 @@ def _wrapped(text: str, font: Path | None, size_px: float, width_px: float) -> l
 def _printed(pixels: Picture, page: _Page) -> tuple[Box, ...]:
     """Print the page in place; return the ink of each line of text."""
     for rule in page.rules:
-        _fill(pixels, RoundedBox(rule), _RULE)
+        fill(pixels, RoundedBox(rule), _RULE)
     for box, colour in page.dots:
         edge = box.width * 0.03
-        _fill(pixels, RoundedBox(box, box.width / 2, box.height / 2), _RULE)
+        fill(pixels, RoundedBox(box, box.width / 2, box.height / 2), _RULE)
         inner = Box(box.x0 + edge, box.y0 + edge, box.x1 - edge, box.y1 - edge)
-        _fill(pixels, RoundedBox(inner, inner.width / 2, inner.height / 2), colour)
+        fill(pixels, RoundedBox(inner, inner.width / 2, inner.height / 2), colour)
     boxes: list[Box] = []
     for mask, x, baseline, colour in page.texts:
         boxes += ink(pixels, mask, math.ceil(x), round(baseline - mask.baselines_px[0]), colour)[0]
     return tuple(boxes)
-
-
-def _fill(pixels: Picture, shape: RoundedBox, colour: Colour) -> None:
-    rows, columns = shape.box.clipped(pixels.shape[1], pixels.shape[0]).as_slices()
-    paint(pixels[rows, columns], colour, np.asarray(shape.coverage(rows, columns)))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.cards.shapes import Coverage
+from fancam.cards.shapes import Coverage, RoundedBox
 from fancam.errors import UsageError, unknown_choice
 from fancam.media import Samples
 
@@ -120,6 +120,12 @@ def paint(pixels: Samples, colour: Colour, covered: Coverage) -> None:
     mixed = from_light(_light_of_levels(pixels.dtype.name)[pixels[touched]] * (1 - share) + to_light(values) * share)
     mixed = np.where(share >= 1, values, mixed)
     pixels[touched] = np.rint(mixed.astype(np.float64) * most).astype(pixels.dtype)
+
+
+def fill(pixels: Samples, shape: RoundedBox, colour: Colour) -> None:
+    """Lay a shape in one colour over a picture, in place; see ``paint``."""
+    part = shape.box.clipped(pixels.shape[1], pixels.shape[0]).as_slices()
+    paint(pixels[part], colour, shape.coverage(*part))
 
 
 _SIDE_PX = 64

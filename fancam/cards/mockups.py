@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -179,26 +179,19 @@ def _lay_card(
     trim = trim_shape(geometry).box.clipped(front.shape[1], front.shape[0])
     picture = resample(front, trim, columns.stop - columns.start, rows.stop - rows.start)
     shown = to_light(picture.astype(np.float32) / np.iinfo(front.dtype).max)
-    thickness = 0.14 * scene.per_mm
-    towards = scene.mask(_moved(scene.card, thickness))[rows, columns]
-    away = scene.mask(_moved(scene.card, -thickness))[rows, columns]
+    thickness = 0.14 * scene.per_mm * _LIGHT[1]
+    towards = scene.mask(scene.card.moved(thickness, thickness))[rows, columns]
+    away = scene.mask(scene.card.moved(-thickness, -thickness))[rows, columns]
     share = card[rows, columns]
     shown += (np.float32(0.10) * np.clip(share - towards, 0, 1))[..., np.newaxis]
     shown *= (1 - np.float32(0.30) * np.clip(share - away, 0, 1))[..., np.newaxis]
     light[rows, columns] += (shown - light[rows, columns]) * share[..., np.newaxis]
 
 
-def _moved(shape: RoundedBox, by_px: float) -> RoundedBox:
-    """Return the shape moved along the light."""
-    box, x, y = shape.box, by_px * _LIGHT[1], by_px * _LIGHT[1]
-    return RoundedBox(box.shifted(x, y), shape.radius_x, shape.radius_y)
-
-
 def _shrunk(shape: RoundedBox, by_px: float, *, open_top: bool = False) -> RoundedBox:
     """Return the shape with its edges moved inward, the upper one only where it is not open."""
-    box, radius = shape.box, max(shape.radius_x - by_px, 0.0)
-    upper = box.y0 - shape.radius_y if open_top else box.y0 + by_px
-    return RoundedBox(Box(box.x0 + by_px, upper, box.x1 - by_px, box.y1 - by_px), radius, radius)
+    inner = shape.grown(-by_px)
+    return replace(inner, box=replace(inner.box, y0=shape.box.y0 - shape.radius_y)) if open_top else inner
 
 
 def _lay_sleeve(light: npt.NDArray[np.float32], scene: _Scene, sleeve: RoundedBox) -> None:

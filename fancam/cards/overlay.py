@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fancam.cards.colours import INK, PAPER, Colour, paint
+from fancam.cards.colours import INK, PAPER, Colour, fill, paint
 from fancam.cards.front import check_size
 from fancam.cards.shapes import RoundedBox, pixels_per_mm, trim_shape
 from fancam.cards.text import ink
@@ -97,13 +97,11 @@ def _hatch(height: int, width: int, period_px: float) -> npt.NDArray[np.float32]
 
 def _outline(pixels: Picture, shape: RoundedBox, colour: Colour, width_px: float) -> None:
     """Draw a line along the outside of a shape, a thin white one around it so that it shows on any picture."""
-    box, halo = shape.box, width_px * 0.6
+    halo = width_px * 0.6
     everywhere = slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
 
     def grown(by: float) -> npt.NDArray[np.float32]:
-        outer = Box(box.x0 - by, box.y0 - by, box.x1 + by, box.y1 + by)
-        radii = [max(radius + by, 0.0) if radius else 0.0 for radius in (shape.radius_x, shape.radius_y)]
-        return RoundedBox(outer, *radii).coverage(*everywhere)
+        return shape.grown(by).coverage(*everywhere)
 
     paint(pixels, PAPER, np.clip(grown(width_px + halo) - grown(-halo), 0, 1) * np.float32(0.7))
     paint(pixels, colour, np.clip(grown(width_px) - grown(0), 0, 1))
@@ -120,8 +118,7 @@ def _legend(rows: Sequence[tuple[Colour, str]], width: int, per_mm: float) -> Pi
     for number, (colour, text) in enumerate(rows):
         middle = margin + (number + 0.5) * pitch
         dash = Box(margin, middle - 0.09 * size, margin + 1.4 * size, middle + 0.09 * size)
-        part = dash.clipped(width, len(strip)).as_slices()
-        paint(strip[part], colour, RoundedBox(dash).coverage(*part))
+        fill(strip, RoundedBox(dash), colour)
         mask = text_mask(text, None, size, align="left")
         y = round(middle + 0.35 * size - mask.baselines_px[0])
         ink(strip, mask, round(margin + 2.1 * size), y, INK)

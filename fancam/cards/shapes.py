@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,16 @@ class RoundedBox:
     box: Box
     radius_x: float = 0.0
     radius_y: float = 0.0
+
+    def grown(self, by_px: float) -> RoundedBox:
+        """Return the shape with its edges moved outward (inward where negative); square corners stay square."""
+        box = Box(self.box.x0 - by_px, self.box.y0 - by_px, self.box.x1 + by_px, self.box.y1 + by_px)
+        radii = (max(radius + by_px, 0.0) if radius else 0.0 for radius in (self.radius_x, self.radius_y))
+        return RoundedBox(box, *radii)
+
+    def moved(self, x_px: float, y_px: float) -> RoundedBox:
+        """Return the shape moved to the right and down."""
+        return replace(self, box=self.box.shifted(x_px, y_px))
 
     def coverage(self, rows: slice, columns: slice) -> Coverage:
         """Return how much of each pixel of a part of the grid lies inside.

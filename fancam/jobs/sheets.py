@@ -19,7 +19,7 @@ from fancam.jobs.card_files import CardFiles, find_cards, sheet_cards
 from fancam.jobs.result import RunResult, failure_values
 from fancam.jobs.stopwatch import Stopwatch
 from fancam.media import Progress, no_progress
-from fancam.paper import Check, paper_size, printer, require_passed
+from fancam.paper import Check, limits, paper_size, require_passed
 from fancam.provenance import Provenance
 from fancam.settings import Settings
 from fancam.sheets import (
@@ -74,7 +74,7 @@ class SheetRun:
         self.extras = extras
         self.progress = progress
         self.watch = Stopwatch()
-        self.printer = printer(settings.press.printer)
+        self.printer = limits(settings.design, settings.press)
         profile = settings.press.profile
         self.press = None if profile is None else pictures.read_press_profile(Path(profile))
 
