@@ -260,6 +260,7 @@ def test_the_same_grain_comes_from_any_bands(monkeypatch):
     grain = known_grain(chroma=2.0)
     grain = dataclasses.replace(grain, strength=grain.strength * np.array([0.0, 2.0]))
     whole = add_grain(base, grain, 1.7)
+    # How many rows are worked on at once is a matter of memory alone: more than fit at once are too many for a test.
     monkeypatch.setattr(adding, "_BAND_PX", 200 * 37)
     assert np.array_equal(add_grain(base, grain, 1.7), whole)
 

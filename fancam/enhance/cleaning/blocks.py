@@ -32,7 +32,9 @@ _BAND_ROWS = 32
 
 
 def luma_of(picture: Samples) -> Floats:
-    """Return (height, width) luma in levels of 255 of an RGB picture with 8 or 16 bits."""
+    """Return (height, width) luma in levels of 255 of a grey or RGB picture with 8 or 16 bits."""
+    if picture.ndim == 2:
+        return _levels(picture.astype(np.float32), picture)
     return _levels(_weighted(YCBCR_FROM_RGB[0].astype(np.float32), _channels(picture)), picture)
 
 

@@ -22,7 +22,7 @@ _STEP_PX = 4
 """Blocks are taken on the grid of JPEG and half a block off it, so that a coder's seams count as often as they are."""
 _LUMA_BIN = 16
 _HOMOGENEOUS_SHARE = 0.08
-"""Of the blocks of one brightness, so many are taken for homogeneous, those with the calmest surroundings first."""
+"""Of the blocks of one brightness, so many are taken for homogeneous, those first around which least varies."""
 _LEAST_BLOCKS = 64
 """To judge a brightness by: the strength of white noise is told from so many to 2 %, a single coefficient to 10 %."""
 _CLIPPED_SHARE, _MOST_CLIPPED = 0.03, 0.6

@@ -1,4 +1,4 @@
-"""Makes the grain of a source again in what was made of it, at the new size."""
+"""Film grain synthesis: makes the grain of a source again in what was made of it, at the new size."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhance.cleaning.blocks import RGB_FROM_YCBCR, luma_of
 from fancam.enhance.grain.measure import groups_by_luma, spread_of_power
 from fancam.enhance.grain.model import (
     LOWEST_FREQUENCY,
@@ -40,9 +41,9 @@ _HEADROOM = 2.0
 0.8 % of a standard deviation; with none, paper white and crushed black would get grain and grow darker and lighter."""
 _NOTHING_MISSING = 0.02
 """Share of the variance that is too little to be seen."""
-_CALM_SHARE = 0.25
-"""Share of the patches, the calmest of each brightness, in which what is left of the grain is measured."""
-_CALMEST = 1.27
+_HOMOGENEOUS_SHARE = 0.25
+"""Share of the patches, the most homogeneous of each brightness, in which what is left of the grain is measured."""
+_LOWEST_QUARTER = 1.27
 """Standard deviations by which the mean of the lowest quarter of normal values is below that of all."""
 _MOST_UNEVEN = 2.0
 """Times the mean share that may be left at one brightness: more is texture that happens to have it."""
@@ -51,9 +52,6 @@ _TINY = 1e-9
 
 _BANDS = (2.0, 3.5, 6.0, 9.0, 12.0, 16.5)
 """Edges of the bands in which what is left of the grain is measured, in periods per patch."""
-
-_TO_RGB = np.array([[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]])
-"""ITU-T T.871, section 7."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,19 +139,19 @@ def _kept(
         return by_frequency, by_level
     luma = patches.luma[graded]
     energy = variance_of(relative[:, 0])
-    calm = energy <= np.quantile(energy, _CALM_SHARE)
-    calm_here = energy <= _calm_limit(luma, energy)
+    homogeneous = energy <= np.quantile(energy, _HOMOGENEOUS_SHARE)
+    homogeneous_here = energy <= _limit_by_luma(luma, energy)
     for channel in range(channels):
         expected = smeared(grain.spectrum[channel]) * inside
         total = float(variance_of(expected))
         if total <= 0:
             continue
-        bias = 1 - _CALMEST * spread_of_power(np.maximum(expected, _TINY), LOWEST_FREQUENCY, PATCH_PX)
+        bias = 1 - _LOWEST_QUARTER * spread_of_power(np.maximum(expected, _TINY), LOWEST_FREQUENCY, PATCH_PX)
         expected, total = expected * max(bias, 0.3), total * max(bias, 0.3)
-        by_frequency[channel] = _by_band(relative[calm, channel].mean(axis=0), expected)
+        by_frequency[channel] = _by_band(relative[homogeneous, channel].mean(axis=0), expected)
         shares = variance_of(relative[:, channel]) / total
-        limit = min(_MOST_UNEVEN * float(shares[calm].mean()) + _NOTHING_MISSING, 1.0)
-        by_level[channel] = np.minimum(_by_level(luma[calm_here], shares[calm_here], grain.levels), limit)
+        limit = min(_MOST_UNEVEN * float(shares[homogeneous].mean()) + _NOTHING_MISSING, 1.0)
+        by_level[channel] = np.minimum(_by_level(luma[homogeneous_here], shares[homogeneous_here], grain.levels), limit)
     return by_frequency, by_level
 
 
@@ -170,11 +168,11 @@ def _relative(
     return np.asarray(power / np.maximum(target, _TINY)[:, :, None, None] * (target > 0)[:, :, None, None])
 
 
-def _calm_limit(luma: npt.NDArray[np.float64], energy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the (count,) energy up to which patches are calm: the calmest of their brightness."""
+def _limit_by_luma(luma: npt.NDArray[np.float64], energy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the (count,) energy up to which patches are among the most homogeneous of their brightness."""
     limit = np.empty_like(energy)
     for group in groups_by_luma(luma):
-        limit[group] = np.quantile(energy[group], _CALM_SHARE)
+        limit[group] = np.quantile(energy[group], _HOMOGENEOUS_SHARE)
     return limit
 
 
@@ -221,18 +219,9 @@ def _bands(pixels: Samples, scale: float) -> Iterator[tuple[slice, npt.NDArray[n
     for top in range(0, height, step):
         bottom = min(top + step, height)
         first, last = max(top - halo, 0), min(bottom + halo, height)
-        luma = _luma(pixels[first:last])
+        luma = luma_of(pixels[first:last])
         smooth = cv2.GaussianBlur(luma, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
         yield slice(top, bottom), np.asarray(smooth[top - first : bottom - first], np.float32)
-
-
-def _luma(pixels: Samples) -> npt.NDArray[np.float32]:
-    """Return (H, W) luma (BT.601) in levels of 255."""
-    level = np.float32(255 / np.iinfo(pixels.dtype).max)
-    if pixels.ndim == 2:
-        return pixels.astype(np.float32) * level
-    red, green, blue = (pixels[..., k].astype(np.float32) for k in range(3))
-    return (red * np.float32(0.299) + green * np.float32(0.587) + blue * np.float32(0.114)) * level
 
 
 def _grained(
@@ -245,7 +234,7 @@ def _grained(
     result = np.empty_like(pixels)
     count = 1 if pixels.ndim == 2 else 3
     for channel in range(count):
-        row = _TO_RGB[channel, : len(grain)].astype(np.float32)
+        row = RGB_FROM_YCBCR[channel, : len(grain)].astype(np.float32)
         samples = (pixels if pixels.ndim == 2 else pixels[..., channel]).astype(np.float32)
         added = sum(grain[k] * row[k] for k in range(len(grain)))
         variance = sum(

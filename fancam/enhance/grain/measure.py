@@ -1,7 +1,7 @@
-"""Measures grain: what remains in the calmest patches of a picture when light and shade are taken off.
+"""Grain measurement: strength by brightness and spectrum, from homogeneous patches without their light and shade.
 
-Texture differs from place to place; grain of one brightness does not. So the calmest patches of each brightness say
-what grain there may be at most, and what has its spectrum there, within what chance allows, is grain.
+Texture differs from place to place; grain of one brightness does not. The patches of each brightness with the least
+energy bound the grain, and the patches whose spectrum agrees with theirs, within what chance allows, hold grain alone.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _BIN_PATCHES = 12
 """Steps of brightness are joined until they hold so many."""
 
 _START = 0.05
-"""Share of the patches, the calmest, from which the search for grain begins."""
+"""Share of the patches, those with least energy, from which the search for grain begins."""
 _WINDOW = 1.5
 """Standard deviations around a value that count as near it."""
-_CALM_SHARE = 0.25
+_HOMOGENEOUS_SHARE = 0.25
 """Share of the patches that gives a first idea of the spectrum."""
 _STRONG = 0.02
 """Of the density: bands with more of it tell the strength."""
@@ -93,7 +93,7 @@ def measure_grain(picture: Samples) -> Grain | None:
 
     Returns:
         None where there is none: the grain of no brightness is stronger than ``MIN_SIGMA`` after the noise of rounding
-        was taken off, or nowhere is the picture calm enough to tell grain from texture, or it is too small to hold six
+        was taken off, or texture is everywhere in the picture, or it is too small to hold six
         patches of 32 × 32 pixels.
 
     Raises:
@@ -111,15 +111,15 @@ def grain_of(patches: Patches, rounding: npt.NDArray[np.float64]) -> Grain | Non
         rounding: (3,) variance of the noise of rounding in squared levels, which is no grain.
     """
     floor = rounding[:, None, None] / PATCH_PX**2 * _known()
-    calm = calm_patches(patches.luma, patches.power[:, 0] - floor[0], float(floor[0].max()))
-    if calm is None:
+    agreed = agreeing_patches(patches.luma, patches.power[:, 0] - floor[0], float(floor[0].max()))
+    if agreed is None:
         return None
     spectra, strengths = [], []
     for channel in range(3):
         if channel == 0:
-            spectrum, variance = calm.spectrum, calm.variance
+            spectrum, variance = agreed.spectrum, agreed.variance
         else:
-            spectrum, variance = _along(patches, calm, channel, floor[channel])
+            spectrum, variance = _along(patches, agreed, channel, floor[channel])
         full = unsmeared(np.maximum(spectrum, 0.0))
         total = float(variance_of(full))
         strength = np.sqrt(np.maximum(variance * total, 0.0))
@@ -128,16 +128,16 @@ def grain_of(patches: Patches, rounding: npt.NDArray[np.float64]) -> Grain | Non
         strengths.append(strength)
     if not strengths[0].any():
         return None
-    return Grain(calm.levels, np.array(strengths), np.array(spectra), _coherence(patches.of(calm.chosen)))
+    return Grain(agreed.levels, np.array(strengths), np.array(spectra), _coherence(patches.of(agreed.chosen)))
 
 
 def _along(
-    patches: Patches, calm: Calm, channel: int, floor: npt.NDArray[np.float64]
+    patches: Patches, agreed: Agreeing, channel: int, floor: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the spectrum of a channel in the calm patches, of variance 1, and its variance by level."""
-    power = patches.power[calm.chosen, channel] - floor
-    luma = patches.luma[calm.chosen]
-    relative = power / np.interp(luma, calm.levels, calm.variance)[:, None, None]
+    """Return the spectrum of a channel in the agreeing patches, of variance 1, and its variance by level."""
+    power = patches.power[agreed.chosen, channel] - floor
+    luma = patches.luma[agreed.chosen]
+    relative = power / np.interp(luma, agreed.levels, agreed.variance)[:, None, None]
     energies = _by_band(relative)
     first = np.maximum(relative.mean(axis=0), _TINY)
     spreads = [spread_of_power(first, low, high) for low, high in itertools.pairwise(_BANDS)]
@@ -145,22 +145,22 @@ def _along(
     spectrum = _with_bands(np.maximum(relative.mean(axis=0), 0.0), np.maximum(common, 0.0))
     total = float(variance_of(spectrum))
     if total < _MIN_CHROMA**2:
-        return np.zeros_like(spectrum), np.zeros_like(calm.levels)
-    nearest = np.abs(luma[:, None] - calm.levels).argmin(axis=1)
+        return np.zeros_like(spectrum), np.zeros_like(agreed.levels)
+    nearest = np.abs(luma[:, None] - agreed.levels).argmin(axis=1)
     reference = energies[:, _REFERENCE].sum(axis=1) / common[_REFERENCE].sum()
     spread = spread_of_power(first, _BANDS[_REFERENCE.start], _BANDS[_REFERENCE.stop])
     ratios = [
-        _lower_mode(reference[nearest == k], spread) if (nearest == k).any() else 1.0 for k in range(len(calm.levels))
+        _lower_mode(reference[nearest == k], spread) if (nearest == k).any() else 1.0 for k in range(len(agreed.levels))
     ]
-    return spectrum / total, calm.variance * total * np.array(ratios)
+    return spectrum / total, agreed.variance * total * np.array(ratios)
 
 
 # --- which patches are grain ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Calm:
-    """What the calm patches of a picture say about one of its channels."""
+class Agreeing:
+    """The grain of one channel in the patches that agree on it."""
 
     levels: npt.NDArray[np.float64]
     """(B,) rising luma."""
@@ -172,8 +172,8 @@ class Calm:
     """(count,) which patches hold grain only."""
 
 
-def calm_patches(luma: npt.NDArray[np.float64], power: npt.NDArray[np.float64], floor: float) -> Calm | None:
-    """Return what is common to the calmest patches; None where that is not enough to tell.
+def agreeing_patches(luma: npt.NDArray[np.float64], power: npt.NDArray[np.float64], floor: float) -> Agreeing | None:
+    """Return the grain that homogeneous patches have in common; None where they are too few to tell.
 
     Args:
         luma: (count,).
@@ -187,7 +187,9 @@ def calm_patches(luma: npt.NDArray[np.float64], power: npt.NDArray[np.float64], 
     if not groups:
         return None
     reference = energies[:, _REFERENCE].sum(axis=1)
-    seen = np.concatenate([group[reference[group] <= np.quantile(reference[group], _CALM_SHARE)] for group in groups])
+    seen = np.concatenate(
+        [group[reference[group] <= np.quantile(reference[group], _HOMOGENEOUS_SHARE)] for group in groups]
+    )
     first = np.maximum(power[seen].mean(axis=0), floor)
     spreads = np.array([spread_of_power(first, low, high) for low, high in itertools.pairwise(_BANDS)])
     floors = floor * _COUNTS
@@ -218,7 +220,7 @@ def calm_patches(luma: npt.NDArray[np.float64], power: npt.NDArray[np.float64], 
     shape = np.maximum((power[chosen] / expected[chosen][:, None, None]).mean(axis=0), 0)
     shape = _with_bands(shape, common)
     total = float(variance_of(shape))
-    return Calm(levels, strength * total, shape / total, chosen)
+    return Agreeing(levels, strength * total, shape / total, chosen)
 
 
 def _without_shade(energies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -349,8 +351,3 @@ def _coherence(patches: Patches) -> npt.NDArray[np.float64]:
 
 def _known() -> npt.NDArray[np.bool_]:
     return frequencies(PATCH_PX) >= LOWEST_FREQUENCY
-
-
-def _known_share() -> float:
-    """Share of white noise that is at the measured frequencies."""
-    return float((_known() * column_counts(PATCH_PX)).sum()) / PATCH_PX**2

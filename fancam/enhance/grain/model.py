@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhance.cleaning.blocks import BLOCK_PX, YCBCR_FROM_RGB
 from fancam.enhance.cleaning.denoise import denoise
 from fancam.media import Samples
 from fancam.results import NoiseModel
-
-_BLOCK_PX = 8
-"""Side of the blocks whose coefficients a ``NoiseModel`` describes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,8 +52,8 @@ class Grain:
 def _cosine_power(spectrum: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the (8, 8) mean power of the coefficients of an orthonormal DCT-II of noise with this spectrum."""
     covariance = np.fft.ifft2(whole(spectrum)).real * spectrum.shape[0] ** 2
-    place = np.arange(_BLOCK_PX)
-    cosines = np.sqrt(2 / _BLOCK_PX) * np.cos(np.pi * (place + 0.5) * place[:, None] / _BLOCK_PX)
+    place = np.arange(BLOCK_PX)
+    cosines = np.sqrt(2 / BLOCK_PX) * np.cos(np.pi * (place + 0.5) * place[:, None] / BLOCK_PX)
     cosines[0] /= np.sqrt(2)
     lag = place[:, None] - place
     blocks = covariance[lag[:, None, :, None], lag[None, :, None, :]]  # (y, x, y', x')
@@ -91,8 +89,6 @@ _CLIPPED_SHARE = 0.02
 """Patches of which more is black or white hold cut grain, or none."""
 
 _TINY = 1e-9
-_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-"""ITU-T T.871, section 7."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +132,7 @@ def read_patches(picture: Samples, patch_px: int = PATCH_PX, most: int = _MAX_PA
 def rounding_noise(patches: Patches, dtype: np.dtype) -> npt.NDArray[np.float64]:
     """Return the (3,) variance of rounding to samples, in squared levels of 255, of Y, Cb and Cr."""
     coloured = bool(patches.power[:, 1:].max() > _TINY)
-    of_one = (_YCBCR**2).sum(axis=1) if coloured else np.array([1.0, 0.0, 0.0])
+    of_one = (YCBCR_FROM_RGB**2).sum(axis=1) if coloured else np.array([1.0, 0.0, 0.0])
     return np.asarray((255 / np.iinfo(dtype).max) ** 2 / 12 * of_one)
 
 
@@ -158,7 +154,7 @@ def _read(picture: Samples, corners: npt.NDArray[np.intp], patch_px: int) -> Pat
     values = cut[clipped <= _CLIPPED_SHARE] * (255 / top)
     if values.ndim == 3:
         values = np.repeat(values[..., None], 3, axis=3)
-    planes = np.einsum("ck,nyxk->ncyx", _YCBCR, values)
+    planes = np.einsum("ck,nyxk->ncyx", YCBCR_FROM_RGB, values)
     luma = planes[:, 0].mean(axis=(1, 2))
     found = _lowest(transforms(planes))
     counts = column_counts(PATCH_PX)
