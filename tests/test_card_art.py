@@ -327,9 +327,15 @@ def test_a_half_covered_pixel_has_half_the_light(boxes):
     assert light(done.pixels)[150, 0, 0] == pytest.approx(0.127 * pixels_per_mm(card)[0], abs=0.005)
 
 
-def test_text_without_a_font_and_pixels_of_another_size_are_refused():
-    with pytest.raises(UsageError, match="needs a font"):
-        finish_front(noise(), CARD, DesignSettings(text="A"), safe_mm=3)
+def test_text_without_a_font_is_set_in_the_built_in_one_or_in_one_that_has_it():
+    done = finish_front(flat(CARD, 0), CARD, DesignSettings(text="MINJI", text_outline_mm=0), safe_mm=3)
+    assert light(done.pixels).max() > 0.9
+    assert not [note for note in done.notes if "found on this system" in note]
+    with pytest.raises(FontError, match=r"no font of this system has U\+E000"):  # private use: no font draws it
+        finish_front(flat(CARD, 0), CARD, DesignSettings(text="A\ue000\U0010fffd"), safe_mm=3)
+
+
+def test_pixels_of_another_size_are_refused():
     with pytest.raises(ValueError, match="for a card of"):
         finish_front(noise()[1:], CARD, DesignSettings(), safe_mm=3)
 

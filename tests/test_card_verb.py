@@ -300,7 +300,7 @@ def test_a_cmyk_shop_without_a_profile_is_refused(tmp_path, portrait, capsys):
         (["--crop", "1,2,3"], 2, "--crop"),
         (["--fit", "cover", "--frame", "nowhere.png"], 1, "nowhere.png"),
         (["--fit", "cover", "--text", "민수", "--font", "FONT"], 1, "수"),
-        (["--fit", "cover", "--text", "AB"], 2, "font"),
+        (["--fit", "cover", "--text", "A\ue000\U0010fffd"], 1, "no font of this system has U+E000"),
         (["--fit", "cover", "--printer", "nobody"], 2, "nobody"),
         (["--fit", "cover", "--profile", "INPUT"], 1, "profile"),
         (["--fit", "cover", "--proof"], 2, "--profile"),

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fancam.errors import FontError, UsageError
-from fancam.pictures import fonts, lettering, line_width, missing_characters, shaping_available, text_mask
+from fancam.pictures import find_font, fonts, lettering, line_width, missing_characters, shaping_available, text_mask
 from tests.made_fonts import KERN, make_collection, make_font
 
 MINJI = "민지"
@@ -40,6 +40,48 @@ def hangul_font() -> Path:
 
 def covered(mask: np.ndarray) -> float:
     return float(mask.sum(dtype=np.int64)) / 255
+
+
+# --- fonts found by themselves -----------------------------------------------------------------------------------
+
+
+def test_the_first_font_that_has_all_characters_is_found_plain_styles_first(tmp_path):
+    for name in ("b-bold", "c-italic", "a-mono"):
+        make_font(tmp_path / f"{name}.ttf", names=["A", "V", "space"])
+    (tmp_path / "deep").mkdir()
+    full = make_font(tmp_path / "deep" / "z-italic.ttf")
+    (tmp_path / "broken.ttf").write_bytes(b"\0\1\0\0" + bytes(40))
+    assert find_font("A V", [tmp_path]).name == "b-bold.ttf"
+    assert find_font("A V\n" + unicodedata.normalize("NFD", MINJI), [tmp_path]) == full
+    assert find_font("A V", [tmp_path]) == find_font("V A", [tmp_path])
+
+
+def test_what_no_font_has_is_named(tmp_path):
+    make_font(tmp_path / "a.ttf", names=["A", "space"])
+    make_font(tmp_path / "b.ttf", names=["V", "min", "space"])
+    with pytest.raises(FontError, match=r"no font of this system has 힣 \(U\+D7A3\); install one"):
+        find_font("A V힣", [tmp_path])
+    with pytest.raises(FontError, match="no single font has all"):
+        find_font("AV", [tmp_path])
+    with pytest.raises(FontError, match="has no fonts"):
+        find_font("A", [tmp_path / "none"])
+
+
+@pytest.mark.parametrize("fontconfig", [True, False])
+def test_the_system_is_asked_by_fontconfig_or_by_its_folders(tmp_path, monkeypatch, fontconfig):
+    font = make_font(tmp_path / "boxes.ttf")
+    program = tmp_path / "fc-match"
+    program.write_text(f"#!/bin/sh\necho '{tmp_path}/gone.ttf'\necho '{tmp_path}/x.pcf.gz'\necho '{font}'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda name: str(program) if fontconfig else None)
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    (tmp_path / ".fonts").mkdir()
+    home = make_font(tmp_path / ".fonts" / "0.ttf", extra={0xE123: "A"})
+    private = "A\ue123"  # no real font of this machine has it
+    if fontconfig:
+        assert find_font(MINJI + "Ag") == font
+    else:
+        assert find_font(private) == home
 
 
 # --- characters ---------------------------------------------------------------------------------------------------

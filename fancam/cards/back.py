@@ -12,7 +12,7 @@ import numpy as np
 from fancam.cards.colours import COLOURS, INK, PAPER, Colour, fill, palette, parse_colour, readable_on
 from fancam.cards.front import Side
 from fancam.cards.shapes import RoundedBox, pixels_per_mm, safe_zone, trim_shape
-from fancam.cards.text import first_row, fitting_mask, ink, placed
+from fancam.cards.text import first_row, fitting_mask, font_for, ink, placed
 from fancam.crop import compose
 from fancam.errors import UsageError
 from fancam.geometry import Box
@@ -55,10 +55,12 @@ def make_back(
         InputError: The picture or the font cannot be read, or the font lacks a character.
         UsageError: The back is no picture and no colour, or the text does not fit.
     """
-    title, font = design.back_text, Path(design.font) if design.font else None
+    title = design.back_text
     if design.back is None and not title.strip():
         return None
+    font, found = font_for(title.strip("\n"), design)
     pixels, notes = _ground(geometry, design)
+    notes = (*found, *notes)
     if design.back == PROVENANCE:
         boxes, more = lay_facts(
             pixels, geometry, facts, title=title, font=font, title_mm=design.text_size_mm, safe_mm=safe_mm,

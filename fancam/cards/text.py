@@ -12,7 +12,7 @@ from fancam.cards.shapes import pixels_per_mm, safe_zone
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.media import Samples
-from fancam.pictures import TextMask, text_mask
+from fancam.pictures import TextMask, find_font, missing_characters, text_mask
 from fancam.results import CardGeometry
 from fancam.settings import DesignSettings
 
@@ -39,22 +39,38 @@ def lay_text(
 
     Raises:
         FontError: The font cannot be read or lacks a character.
-        UsageError: No font was given, or the text does not fit into the safe zone.
+        UsageError: The text does not fit into the safe zone.
     """
     if not design.text.strip():
         return (), ()
-    if design.font is None:
-        raise UsageError("text needs a font", remedy="give the path of a .ttf or .otf file as the font")
+    font, found = font_for(design.text, design)
     clear_mm = design.border_mm + _BORDER_GAP * design.text_size_mm if design.border_mm > 0 else 0.0
     zone = safe_zone(geometry, max(safe_mm, clear_mm), corner_radius_mm)
     horizontal, vertical = place_of(design.text_place)
     mask = fitting_mask(
-        design.text, Path(design.font), design.text_size_mm, design.text_outline_mm, geometry, zone, horizontal
+        design.text, font, design.text_size_mm, design.text_outline_mm, geometry, zone, horizontal
     )  # fmt: skip
     x = placed(zone.x0, zone.x1, mask.width_px, {"left": 0.0, "centre": 0.5, "right": 1.0}[horizontal])
     y = first_row(mask, zone, vertical)
     colour = parse_colour(design.text_colour)
-    return ink(pixels, mask, x, y, colour, outlined=design.text_outline_mm > 0)
+    boxes, notes = ink(pixels, mask, x, y, colour, outlined=design.text_outline_mm > 0)
+    return boxes, (*found, *notes)
+
+
+def font_for(text: str, design: DesignSettings) -> tuple[Path | None, tuple[str, ...]]:
+    """Return the font that is set, else one that has all characters of the text, and a note where it was found.
+
+    The built-in font (None) comes first: it is the same on every machine.
+
+    Raises:
+        FontError: No font of this system has all characters.
+    """
+    if design.font is not None:
+        return Path(design.font), ()
+    if not missing_characters(text, None):
+        return None, ()
+    font = find_font(text)
+    return font, (f"the text is set in {font.name}, found on this system",)
 
 
 def place_of(name: str) -> tuple[str, str]:

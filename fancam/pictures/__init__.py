@@ -6,7 +6,7 @@ from fancam.pictures.colour import adobe_rgb_profile, is_srgb, matrix_profile, p
 from fancam.pictures.decode import to_8_bit
 from fancam.pictures.draw import Canvas, builtin_font, drawable, fitted, text_width
 from fancam.pictures.embedding import AlphaPlane, EmbeddedPicture, embeddable
-from fancam.pictures.fonts import MAX_FONT_BYTES
+from fancam.pictures.fonts import MAX_FONT_BYTES, find_font
 from fancam.pictures.gamut import OUT_OF_GAMUT_DELTA_E, delta_e00, most_ink, out_of_gamut, total_ink
 from fancam.pictures.header import PictureFacts
 from fancam.pictures.lettering import TextMask, line_width, missing_characters, shaping_available, text_mask
@@ -38,6 +38,7 @@ __all__ = [
     "delta_e00",
     "drawable",
     "embeddable",
+    "find_font",
     "fitted",
     "is_srgb",
     "line_width",

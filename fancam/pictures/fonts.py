@@ -1,11 +1,18 @@
-"""Font files: which characters they have. Read with limits, because a font is a file from anywhere."""
+"""Font files: which characters they have, and which font of this system has those of a text.
+
+Read with limits, because a font is a file from anywhere.
+"""
 
 from __future__ import annotations
 
 import functools
 import io
+import re
+import shutil
 import struct
+import subprocess
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +26,14 @@ _MAX_FACES = 256
 _MAX_NAMED = 8
 """So many missing characters are named in an error."""
 _UNICODES = 0x110000
+_TAB_AND_BREAKS = str.maketrans({"\t": " ", "\r": "\n", "\v": "\n", "\f": "\n", "\x85": "\n", "\u2028": "\n",
+                                 "\u2029": "\n"})  # fmt: skip
+_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+_TIMEOUT_S = 20
+_MOST_ASKED = 64
+"""So many characters are handed to fontconfig; all are checked in the font itself."""
+_LAST = re.compile(r"italic|oblique|mono|symbol|emoji|math|black|heavy|thin|light|condensed", re.IGNORECASE)
+"""Styles that nobody means who names none."""
 _SFNT = (b"\0\1\0\0", b"true", b"OTTO")
 _WEB = (b"wOFF", b"wOF2")
 # What fontTools lets through when a table is not what its header says.
@@ -163,3 +178,101 @@ def _check_groups(cmap: bytes) -> None:
             total += max(end - start + 1, 0)
             if end >= _UNICODES or total > _UNICODES:
                 raise ValueError("its character map is impossible")
+
+
+# --- characters of a text -------------------------------------------------------------------------------------------
+
+
+def normalised(text: str) -> str:
+    """Return the text composed (NFC), its lines separated by line feeds and nothing else."""
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(_TAB_AND_BREAKS))
+
+
+def needed_characters(text: str) -> set[str]:
+    """Return the characters of a composed text that need a glyph: all but format characters and variation selectors."""
+    return {c for c in text if unicodedata.category(c) != "Cf" and not _selects_variation(c)}
+
+
+def _selects_variation(character: str) -> bool:
+    return 0xFE00 <= ord(character) <= 0xFE0F or 0xE0100 <= ord(character) <= 0xE01EF
+
+
+# --- fonts of this system -------------------------------------------------------------------------------------------
+
+
+def find_font(text: str, folders: Sequence[Path] | None = None) -> Path:
+    """Return the first font that has a glyph for every character of a text; the same on every call.
+
+    Where fontconfig is installed its order decides (``fc-match`` for sans-serif); otherwise plain styles come before
+    others, by name.
+
+    Args:
+        text: Line feeds and invisible signs that steer the layout do not count.
+        folders: Searched instead of what the system has.
+
+    Raises:
+        FontError: No font has all characters; those that none has are named.
+    """
+    needed = {ord(character) for character in needed_characters(normalised(text).replace("\n", ""))}
+    found = _system_fonts(tuple(sorted(needed)[:_MOST_ASKED])) if folders is None else tuple(_in_folders(folders))
+    nobody_has = needed
+    for path in found:
+        try:
+            missing = set(open_font(path).face_with(needed)[1])
+        except FontError:  # a damaged one is none to offer
+            continue
+        if not missing:
+            return path
+        nobody_has = nobody_has & missing
+    if not found:
+        raise FontError("this system has no fonts", remedy="name a .ttf or .otf file as the font")
+    if not nobody_has:
+        raise FontError("no single font has all characters of the text", remedy="name a font that has them")
+    named = ", ".join(shown(code) for code in sorted(nobody_has)[:_MAX_NAMED])
+    remedy = "install one, for example Noto Sans CJK, or name its file"
+    raise FontError(f"no font of this system has {named}", remedy=remedy)
+
+
+@functools.lru_cache(maxsize=8)
+def _system_fonts(codes: tuple[int, ...]) -> tuple[Path, ...]:
+    return tuple(_by_fontconfig(codes)) or tuple(_in_folders(_usual_folders()))
+
+
+def _by_fontconfig(codes: tuple[int, ...]) -> Iterator[Path]:
+    """Yield the fonts in the order in which fontconfig would take them for these characters."""
+    program = shutil.which("fc-match")
+    if program is None:
+        return
+    charset = " ".join(f"{code:x}" for code in codes)
+    pattern = f"sans-serif:charset={charset}" if charset else "sans-serif"
+    try:
+        answer = subprocess.run(  # noqa: S603 - a fixed program, no shell; the pattern is numbers
+            [program, "-s", "-f", "%{file}\n", pattern], capture_output=True, timeout=_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return
+    for line in dict.fromkeys(answer.stdout.decode("utf-8", "surrogateescape").splitlines()):
+        if line.lower().endswith(_SUFFIXES):
+            yield Path(line)
+
+
+def _usual_folders() -> list[Path]:
+    try:
+        home = [Path.home() / name for name in (".fonts", ".local/share/fonts", "Library/Fonts")]
+    except RuntimeError:  # nobody's process
+        home = []
+    system = (
+        "/usr/share/fonts",
+        "/usr/local/share/fonts",
+        "/System/Library/Fonts",
+        "/Library/Fonts",
+        "C:/Windows/Fonts",
+    )
+    return [*home, *map(Path, system)]
+
+
+def _in_folders(folders: Sequence[Path]) -> Iterator[Path]:
+    """Yield the fonts of folders and all below them, plain styles first."""
+    for folder in folders:
+        found = [path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file()]
+        yield from sorted(found, key=lambda path: (bool(_LAST.search(path.stem)), path.name.lower(), str(path)))

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont, features
 from fancam.errors import FontError, UsageError, unknown_choice
 from fancam.geometry import Box
 from fancam.pictures.draw import has_glyph
-from fancam.pictures.fonts import FontFile, damaged, lacking, open_font, shown
+from fancam.pictures.fonts import FontFile, damaged, lacking, needed_characters, normalised, open_font, shown
 
 ALIGNMENTS = ("left", "centre", "right")
 LINE_SPACING = 1.25
@@ -30,8 +30,6 @@ _CANVAS_PIXELS = 24_000_000
 """Pixels of the finely drawn text; less fineness where it would be larger."""
 _MOST_PIXELS = 200_000_000
 _RISING, _FALLING = "HhkldbA한글", "gjpqy힣"
-_TAB_AND_BREAKS = str.maketrans({"\t": " ", "\r": "\n", "\v": "\n", "\f": "\n", "\x85": "\n", "\u2028": "\n",
-                                 "\u2029": "\n"})  # fmt: skip
 # Letters that are meant to be seen by nobody: Hangul fillers, the braille blank.
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 # First and last letters of the writing systems whose letters change with their neighbours beyond what marks and
@@ -110,7 +108,9 @@ def text_mask(
     opened, face = _checked_face("".join(lines), font)
     shaped = shaping_available()
     if not shaped:
-        lines = ["".join(c for c in line if c in _needed(line)) for line in lines]  # the basic layout shows the others
+        lines = [
+            "".join(c for c in line if c in needed_characters(line)) for line in lines
+        ]  # the basic layout shows the others
     kind = _fine_type(lines, opened, face, size_px, outline_px, shaped)
     try:
         drawn = [_drawn(line, kind) for line in lines]
@@ -147,7 +147,7 @@ def missing_characters(text: str, font: Path | None) -> list[str]:
     Raises:
         FontError: The font cannot be read.
     """
-    needed = _needed("".join(normalised(text).split("\n")))
+    needed = needed_characters("".join(normalised(text).split("\n")))
     if font is None:
         return sorted(character for character in needed if not has_glyph(character))
     return [chr(code) for code in open_font(font).face_with({ord(c) for c in needed})[1]]
@@ -158,21 +158,7 @@ def shaping_available() -> bool:
     return bool(features.check("raqm"))
 
 
-def normalised(text: str) -> str:
-    """Return the text composed (NFC), its lines separated by line feeds and nothing else."""
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(_TAB_AND_BREAKS))
-
-
 # --- which characters ---------------------------------------------------------------------------------------------
-
-
-def _needed(text: str) -> set[str]:
-    """Return the characters that need a glyph: all but format characters and variation selectors."""
-    return {c for c in text if unicodedata.category(c) != "Cf" and not _selects_variation(c)}
-
-
-def _selects_variation(character: str) -> bool:
-    return 0xFE00 <= ord(character) <= 0xFE0F or 0xE0100 <= ord(character) <= 0xE01EF
 
 
 def _checked_face(text: str, font: Path | None) -> tuple[FontFile | None, int]:
@@ -181,7 +167,7 @@ def _checked_face(text: str, font: Path | None) -> tuple[FontFile | None, int]:
     Raises:
         FontError: No face has all characters, or one of them has an empty glyph where ink must be.
     """
-    needed = _needed(text)
+    needed = needed_characters(text)
     if font is None:
         missing = sorted(c for c in needed if not has_glyph(c))
         if missing:
