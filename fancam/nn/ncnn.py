@@ -7,7 +7,6 @@ byte must be consumed, every shape must fit the architecture, and an unknown lay
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +20,8 @@ StateDict = dict[str, Array]
 """Name of the parameter, as in the torch network, to its values."""
 
 _MAGIC = "7767517"
-_FP16_TAG = 0x01306B47
-_RAW_FP32_TAG = 0
+_ENCODINGS = {0: "<f4", 0x01306B47: "<f2"}
+"""Tag before the weights of a convolution, to how they are encoded."""
 _WITHOUT_WEIGHTS = frozenset({"Input", "Split", "Concat", "Eltwise", "BinaryOp", "Interp", "PixelShuffle"})
 _LEAKY_RELU = "2"
 
@@ -33,8 +32,7 @@ class Layer:
 
     type: str
     name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    outputs: int
     settings: dict[int, str]
     """Key to value as written; arrays (keys below -23300) keep their leading count."""
 
@@ -67,17 +65,16 @@ def load_ncnn(param: Path, weights: Path) -> StateDict:
     Raises:
         ModelDamagedError: A file is cut short, has bytes left over, or describes another kind of network.
     """
+    path = param
     try:
         layers = parse_param(param.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ModelDamagedError) as error:
-        raise _named(param, error) from error
-    try:
+        path = weights
         read = read_weights(layers, weights.read_bytes())
-        if any(layer.type == "PReLU" for layer in layers):
-            return compact_parameters(layers, read)
-        return esrgan_parameters(read)
-    except (OSError, ModelDamagedError) as error:
-        raise _named(weights, error) from error
+        compact = any(layer.type == "PReLU" for layer in layers)
+        return compact_parameters(layers, read) if compact else esrgan_parameters(read)
+    except (OSError, UnicodeDecodeError, ModelDamagedError) as error:
+        cause = error.cause if isinstance(error, ModelDamagedError) else f"cannot be read: {error}"
+        raise ModelDamagedError(cause, item=path, remedy="replace the file") from error
 
 
 def parse_param(text: str) -> tuple[Layer, ...]:
@@ -90,13 +87,13 @@ def parse_param(text: str) -> tuple[Layer, ...]:
     if not lines or lines[0] != [_MAGIC]:
         raise _damaged("not an ncnn .param text: the first line is not 7767517")
     try:
-        layer_count, blob_count = (int(word) for word in lines[1])
+        stated = tuple(int(word) for word in lines[1])
         layers = tuple(_parse_layer(words) for words in lines[2:])
     except (ValueError, IndexError):
         raise _damaged("a line of the .param text is cut short or malformed") from None
-    blobs = sum(len(layer.outputs) for layer in layers)
-    if (len(layers), blobs) != (layer_count, blob_count):
-        raise _damaged(f"{len(layers)} layers and {blobs} blobs, the head states {layer_count} and {blob_count}")
+    found = len(layers), sum(layer.outputs for layer in layers)
+    if found != stated:
+        raise _damaged(f"{found[0]} layers and {found[1]} blobs, the head states {' and '.join(map(str, stated))}")
     return layers
 
 
@@ -107,7 +104,7 @@ def _parse_layer(words: list[str]) -> Layer:
     if min(inputs, outputs) < 0 or len(blobs) != inputs + outputs or any("=" in blob for blob in blobs):
         raise ValueError("blobs are missing")
     pairs = (word.split("=", 1) for word in settings)
-    return Layer(words[0], words[1], tuple(blobs[:inputs]), tuple(blobs[inputs:]), {int(k): v for k, v in pairs})
+    return Layer(words[0], words[1], outputs, {int(key): value for key, value in pairs})
 
 
 def read_weights(layers: tuple[Layer, ...], data: bytes) -> list[Weights]:
@@ -122,7 +119,7 @@ def read_weights(layers: tuple[Layer, ...], data: bytes) -> list[Weights]:
         if layer.type == "Convolution":
             found.append(_read_convolution(layer, reader))
         elif layer.type == "PReLU":
-            found.append(Weights(layer, reader.float32(layer.number(0)), None))
+            found.append(Weights(layer, reader.floats(layer.number(0)), None))
         elif layer.type not in _WITHOUT_WEIGHTS:
             raise _damaged(f"layer {layer.name} is of type {layer.type}, which is not known here")
     if reader.left:
@@ -135,8 +132,7 @@ def _read_convolution(layer: Layer, reader: _Reader) -> Weights:
     plain = layer.number(2, 1) == 1 and layer.number(3, 1) == 1 and layer.number(4) == kernel // 2
     if out < 1 or kernel < 1 or count < 1 or count % (out * kernel * kernel) or not plain or layer.number(5) != 1:
         raise _damaged(f"layer {layer.name} is not a plain convolution with a bias")
-    weight = reader.tagged(count).reshape(out, -1, kernel, kernel)
-    return Weights(layer, weight, reader.float32(out))
+    return Weights(layer, reader.tagged(count).reshape(out, -1, kernel, kernel), reader.floats(out))
 
 
 class _Reader:
@@ -144,30 +140,26 @@ class _Reader:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._offset = 0
+        self.left = len(data)
 
-    @property
-    def left(self) -> int:
-        return len(self._data) - self._offset
+    def _take(self, count: int, encoding: str) -> npt.NDArray:
+        """Take numbers; those of half precision are padded to a multiple of 4 bytes."""
+        at, size = len(self._data) - self.left, -(-count * np.dtype(encoding).itemsize // 4) * 4
+        if count < 0 or size > self.left:
+            raise _damaged(f"cut short: {size:,} bytes are needed at {at:,}, {self.left:,} are there")
+        self.left -= size
+        return np.frombuffer(self._data, encoding, count, at)
 
-    def _take(self, size: int) -> bytes:
-        if size < 0 or size > self.left:
-            raise _damaged(f"cut short: {size:,} bytes are needed at {self._offset:,}, {self.left:,} are there")
-        taken = self._data[self._offset : self._offset + size]
-        self._offset += size
-        return taken
-
-    def float32(self, count: int) -> Array:
-        return np.frombuffer(self._take(4 * count), "<f4").astype(np.float32)
+    def floats(self, count: int) -> Array:
+        """Take numbers of single precision."""
+        return self._take(count, "<f4").astype(np.float32)
 
     def tagged(self, count: int) -> Array:
-        """Read weights behind their encoding tag; half precision is padded to a multiple of 4 bytes."""
-        (tag,) = struct.unpack("<I", self._take(4))
-        if tag == _RAW_FP32_TAG:
-            return self.float32(count)
-        if tag == _FP16_TAG:
-            return np.frombuffer(self._take((2 * count + 3) // 4 * 4), "<f2", count).astype(np.float32)
-        raise _damaged(f"weights with the encoding tag {tag:#010x}; only fp16 and fp32 are known")
+        """Take numbers behind the tag that says how they are encoded."""
+        tag = int(self._take(1, "<u4")[0])
+        if tag not in _ENCODINGS:
+            raise _damaged(f"weights with the encoding tag {tag:#010x}; only fp16 and fp32 are known")
+        return self._take(count, _ENCODINGS[tag]).astype(np.float32)
 
 
 # --- from positions to names --------------------------------------------------------------------------------------
@@ -184,30 +176,24 @@ def esrgan_parameters(weights: list[Weights]) -> StateDict:
     blocks, rest = divmod(len(weights) - 6, 15)
     if blocks < 1 or rest:
         raise _damaged(f"{len(weights)} convolutions; an ESRGAN network has 15 per block and 6 more")
-    names = ["conv_first"]
-    names += [f"body.{b}.rdb{d}.conv{c}" for b in range(blocks) for d in (1, 2, 3) for c in (1, 2, 3, 4, 5)]
-    names += ["conv_body", "conv_up1", "conv_up2", "conv_hr", "conv_last"]
     features, growth = weights[0].weight.shape[0], weights[1].weight.shape[0]
-    for name, found in zip(names, weights, strict=True):
-        expected = _esrgan_shape(name, features, growth)
-        if found.weight.shape != expected:
-            raise _damaged(f"{name} has the shape {found.weight.shape}, expected {expected}")
-        activated = name.rpartition(".")[2] in ("conv1", "conv2", "conv3", "conv4", "conv_up1", "conv_up2", "conv_hr")
+    dense = {
+        f"conv{index}": (features if index == 5 else growth, features + (index - 1) * growth, index < 5)
+        for index in range(1, 6)
+    }
+    # Name to (channels out, channels in, whether a leaky ReLU follows).
+    expected = {"conv_first": (features, 3, False)}
+    for block in range(blocks):
+        expected |= {f"body.{block}.rdb{rdb}.{name}": shape for rdb in (1, 2, 3) for name, shape in dense.items()}
+    expected["conv_body"] = (features, features, False)
+    expected |= dict.fromkeys(("conv_up1", "conv_up2", "conv_hr"), (features, features, True))
+    expected["conv_last"] = (3, features, False)
+    for (name, (out, into, activated)), found in zip(expected.items(), weights, strict=True):
+        if found.weight.shape != (out, into, 3, 3):
+            raise _damaged(f"{name} has the shape {found.weight.shape}, expected {(out, into, 3, 3)}")
         if found.layer.settings.get(9) != (_LEAKY_RELU if activated else None):
             raise _damaged(f"{name} has the activation {found.layer.settings.get(9)}, not that of an ESRGAN network")
-    return _as_state_dict(names, weights)
-
-
-def _esrgan_shape(name: str, features: int, growth: int) -> tuple[int, int, int, int]:
-    part = name.rpartition(".")[2]
-    if part == "conv_first":
-        return features, 3, 3, 3
-    if part == "conv_last":
-        return 3, features, 3, 3
-    if part in ("conv_body", "conv_up1", "conv_up2", "conv_hr"):
-        return features, features, 3, 3
-    index = int(part.removeprefix("conv"))
-    return (features if index == 5 else growth), features + (index - 1) * growth, 3, 3
+    return _as_state_dict(list(expected), weights)
 
 
 def compact_parameters(layers: tuple[Layer, ...], weights: list[Weights]) -> StateDict:
@@ -233,19 +219,14 @@ def compact_parameters(layers: tuple[Layer, ...], weights: list[Weights]) -> Sta
 def _as_state_dict(names: list[str], weights: list[Weights]) -> StateDict:
     state: StateDict = {}
     for name, found in zip(names, weights, strict=True):
-        if not np.isfinite(found.weight).all() or (found.bias is not None and not np.isfinite(found.bias).all()):
-            raise _damaged(f"{name} holds values that are not numbers")
         state[f"{name}.weight"] = found.weight
         if found.bias is not None:
             state[f"{name}.bias"] = found.bias
+    broken = next((name for name, values in state.items() if not np.isfinite(values).all()), None)
+    if broken is not None:
+        raise _damaged(f"{broken.rpartition('.')[0]} holds values that are not numbers")
     return state
 
 
 def _damaged(cause: str) -> ModelDamagedError:
     return ModelDamagedError(cause, remedy="replace the file")
-
-
-def _named(path: Path, error: Exception) -> ModelDamagedError:
-    """Return the error with the file it happened to."""
-    cause = error.cause if isinstance(error, ModelDamagedError) else f"cannot be read: {error}"
-    return ModelDamagedError(cause, item=path, remedy="replace the file")
