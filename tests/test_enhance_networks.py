@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from fancam.enhance import Engine
 from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
-from fancam.nn import ModelStore, load_ncnn
+from fancam.nn import ModelStore
 from fancam.nn.device import cpu_has_fast_bf16
+from fancam.nn.ncnn import load_ncnn
 from fancam.nn.networks import Network, load_upscaler
 from fancam.settings import EnhanceSettings
 

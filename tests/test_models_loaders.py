@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from fancam.errors import FancamError, ModelDamagedError, UsageError
-from fancam.nn import ModelStore, load_ncnn
-from fancam.nn.ncnn import parse_param, read_weights
+from fancam.nn import ModelStore
+from fancam.nn.ncnn import load_ncnn, parse_param, read_weights
 from fancam.nn.networks import load_torch
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.errors import ModelDamagedError
-from fancam.faces.detections import CPU_BATCH_PIXELS, Detections, FloatArray, batches
+from fancam.faces.detections import CPU_BATCH_PIXELS, Detections, FloatArray, infer_in_batches
 from fancam.media import Picture
 
 CELL_PX = 4
@@ -49,12 +49,16 @@ class CenterFace:
 
     def infer(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
         """Return the faces of each picture; see ``FaceNetwork.infer``."""
-        found = [Detections.empty()] * len(pictures)
-        for members in batches([padded_size(*picture.shape[:2]) for picture in pictures], CPU_BATCH_PIXELS):
+        sizes = [padded_size(*picture.shape[:2]) for picture in pictures]
+
+        def infer(members: list[int]) -> list[Detections]:
             maps = self.outputs([pictures[index] for index in members])
-            for index, heat, size, offset, landmarks in zip(members, *maps, strict=True):
-                found[index] = decode(heat[0], size, offset, landmarks, min_confidence)
-        return found
+            return [
+                decode(heat[0], size, offset, landmarks, min_confidence)
+                for heat, size, offset, landmarks in zip(*maps, strict=True)
+            ]
+
+        return infer_in_batches(infer, sizes, CPU_BATCH_PIXELS)
 
     def outputs(self, pictures: Sequence[Picture]) -> tuple[FloatArray, ...]:
         """Return the four maps, (N, channels, H / 4, W / 4), of pictures of one common padded size."""

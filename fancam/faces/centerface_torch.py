@@ -10,6 +10,7 @@ faces got a thirtieth; a guard that measures the drift of landmarks in hundredth
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import nn
 
 from fancam.errors import ModelDamagedError
 from fancam.faces.centerface import decode_cells, padded_size, read_network
-from fancam.faces.detections import CPU_BATCH_PIXELS, GPU_BATCH_PIXELS, Detections, batches
+from fancam.faces.detections import CPU_BATCH_PIXELS, GPU_BATCH_PIXELS, Detections, infer_in_batches
 from fancam.media import Picture
 from fancam.nn.device import choose_compute
 from fancam.nn.networks import Network
@@ -60,14 +61,12 @@ class CenterFaceTorch:
 
     def infer(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
         """Return the faces of each picture; see ``FaceNetwork.infer``."""
-        found = [Detections.empty()] * len(pictures)
-        for members in batches([padded_size(*picture.shape[:2]) for picture in pictures], self._batch_pixels):
-            seen = self.runtime.in_parts(
-                lambda chosen: self._infer_batch([pictures[i] for i in chosen], min_confidence), members
-            )
-            for index, detections in zip(members, seen, strict=True):
-                found[index] = detections
-        return found
+        sizes = [padded_size(*picture.shape[:2]) for picture in pictures]
+
+        def infer(members: Sequence[int]) -> list[Detections]:
+            return self._infer_batch([pictures[index] for index in members], min_confidence)
+
+        return infer_in_batches(partial(self.runtime.in_parts, infer), sizes, self._batch_pixels)
 
     def outputs(self, pictures: Sequence[Picture]) -> tuple[torch.Tensor, ...]:
         """Return the four maps, (N, channels, H / 4, W / 4) on the device, of pictures of one common padded size."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,6 +154,23 @@ def plausible(found: Detections) -> npt.NDArray[np.bool_]:
         & (drop > 0.15) & (drop < 0.8)
         & (apart > 0.04) & (apart < 0.8)
     )  # fmt: skip
+
+
+def infer_in_batches(
+    infer_batch: Callable[[list[int]], list[Detections]], sizes: Sequence[tuple[int, int]], max_pixels: int
+) -> list[Detections]:
+    """Return the detections of each picture, found in batches of pictures of one size.
+
+    Args:
+        infer_batch: Returns those of the pictures with these indices, which share a forward pass.
+        sizes: (height, width) of each picture as the network sees it.
+        max_pixels: See ``batches``.
+    """
+    found = [Detections.empty()] * len(sizes)
+    for members in batches(sizes, max_pixels):
+        for index, detections in zip(members, infer_batch(members), strict=True):
+            found[index] = detections
+    return found
 
 
 def batches(sizes: Sequence[tuple[int, int]], max_pixels: int) -> Iterator[list[int]]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from fancam.errors import ModelDamagedError
-from fancam.faces.detections import CPU_BATCH_PIXELS, GPU_BATCH_PIXELS, Detections, FloatArray, batches
+from fancam.faces.detections import CPU_BATCH_PIXELS, GPU_BATCH_PIXELS, Detections, FloatArray, infer_in_batches
 from fancam.media import Picture
 from fancam.nn.device import choose_compute
 from fancam.nn.networks import Network, load_torch
@@ -73,15 +73,12 @@ class RetinaFace:
 
         Pictures of exactly one size go together: filled-up ones would have other priors.
         """
-        found = [Detections.empty()] * len(pictures)
         sizes = [(picture.shape[0], picture.shape[1]) for picture in pictures]
-        for members in batches(sizes, self._batch_pixels):
-            seen = self.runtime.in_parts(
-                lambda chosen: self._infer_batch([pictures[i] for i in chosen], min_confidence), members
-            )
-            for index, detections in zip(members, seen, strict=True):
-                found[index] = detections
-        return found
+
+        def infer(members: Sequence[int]) -> list[Detections]:
+            return self._infer_batch([pictures[index] for index in members], min_confidence)
+
+        return infer_in_batches(functools.partial(self.runtime.in_parts, infer), sizes, self._batch_pixels)
 
     def _infer_batch(self, pictures: Sequence[Picture], min_confidence: float) -> list[Detections]:
         levels = self.runtime.to_device(np.ascontiguousarray(np.stack(pictures)[..., ::-1]), as_levels=True)

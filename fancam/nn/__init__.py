@@ -5,7 +5,6 @@ loads a network by name or from a file, and ``runtime`` runs it on a device. Tho
 needed, so that looking for files does not load torch.
 """
 
-from fancam.nn.ncnn import load_ncnn
 from fancam.nn.registry import ModelEntry, NetworkChoice, Variant, WeightFile
 from fancam.nn.store import ModelStatus, ModelStore, file_sha256
 
@@ -17,5 +16,4 @@ __all__ = [
     "Variant",
     "WeightFile",
     "file_sha256",
-    "load_ncnn",
 ]
