@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fancam.enhance.fusion.align import coarse_shift, dense_flow, luma_of, warped
-from fancam.enhance.fusion.fuse import GRID, Measured, expected_gain_db, fuse
+from fancam.enhance.fusion.fuse import GRID, MergeStatistics, expected_gain_db, fuse
 from fancam.geometry import Box
 from fancam.media import NeighbourFrame
 from fancam.settings import FuseSettings
@@ -99,6 +99,7 @@ def test_same_input_gives_the_same_bytes_with_any_number_of_threads(monkeypatch)
 
     reference, neighbours = frame(), moving(5)
     first = fuse(reference, neighbours, EVERY, face=FACE)
+    # How many frames are aligned at once has no face: it must not be seen.
     monkeypatch.setattr(sys.modules["fancam.enhance.fusion.fuse"], "THREADS", 1)
     again = fuse(reference, list(reversed(neighbours)), EVERY, face=FACE)
     assert np.array_equal(first.pixels, again.pixels)
@@ -275,8 +276,8 @@ def test_flow_is_accurate_below_a_pixel():
 
 
 def test_expected_gain_rises_with_noise_and_falls_where_nothing_is_seen():
-    quiet, noisy = Measured(0.8, 0.8, 6, -1.2, 4, 4), Measured(0.8, 4, 6, -1.2, 4, 4)
+    quiet, noisy = MergeStatistics(0.8, 0.8, 6, -1.2, 4, 4), MergeStatistics(0.8, 4, 6, -1.2, 4, 4)
     assert expected_gain_db(noisy) > expected_gain_db(quiet) + 0.5
-    assert expected_gain_db(Measured(0.1, 4, 6, -1.2, 4, 4)) == 0
+    assert expected_gain_db(MergeStatistics(0.1, 4, 6, -1.2, 4, 4)) == 0
     # frames that differ although none of them is noisy
-    assert expected_gain_db(Measured(0.8, 4, 6, -1.2, 0.4, 4)) == 0
+    assert expected_gain_db(MergeStatistics(0.8, 4, 6, -1.2, 0.4, 4)) == 0

@@ -1,4 +1,4 @@
-"""The whole way from neighbours to one picture."""
+"""Multi-frame fusion of a region: alignment, robust merge, deblurring, and the gain that decides whether it pays."""
 
 from __future__ import annotations
 
@@ -40,6 +40,21 @@ MIN_FRESH_SHARE = 0.05
 """Share of the face that must differ from the frame beside it; below it the frame is a repeated one."""
 THREADS = 2
 
+CAUTION_DB = 0.25
+MAX_GAIN_DB = 5.0
+"""Beyond what any clip has shown."""
+SEEN_RANGE = (0.5, 0.7)
+"""Share of the frames that saw a pixel anew at which nothing, and all, of the gain is believed.
+
+Heavy compression copies from frame to frame, and no clip compressed to a CRF of 33 gained."""
+NOISE_RANGE = (0.3, 0.7)
+"""Noise of the reference alone over that between the frames at which nothing, and all, of the gain is believed.
+
+Frames that differ although none of them is noisy differ by their coding and by motion, and their mean is no better than
+one of them. Of the ``TUNE`` clips with noise of 8 levels those compressed to a CRF of 18 and 23 have 0.74 and more, and
+those of 33 that lost by fusing 0.18 and less.
+"""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fused:
@@ -56,7 +71,7 @@ class Fused:
     expected_gain_db: float
     """Predicted over the best that can be had of the single frame; 0 where nothing could be fused."""
     evidence_frames: npt.NDArray[np.float32]
-    """(h * grid, w * grid) effective number of frames that agree on a pixel, 1 or more; see ``records.Evidence``."""
+    """(h * grid, w * grid) effective number of frames that agree on a pixel, 1 or more (Kish 1965)."""
     residual_noise: float | None
     """Noise left in the luma, standard deviation in levels of 255; None where it was not measured."""
     reason: str
@@ -143,8 +158,9 @@ def _aligned(reference: Picture, usable: _Usable, region: tuple[int, int, int, i
     near, fresh = warped(neighbour.pixels, flow), np.clip(warped(usable.fresh, flow), 0, 1)
     light, trust = light_between(reference, near)
     near = np.clip(np.rint(lit(near, light)), 0, 255).astype(np.uint8)
-    wanted = (fresh > 0.5) & _mask(region, reference.shape)
-    noise = noise_between(reference, near, wanted) if wanted.any() else 0.0
+    face = np.s_[region[1] : region[3], region[0] : region[2]]
+    wanted = fresh[face] > 0.5
+    noise = noise_between(reference[face], near[face], wanted) if wanted.any() else 0.0
     return Aligned(neighbour.pixels, flow, near, light, trust, fresh, noise)
 
 
@@ -164,7 +180,7 @@ def _finished(
     face = slice(top, bottom), slice(left, right)
     luma = np.asarray(mean @ LUMA, np.float32)
     removed = fine_detail(luma_of(warped_finely(reference, None, GRID)) - luma, GRID)
-    measured = Measured(float(seen[face].mean()), float(removed[face].std()),
+    measured = MergeStatistics(float(seen[face].mean()), float(removed[face].std()),
                         float(fine_detail(luma, GRID)[face].std()), crispness_of(luma, GRID),
                         measure_noise(reference).luma_sigma, noise)  # fmt: skip
     gain = expected_gain_db(measured)
@@ -175,13 +191,6 @@ def _finished(
     residual = noise / float(np.sqrt(evidence.mean()))
     reason = f"{used} frames agree" + (f"; {ends}" if ends else "")
     return Fused(pixels, GRID, used, offered, gain, evidence, residual, reason)
-
-
-def _mask(region: tuple[int, int, int, int], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    left, top, right, bottom = region
-    mask = np.zeros(shape[:2], np.bool_)
-    mask[top:bottom, left:right] = True
-    return mask
 
 
 def _face_region(face: Box | None, wide: int, high: int) -> tuple[int, int, int, int]:
@@ -198,25 +207,9 @@ def _single(reference: Picture, offered: int, reason: str, gain: float = 0.0) ->
     return Fused(reference, 1, 1, offered, gain, ones, None, reason)
 
 
-CAUTION_DB = 0.25
-MAX_GAIN_DB = 5.0
-"""Beyond what any clip has shown."""
-SEEN_RANGE = (0.5, 0.7)
-"""Share of the frames that saw a pixel anew at which nothing, and all, of the gain is believed.
-
-Heavy compression copies from frame to frame, and no clip compressed to a CRF of 33 gained."""
-NOISE_RANGE = (0.3, 0.7)
-"""Noise of the reference alone over that between the frames at which nothing, and all, of the gain is believed.
-
-Frames that differ although none of them is noisy differ by their coding and by motion, and their mean is no better than
-one of them. Of the ``TUNE`` clips with noise of 8 levels those compressed to a CRF of 18 and 23 have 0.74 and more, and
-those of 33 that lost by fusing 0.18 and less.
-"""
-
-
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What the merge tells of itself, at and around the face."""
+class MergeStatistics:
+    """What the gain of a merge is predicted from, at and around the face."""
 
     seen: float
     """Share of the offered frames that measured a pixel anew and agree, in the mean: low where the encoder copied
@@ -227,14 +220,14 @@ class Measured:
     detail: float
     """Standard deviation of the fine detail of the merged luma, in levels."""
     crispness: float
-    """Of the merged luma, see ``sharpen.crispness_of``."""
+    """Of the merged luma, see ``merge.crispness_of``."""
     single_noise: float
-    """Standard deviation of the noise that the reference alone shows in its calm places, in levels."""
+    """Standard deviation of the noise of the reference alone, in its homogeneous blocks, in levels."""
     frame_noise: float
     """The same of what a frame and the reference differ by: noise, and what moved or was coded otherwise."""
 
 
-def expected_gain_db(measured: Measured) -> float:
+def expected_gain_db(measured: MergeStatistics) -> float:
     """Return the gain in PSNR over the best single-frame method, at and around the face.
 
     That method smooths where the picture is flat and leaves noise where there is detail, so it is the noise relative to
@@ -243,12 +236,12 @@ def expected_gain_db(measured: Measured) -> float:
     """
     ratio_db = 10 * math.log10(1 + measured.removed**2 / (2 + 0.03 * measured.detail**2))
     gain = -0.185 + 0.173 * measured.seen + 0.258 * ratio_db + 0.475 * (measured.crispness - CRISPNESS) - CAUTION_DB
-    believed = _risen(measured.seen, SEEN_RANGE) * _risen(
+    believed = _ramp(measured.seen, SEEN_RANGE) * _ramp(
         measured.single_noise / max(measured.frame_noise, 1e-6), NOISE_RANGE
     )
     return float(min(max(gain * believed, 0.0), MAX_GAIN_DB))
 
 
-def _risen(value: float, span: tuple[float, float]) -> float:
-    """Return how far a value has risen from the first to the second of a span, in [0, 1]."""
+def _ramp(value: float, span: tuple[float, float]) -> float:
+    """Return 0 up to the first and 1 from the second of a span on, linear between."""
     return min(max((value - span[0]) / (span[1] - span[0]), 0.0), 1.0)

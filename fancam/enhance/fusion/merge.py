@@ -1,4 +1,4 @@
-"""The merge: every neighbour warped onto the fine grid and weighted, pixel by pixel, by how well it agrees."""
+"""Robust merge on a fine grid: every neighbour is warped and weighted per pixel by its agreement; then deblurring."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhance.cleaning.blocks import YCBCR_FROM_RGB
 from fancam.enhance.fusion.align import Flow, Plane, luma_of, warped_finely
 from fancam.media import Picture
 
@@ -28,6 +29,20 @@ LIGHT_SPREAD = 0.12
 """How far the light of a part may be from that of the whole, as a difference of logarithms."""
 COPIED_LEVELS = 0.2
 """Mean difference of two frames of a clip below which an encoder copied the one from the other."""
+
+LUMA: npt.NDArray[np.float32] = YCBCR_FROM_RGB[0].astype(np.float32)
+SIZES_PX = (0.6, 1.2)
+"""Standard deviations of the smoothing that parts the bands of detail, in pixels of the source, each after the last."""
+ENERGY_PX = 1.0
+"""Standard deviation of the window in which the local energy of detail is measured, in pixels of the source."""
+DETAILED, FLAT = (1.02, 0.0), (-1.12, 0.0)
+"""What is added to each band's gain of 1 where the local energy is high, and where it is low."""
+DETAILED_PER_CRISPNESS, FLAT_PER_CRISPNESS = (0.0, -0.78), (-0.1, -0.3)
+CRISPNESS, CRISPNESS_RANGE = -1.3, (-0.5, 0.5)
+"""Of the clips the constants were fitted to; and how far from it they are believed."""
+THRESHOLD, THRESHOLD_PER_NOISE, THRESHOLD_UNSEEN = 2.5, 0.5, 3.0
+"""Detail, in levels, at which the gain is half way between the two: at least, per level of noise, and more where no
+other frame saw the pixel anew."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,24 +171,8 @@ def _inside(flow: Flow) -> Plane:
     return np.asarray((xs >= -0.5) & (xs <= wide - 0.5) & (ys >= -0.5) & (ys <= high - 0.5), np.float32)
 
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""ITU-R BT.601."""
-SIZES_PX = (0.6, 1.2)
-"""Standard deviations of the smoothing that parts the bands of detail, in pixels of the source, each after the last."""
-AROUND_PX = 1.0
-"""How far around a pixel its liveliness is measured."""
-LIVELY, FLAT = (1.02, 0.0), (-1.12, 0.0)
-"""What is added to each band's gain of 1 where the picture is lively, and where it is flat."""
-LIVELY_PER_CRISPNESS, FLAT_PER_CRISPNESS = (0.0, -0.78), (-0.1, -0.3)
-CRISPNESS, CRISPNESS_RANGE = -1.3, (-0.5, 0.5)
-"""Of the clips the constants were fitted to; and how far from it they are believed."""
-THRESHOLD, THRESHOLD_PER_NOISE, THRESHOLD_UNSEEN = 2.5, 0.5, 3.0
-"""Detail, in levels, at which the gain is half way between the two: at least, per level of noise, and more where no
-other frame saw the pixel anew."""
-
-
 def sharpened(merged: npt.NDArray[np.float32], grid: int, noise: float, seen: Plane) -> npt.NDArray[np.float32]:
-    """Return the picture with its detail weighed anew; colours keep their differences to the luma.
+    """Return the picture with two bands of its detail amplified or attenuated; colours keep their distance to the luma.
 
     Args:
         merged: (h, w, 3) float32 RGB on the fine grid, levels of 255.
@@ -184,12 +183,12 @@ def sharpened(merged: npt.NDArray[np.float32], grid: int, noise: float, seen: Pl
     fine, coarse = _bands(np.asarray(merged @ LUMA, np.float32), grid)
     power = _power(fine, coarse, grid)
     threshold = THRESHOLD + THRESHOLD_PER_NOISE * noise + THRESHOLD_UNSEEN * (1 - seen)
-    lively = power / (power + threshold * threshold)
+    detailed = power / (power + threshold * threshold)
     crisp = float(np.clip(_crispness(fine, coarse, power) - CRISPNESS, *CRISPNESS_RANGE))
-    change = np.zeros_like(lively)
+    change = np.zeros_like(detailed)
     for i, band in enumerate((fine, coarse)):
-        high, low = LIVELY[i] + LIVELY_PER_CRISPNESS[i] * crisp, FLAT[i] + FLAT_PER_CRISPNESS[i] * crisp
-        change += band * np.maximum(lively * (high - low) + low, -1)
+        high, low = DETAILED[i] + DETAILED_PER_CRISPNESS[i] * crisp, FLAT[i] + FLAT_PER_CRISPNESS[i] * crisp
+        change += band * np.maximum(detailed * (high - low) + low, -1)
     return np.asarray(merged + change[..., None], np.float32)
 
 
@@ -200,7 +199,7 @@ def _bands(luma: Plane, grid: int) -> tuple[Plane, Plane]:
 
 
 def _power(fine: Plane, coarse: Plane, grid: int) -> Plane:
-    return np.asarray(cv2.GaussianBlur((fine + coarse) ** 2, (0, 0), AROUND_PX * grid), np.float32)
+    return np.asarray(cv2.GaussianBlur((fine + coarse) ** 2, (0, 0), ENERGY_PX * grid), np.float32)
 
 
 def _crispness(fine: Plane, coarse: Plane, power: npt.NDArray) -> float:
@@ -216,7 +215,7 @@ def fine_detail(luma: Plane, grid: int) -> Plane:
 
 
 def crispness_of(luma: Plane, grid: int) -> float:
-    """Return the logarithm of the power of fine detail over that of coarse detail at the liveliest tenth of the pixels.
+    """Return the logarithm of the power of fine over coarse detail at the tenth of the pixels with most of it.
 
     A camera's blur lowers it, and how much detail there is does not: of one clip it is the same to 0.1 in any noise.
     """
