@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from fancam.errors import FancamError, InputError, InputNotFoundError, NotMediaError, TruncatedInputError
 from fancam.pictures import adobe_rgb_profile, embeddable, open_picture, srgb_profile
-from fancam.pictures.jpeg_header import jpeg_header
+from fancam.pictures.embedding import jpeg_header
 from tests.pdf_plans import photo, saved, sha256
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
 from fancam.pictures import PictureMetadata, StillPicture, open_picture, save_picture
-from fancam.pictures.ifd import ASCII, Field, Fields, descriptive, exif_bytes, parse_exif
+from fancam.pictures.tiff import ASCII, Field, Fields, descriptive, exif_bytes, parse_exif
 from fancam.pictures.xmp import XmpError, kept_packet, merged_packet, resized_packet
 
 EXTRA = PictureMetadata(software="fancam 1.2.3", source="b.jpg", description="A card", fields={"scale": 4})

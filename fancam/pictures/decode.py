@@ -15,8 +15,8 @@ from PIL import Image
 
 from fancam.errors import UnsupportedMediaError
 from fancam.media import Samples
-from fancam.pictures.ifd import LONG, ORIENTATION, SHORT, Fields, directories, read_fields
 from fancam.pictures.opening import tiff_tag
+from fancam.pictures.tiff import LONG, ORIENTATION, SHORT, Fields, directories, read_fields
 
 _SEARCHED_FOR_CODESTREAM = 1 << 20
 """The boxes before the codestream of a JPEG 2000 file: its colour profile is the largest of them."""

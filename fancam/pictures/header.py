@@ -13,8 +13,8 @@ from PIL import ExifTags, Image
 from fancam.geometry import Orientation
 from fancam.pictures.colour import fitting_profile, is_srgb, profile_description
 from fancam.pictures.decode import png_header
-from fancam.pictures.ifd import Fields, parse_exif, read_fields
 from fancam.pictures.opening import tiff_tag
+from fancam.pictures.tiff import Fields, parse_exif, read_fields
 from fancam.pictures.xmp import XmpError, xmp_fields
 
 Space = Literal["grey", "rgb", "cmyk", "lab"]

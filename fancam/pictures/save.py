@@ -15,28 +15,11 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 from fancam.errors import UnsupportedMediaError, UsageError, unknown_choice
 from fancam.files import replace_file
 from fancam.media import Samples
+from fancam.pictures import tiff
 from fancam.pictures.colour import is_srgb, pillow_image, rgb_profile_like, srgb_profile, to_srgb
 from fancam.pictures.decode import to_8_bit
-from fancam.pictures.deep import ICC_TIFF_TAG, XMP_PNG_KEYWORD, XMP_TIFF_TAG, Resolution, deep_png, tiff
-from fancam.pictures.ifd import (
-    BYTE,
-    IMAGE_DESCRIPTION,
-    MAKER_NOTE,
-    PROCESSING_SOFTWARE,
-    RATIONAL,
-    RESOLUTION_UNIT,
-    SHORT,
-    SOFTWARE,
-    UNDEFINED,
-    X_RESOLUTION,
-    Y_RESOLUTION,
-    Fields,
-    exif_bytes,
-    parse_exif,
-    rational,
-    text_field,
-)
 from fancam.pictures.opening import heif_plugin
+from fancam.pictures.png import XMP_PNG_KEYWORD, encode_png_16
 from fancam.pictures.still import StillPicture, on_white
 from fancam.pictures.xmp import (
     PictureMetadata,
@@ -115,11 +98,8 @@ def check_writable(path: Path, width_px: int | None = None, height_px: int | Non
     """
     form = _format_of(path)
     if max(width_px or 0, height_px or 0) > form.longest_side_px:
-        raise UsageError(
-            f"{form.name} holds at most {form.longest_side_px} pixels a side, not {width_px}x{height_px}",
-            item=path,
-            remedy="write png or tif, or choose a smaller size",
-        )
+        cause = f"{form.name} holds at most {form.longest_side_px} pixels a side, not {width_px}x{height_px}"
+        raise UsageError(cause, item=path, remedy="write png or tif, or choose a smaller size")
     return form.name
 
 
@@ -127,7 +107,7 @@ def save_picture(
     path: Path,
     picture: StillPicture | Samples,
     *,
-    dpi: float | Resolution | None = None,
+    dpi: float | tiff.Resolution | None = None,
     profile: bytes | None = None,
     cmyk: bool = False,
     metadata: PictureMetadata | None = None,
@@ -174,12 +154,8 @@ def save_picture(
         raise UsageError(f"quality {quality} is not between 1 and 100", item=path, remedy="95 suits print")
     warnings: list[str] = []
     if cmyk:
-        inks = cast("Samples", picture)
-        if inks.shape[2:] != (4,) or inks.dtype != np.uint8 or profile is None:
-            raise ValueError(f"CMYK is four channels of uint8 and a profile, not {inks.shape} of {inks.dtype}")
-        if form not in (_JPEG, _TIFF):
-            raise UsageError(f"{form.name} cannot hold CMYK", item=path, remedy="write tif or jpg")
-        pixels, still = inks, StillPicture.of(inks[..., :3])  # for what stands beside the inks
+        pixels = _checked_inks(cast("Samples", picture), form, path, profile)
+        still = StillPicture.of(pixels[..., :3])  # for what stands beside the inks
     else:
         still = picture if isinstance(picture, StillPicture) else _still_of(picture, profile)
         _check_arrays(still)
@@ -205,15 +181,12 @@ def _format_of(path: Path) -> _Format:
     if form is None:
         raise unknown_choice("picture format", path.suffix or path.name, writable_suffixes())
     if form is _HEIF and heif_plugin() != "pillow_heif":
-        raise UnsupportedMediaError(
-            "HEIC cannot be written without an encoder",
-            item=path,
-            remedy="write avif, which is as small, or pip install pillow-heif (its wheels are GPL)",
-        )
+        remedy = "write avif, which is as small, or pip install pillow-heif (its wheels are GPL)"
+        raise UnsupportedMediaError("HEIC cannot be written without an encoder", item=path, remedy=remedy)
     return form
 
 
-def _resolution(dpi: float | Resolution | None) -> Resolution | None:
+def _resolution(dpi: float | tiff.Resolution | None) -> tiff.Resolution | None:
     if dpi is None:
         return None
     x, y = dpi if isinstance(dpi, tuple) else (dpi, dpi)
@@ -230,6 +203,14 @@ def _still_of(pixels: Samples, profile: bytes | None) -> StillPicture:
     if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
         return StillPicture.of(pixels[..., :3], alpha=pixels[..., 3] if pixels.shape[2] == 4 else None, profile=profile)
     raise ValueError(f"cannot write an array of shape {pixels.shape}")
+
+
+def _checked_inks(inks: Samples, form: _Format, path: Path, profile: bytes | None) -> Samples:
+    if inks.shape[2:] != (4,) or inks.dtype != np.uint8 or profile is None:
+        raise ValueError(f"CMYK is four channels of uint8 and a profile, not {inks.shape} of {inks.dtype}")
+    if form not in (_JPEG, _TIFF):
+        raise UsageError(f"{form.name} cannot hold CMYK", item=path, remedy="write tif or jpg")
+    return inks
 
 
 def _check_arrays(still: StillPicture) -> None:
@@ -291,25 +272,31 @@ def _levels(colour: Samples) -> Samples:
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    resolution: Resolution | None
+    resolution: tiff.Resolution | None
     profile: bytes | None
-    fields: Fields
+    fields: tiff.Fields
     xmp: bytes
 
 
-def _fields(still: StillPicture, resolution: Resolution | None, metadata: PictureMetadata | None, order: str) -> Fields:
+def _fields(
+    still: StillPicture, resolution: tiff.Resolution | None, metadata: PictureMetadata | None, order: str
+) -> tiff.Fields:
     """Return the EXIF that is written: what came in, the new resolution, and who made it."""
-    fields = (parse_exif(still.exif) if still.exif else None) or Fields(order)
+    fields = (tiff.parse_exif(still.exif) if still.exif else None) or tiff.Fields(order)
     main = dict(fields.main)
-    for tag in (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT):
+    for tag in (tiff.X_RESOLUTION, tiff.Y_RESOLUTION, tiff.RESOLUTION_UNIT):
         main.pop(tag, None)
     if resolution is not None:
-        main[X_RESOLUTION], main[Y_RESOLUTION] = (fields.entry(RATIONAL, rational(dpi)) for dpi in resolution)
-        main[RESOLUTION_UNIT] = fields.entry(SHORT, [2])  # inch
+        main[tiff.X_RESOLUTION], main[tiff.Y_RESOLUTION] = (
+            fields.entry(tiff.RATIONAL, tiff.rational(dpi)) for dpi in resolution
+        )
+        main[tiff.RESOLUTION_UNIT] = fields.entry(tiff.SHORT, [2])  # inch
     if metadata is not None and metadata.software:
-        main[PROCESSING_SOFTWARE if fields.text(SOFTWARE) else SOFTWARE] = text_field(metadata.software)
-    if metadata is not None and metadata.description and not fields.text(IMAGE_DESCRIPTION):
-        main[IMAGE_DESCRIPTION] = text_field(metadata.description)
+        main[tiff.PROCESSING_SOFTWARE if fields.text(tiff.SOFTWARE) else tiff.SOFTWARE] = tiff.text_field(
+            metadata.software
+        )
+    if metadata is not None and metadata.description and not fields.text(tiff.IMAGE_DESCRIPTION):
+        main[tiff.IMAGE_DESCRIPTION] = tiff.text_field(metadata.description)
     return replace(fields, main=main)
 
 
@@ -332,12 +319,12 @@ def _xmp(still: StillPicture, metadata: PictureMetadata | None, warnings: list[s
 def _fitted_to_jpeg(described: _Described, metadata: PictureMetadata | None, warnings: list[str]) -> _Described:
     """Return what fits into the one segment that JPEG has for EXIF, and the one for XMP."""
     fields, xmp = described.fields, described.xmp
-    if len(exif_bytes(fields)) > _JPEG_EXIF_BYTES and MAKER_NOTE in fields.exif:
-        fields = replace(fields, exif={tag: value for tag, value in fields.exif.items() if tag != MAKER_NOTE})
+    if len(tiff.exif_bytes(fields)) > _JPEG_EXIF_BYTES and tiff.MAKER_NOTE in fields.exif:
+        fields = replace(fields, exif={tag: value for tag, value in fields.exif.items() if tag != tiff.MAKER_NOTE})
         warnings.append("JPEG cannot hold more than 64 kB of EXIF: the camera maker's note was left out")
-    if len(exif_bytes(fields)) > _JPEG_EXIF_BYTES:
+    if len(tiff.exif_bytes(fields)) > _JPEG_EXIF_BYTES:
         kept = {tag: value for tag, value in fields.main.items() if len(value.data) <= 256}
-        fields = Fields(fields.order, kept)
+        fields = tiff.Fields(fields.order, kept)
         warnings.append("JPEG cannot hold more than 64 kB of EXIF: only its short fields were kept")
     if len(xmp) > _JPEG_XMP_BYTES:
         xmp = b"" if metadata is None else xmp_packet(metadata)
@@ -356,11 +343,11 @@ def _encoded(form: _Format, pixels: Samples, described: _Described, quality: int
     if form is _TIFF and cmyk:
         return _cmyk_tiff(pillow_image(pixels), described)
     if form is _TIFF:
-        return tiff(pixels, resolution=resolution, profile=profile, fields=described.fields, xmp=xmp)
-    exif = exif_bytes(described.fields)
+        return tiff.encode_tiff(pixels, resolution=resolution, profile=profile, fields=described.fields, xmp=xmp)
+    exif = tiff.exif_bytes(described.fields)
     if form is _PNG and pixels.dtype == np.uint16:
         deep = cast("npt.NDArray[np.uint16]", pixels)
-        return deep_png(deep, resolution=resolution, profile=profile, exif=exif, xmp=xmp)
+        return encode_png_16(deep, resolution=resolution, profile=profile, exif=exif, xmp=xmp)
     image = pillow_image(pixels) if cmyk else Image.fromarray(np.ascontiguousarray(pixels))
     buffer = io.BytesIO()
     if form is _PNG:
@@ -393,14 +380,17 @@ def _encoded(form: _Format, pixels: Samples, described: _Described, quality: int
 def _cmyk_tiff(image: Image.Image, described: _Described) -> bytes:
     """Return a TIFF compressed with LZW, which every program for print reads."""
     tags = TiffImagePlugin.ImageFileDirectory_v2()
-    for tag in (IMAGE_DESCRIPTION, SOFTWARE):
+    for tag in (tiff.IMAGE_DESCRIPTION, tiff.SOFTWARE):
         if described.fields.text(tag):
             tags[tag] = described.fields.text(tag)
     if described.resolution is not None:
-        for tag, value in zip((X_RESOLUTION, Y_RESOLUTION), described.resolution, strict=True):
-            tags[tag] = TiffImagePlugin.IFDRational(*rational(value))
-        tags[RESOLUTION_UNIT] = 2  # inch
-    for tag, kind, data in ((XMP_TIFF_TAG, BYTE, described.xmp), (ICC_TIFF_TAG, UNDEFINED, described.profile)):
+        for tag, value in zip((tiff.X_RESOLUTION, tiff.Y_RESOLUTION), described.resolution, strict=True):
+            tags[tag] = TiffImagePlugin.IFDRational(*tiff.rational(value))
+        tags[tiff.RESOLUTION_UNIT] = 2  # inch
+    for tag, kind, data in (
+        (tiff.XMP_TIFF_TAG, tiff.BYTE, described.xmp),
+        (tiff.ICC_TIFF_TAG, tiff.UNDEFINED, described.profile),
+    ):
         if data:
             tags.tagtype[tag] = kind
             tags[tag] = data

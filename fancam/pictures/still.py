@@ -34,8 +34,8 @@ from fancam.pictures.header import (
     stored_fields,
     stored_orientation,
 )
-from fancam.pictures.ifd import IPTC_TAG, Fields, descriptive, exif_bytes
 from fancam.pictures.opening import MAX_PIXELS, checked_picture
+from fancam.pictures.tiff import IPTC_TAG, Fields, descriptive, exif_bytes
 from fancam.pictures.xmp import XmpError, kept_packet
 
 _SRGB_GAMMA = 0.45455

@@ -1,13 +1,18 @@
-"""Directories of TIFF fields, which EXIF is made of too: read and written without touching a value."""
+"""TIFF: directories of fields, which EXIF is made of too, kept without touching a value; and whole files."""
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import BinaryIO
+
+import numpy as np
+
+from fancam.media import Samples
 
 SHORT, LONG, RATIONAL, ASCII, BYTE, UNDEFINED = 3, 4, 5, 2, 1, 7
 """Field types (TIFF 6.0, section 2)."""
@@ -24,6 +29,15 @@ IMAGE_DESCRIPTION, SOFTWARE, PROCESSING_SOFTWARE = 270, 305, 11
 MAKER_NOTE = 0x927C
 EXPOSURE_TIME, F_NUMBER = 0x829A, 0x829D
 IPTC_TAG = 33723
+XMP_TIFF_TAG = 700
+"""Tag that holds the packet in TIFF (XMP specification part 3, 2.4)."""
+_STRIP_BYTES = 1 << 18
+"""Aim for the size of a TIFF strip before compression."""
+ICC_TIFF_TAG = 34675
+"""InterColorProfile (ICC.1:2022, annex B.4)."""
+
+Resolution = tuple[float, float]
+"""Pixels per inch, across and down."""
 
 # Tags of the first directory that tell how the pixels lie in this one file, not what they show (TIFF 6.0, its
 # supplements, DNG's and GeoTIFF's), and those that are kept outside the EXIF: XMP, IPTC, Photoshop, the profile.
@@ -256,3 +270,71 @@ def _packed(
                 values += found.data + bytes(len(found.data) % 2)  # every offset is even
         table.append(entry)
     return struct.pack(f"{order}H", count) + b"".join(table) + bytes(4) + values
+
+
+# --- whole files ----------------------------------------------------------------------------------------------------
+
+
+def encode_tiff(
+    pixels: Samples, *, resolution: Resolution | None, profile: bytes | None, fields: Fields, xmp: bytes
+) -> bytes:
+    """Return a TIFF 6.0 file, deflated in strips, horizontal differencing, in the byte order of ``fields``.
+
+    Args:
+        pixels: (height, width), or (height, width, channels) with 2 for grey and alpha, 3 or 4 channels; uint8 or
+            uint16.
+        resolution: Kept as a fraction.
+        profile: ICC profile or None.
+        fields: Descriptive fields, and the Exif and GPS directories.
+        xmp: Packet for tag 700; left out when empty.
+    """
+    height, width = pixels.shape[:2]
+    samples = pixels.reshape(height, width, -1)
+    channels = samples.shape[2]
+    rows_per_strip = max(_STRIP_BYTES // (samples.itemsize * width * channels), 1)
+    strips = list(_tiff_strips(samples, rows_per_strip, fields.order))
+    offsets, position = [], 8
+    for strip in strips:
+        offsets.append(position)
+        position += len(strip) + len(strip) % 2  # every offset is even (TIFF 6.0, section 2)
+
+    def entry(kind: int, *values: int) -> Field:
+        return fields.entry(kind, values)
+
+    main: Directory = {
+        **fields.main,
+        256: entry(LONG, width),
+        257: entry(LONG, height),
+        258: entry(SHORT, *[8 * samples.itemsize] * channels),
+        259: entry(SHORT, 8),  # Compression: deflate (Adobe Photoshop TIFF Technical Notes, 2002)
+        262: entry(SHORT, 1 if channels < 3 else 2),  # BlackIsZero or RGB
+        273: entry(LONG, *offsets),
+        277: entry(SHORT, channels),
+        278: entry(LONG, rows_per_strip),
+        279: entry(LONG, *map(len, strips)),
+        284: entry(SHORT, 1),  # PlanarConfiguration: chunky
+        317: entry(SHORT, 2),  # Predictor: horizontal differencing
+    }
+    if resolution is not None:
+        main[X_RESOLUTION], main[Y_RESOLUTION] = (entry(RATIONAL, *rational(dpi)) for dpi in resolution)
+        main[RESOLUTION_UNIT] = entry(SHORT, 2)  # inch
+    if channels in (2, 4):
+        main[338] = entry(SHORT, 2)  # ExtraSamples: straight alpha
+    if xmp:
+        main[XMP_TIFF_TAG] = Field(BYTE, len(xmp), xmp)
+    if profile is not None:
+        main[ICC_TIFF_TAG] = Field(UNDEFINED, len(profile), profile)
+    mark = b"II" if fields.order == "<" else b"MM"
+    head = struct.pack(f"{fields.order}2sHI", mark, 42, position)
+    padded = (part for strip in strips for part in (strip, bytes(len(strip) % 2)))
+    described = Fields(fields.order, main, fields.exif, fields.gps, fields.interop)
+    return b"".join((head, *padded, directories(described, position)))
+
+
+def _tiff_strips(samples: Samples, rows_per_strip: int, order: str) -> Iterator[bytes]:
+    kind = samples.dtype.newbyteorder("<" if order == "<" else ">")
+    for y in range(0, len(samples), rows_per_strip):
+        rows = samples[y : y + rows_per_strip].astype(kind)
+        difference = rows.copy()
+        np.subtract(rows[:, 1:], rows[:, :-1], out=difference[:, 1:])  # modulo 2^bits
+        yield zlib.compress(difference.tobytes(), 6)
