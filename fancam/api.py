@@ -55,7 +55,7 @@ def detect_faces(
         >>> [face.box for face in fancam.detect_faces("group.jpg")]
         [Box(x0=812.4, y0=640.1, x1=1011.9, y1=905.3), ...]
     """
-    found = make_context(settings, store).photo_detector.detect([_frame(image).pixels])[0]
+    found = make_context(settings, store).photo_detector.detect([_still(image).srgb()])[0]
     return tuple(sorted(found, key=lambda face: face.box.centre))
 
 
@@ -95,7 +95,7 @@ def pick(
     if isinstance(source, Path | str):
         path = Path(source)
         if pictures.looks_like_picture(path):
-            return find_in_photo(context, pictures.read_picture(path)).moments
+            return find_in_photo(context, pictures.open_picture(path)).moments
         source = video.open_video(path)
     return find_in_video(context, source).moments
 
@@ -113,8 +113,8 @@ class CardCrop:
     """The face, its score, and the part that is shown."""
     geometry: CardGeometry
     """Size of the card in mm and in pixels."""
-    video: Video | None = None
-    """Where the frame's neighbours are; None for a photo."""
+    source: Video | StillPicture
+    """Where the frame's neighbours are; of a photo its own depth and colour space."""
 
     @property
     def part(self) -> Crop:
@@ -159,25 +159,24 @@ def crop(
     from fancam.jobs.workspace import safe_stem
     from fancam.paper import card_geometry
     from fancam.picking import score_face
-    from fancam.video import Video
 
     settings = settings or Settings()
     if card is not None:
         settings = dataclasses.replace(settings, card=dataclasses.replace(settings.card, size=card))
     geometry = card_geometry(settings.card)
     if not isinstance(source, Moment):
-        photo = _frame(source)
+        photo = _still(source)
         found = detect_faces(photo, settings=settings, store=store)
         if face is None and not found:
             raise NothingFoundError("no face found", item=photo.source, remedy="name the face")
         face = face or max(found, key=lambda one: one.box.area)
         others = tuple(one for one in found if one.box.iou(face.box) < 0.5)
-        source = Moment(photo, "card", face, score_face(photo.pixels, face, settings.pick), "named", others)
+        source = Moment(photo, "card", face, score_face(photo.srgb(), face, settings.pick), "named", others)
     elif face is not None:
         source = dataclasses.replace(source, face=face)
     frame = source.frame
     choice = compose_pick(source, safe_stem(frame.source), (frame.width, frame.height), geometry, settings)
-    return CardCrop(frame, choice, geometry, source.source if isinstance(source.source, Video) else None)
+    return CardCrop(frame, choice, geometry, source.source)
 
 
 def save_card(picture: Enhanced, path: Path | str, *, settings: Settings | None = None) -> Path:
@@ -202,7 +201,9 @@ def save_card(picture: Enhanced, path: Path | str, *, settings: Settings | None 
     if not isinstance(made_of, CardCrop):
         raise UsageError("the picture is no card", item=path, remedy="enhance what fancam.crop gives, or save_picture")
     about = Provenance.of_pick(made_of.frame.source.name, made_of.choice, picture, made_of.geometry)
-    write_card(picture, made_of.geometry, about, path, (settings or Settings()).card)
+    photo = made_of.source if isinstance(made_of.source, StillPicture) else None
+    profile = None if photo is None else photo.opaque_rgb()[1]
+    write_card(picture, made_of.geometry, about, path, (settings or Settings()).card, profile=profile)
     return path
 
 
@@ -310,16 +311,19 @@ class Enhancer:
         if not isinstance(picture, CardCrop):
             loaded = load_picture(self._context, _still(picture))
             return loaded, photo_job(number, loaded, self._context)
-        settings, frame, video = self._context.settings, picture.frame, picture.video
+        settings, frame, source = self._context.settings, picture.frame, picture.source
+        if isinstance(source, StillPicture):
+            pixels, _ = source.opaque_rgb()
+            return picture, card_job(number, picture.choice, pixels, picture.geometry, settings, is_video=False)
         neighbours: tuple[NeighbourFrame, ...] = ()
         box = None
-        if video is not None and frame.pts is not None and settings.fuse.frames > 1:
+        if frame.pts is not None and settings.fuse.frames > 1:
             box = neighbours_box(picture.choice, frame.width, frame.height)
-            found = next(iter(video.frames_with_neighbours({frame.pts: [box]}, settings.fuse.frames)), None)
+            found = next(iter(source.frames_with_neighbours({frame.pts: [box]}, settings.fuse.frames)), None)
             neighbours = () if found is None else found.neighbours[0]
         job = card_job(
             number, picture.choice, frame.pixels, picture.geometry, settings,
-            is_video=video is not None, neighbours=neighbours, neighbours_box=box,
+            is_video=True, neighbours=neighbours, neighbours_box=box,
         )  # fmt: skip
         return picture, job
 
@@ -365,18 +369,6 @@ def _loaded_enhancer(device: str | None, settings: Settings, store: ModelStore) 
 
 
 # --- what comes in ------------------------------------------------------------------------------------------------
-
-
-def _frame(image: Image) -> Frame:
-    """Return a picture as detectors and cards want it."""
-    from fancam import pictures
-
-    if isinstance(image, Frame):
-        return image
-    if isinstance(image, Path | str):
-        return pictures.read_picture(Path(image))
-    still = _still(image)
-    return still.frame()
 
 
 def _still(image: Image) -> StillPicture:

@@ -46,6 +46,10 @@ class FancamError(Exception):
         # Exceptions are rebuilt from args, which hold the line only; workers send theirs to the parent.
         return _rebuilt, (type(self), self.cause, self.item, self.remedy)
 
+    def about(self, item: str | Path) -> FancamError:
+        """Return the error as one of this item, where it names none."""
+        return self if self.item is not None else type(self)(self.cause, item=item, remedy=self.remedy)
+
     def line(self) -> str:
         """Return the one line shown to the user: item, cause and remedy."""
         head = f"{self.item}: " if self.item else ""

@@ -154,6 +154,11 @@ def _remembering(pieces: Iterable[bytes], foreign: list[OSError]) -> Iterator[by
         raise
 
 
+def printable(path: Path | str) -> str:
+    r"""Return a path as text that can be written anywhere: a byte that is no UTF-8 becomes ``\xe9`` or the like."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def seed_of(name: str) -> int:
     """Return a number for a name, the same on every machine: 32 bits of its SHA-256."""
     return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:4], "big")

@@ -250,9 +250,13 @@ def test_an_input_is_never_replaced(tmp_path, portrait, capsys):
     out = tmp_path / "out"
     enhanced(out, save(tmp_path / "me.png", portrait), *PLAIN)
     before = digest(out / "me.png")
-    assert invoke(["enhance", str(out / "me.png"), "--out", str(out), *PLAIN]) == 2
-    assert "would replace an input" in capsys.readouterr().err
+    assert invoke(["enhance", str(out / "me.png"), "--out", str(out), *PLAIN]) == 0
+    assert (out / "me-2.png").is_file()
     assert digest(out / "me.png") == before
+    mine = save(out / "mine.png", portrait)
+    assert invoke(["enhance", str(mine), "--out", str(out), *PLAIN]) == 2
+    assert "would replace an input" in capsys.readouterr().err
+    assert np.array_equal(np.asarray(Image.open(mine)), portrait)
 
 
 def test_what_is_finished_is_not_done_again_and_what_was_lost_is(tmp_path, portrait):
@@ -323,7 +327,7 @@ def test_two_processes_give_the_bytes_of_one(tmp_path, portrait):
 
 def workers_on(folder: Path, out: Path, devices=("cpu", "cpu")):
     from fancam.jobs.context import Context
-    from fancam.jobs.sources import find_pictures
+    from fancam.jobs.sources import find_pictures, required
     from fancam.jobs.workers import Workers
     from fancam.jobs.workspace import Workspace
     from fancam.nn import ModelStore
@@ -331,7 +335,9 @@ def workers_on(folder: Path, out: Path, devices=("cpu", "cpu")):
 
     settings = load_settings(overrides={"enhance": {"upscaler": "realesr-animevideov3"}})
     context = Context(settings, ModelStore())
-    return find_pictures([folder]), Workers(context, Workspace(out), devices, lambda source, row: None)
+    workspace = Workspace(out)
+    sources = workspace.sources(required(find_pictures([folder])), "enhance")
+    return sources, Workers(context, workspace, devices, lambda source, row: None)
 
 
 def kill_one_worker() -> None:
@@ -340,6 +346,8 @@ def kill_one_worker() -> None:
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_loses_nothing(tmp_path, portrait):
+    from fancam.jobs.photos import PhotoResult
+
     for number in range(8):
         save(tmp_path / "in" / f"{number}.png", np.roll(portrait, 9 * number, axis=1))
     sources, workers = workers_on(tmp_path / "in", tmp_path / "out")
@@ -350,7 +358,7 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path, portrait):
         assert source not in got
         got[source] = outcome
     assert set(got) == set(sources)
-    assert all(isinstance(outcome, dict) for outcome in got.values())
+    assert all(isinstance(outcome, PhotoResult) for outcome in got.values())
     assert len(list((tmp_path / "out").glob("*.png"))) == 8
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
+from fancam.errors import ExitCode, NotMediaError
 from fancam.geometry import Box
 from fancam.jobs import manifest
-from fancam.results import CardGeometry, Crop, Face, Pick, Score
+from fancam.jobs.result import Failure, InputReport, PickResult, PictureResult, RunResult
+from fancam.results import CardGeometry, Crop, Decision, Face, Pick, Score
 
 GEOMETRY = CardGeometry(55, 85, 3, 300)
 
@@ -26,32 +29,22 @@ def pick() -> Pick:
 
 
 def test_a_pick_written_and_read_renders_the_same_card():
-    values = json.loads(json.dumps(manifest.pick_values(pick())))
-    once = manifest.pick_from_values(values, GEOMETRY)
-    again = manifest.pick_from_values(json.loads(json.dumps(manifest.pick_values(once))), GEOMETRY)
+    values = json.loads(json.dumps(manifest.pick_to_manifest(pick())))
+    once = manifest.pick_from_manifest(values, GEOMETRY)
+    again = manifest.pick_from_manifest(json.loads(json.dumps(manifest.pick_to_manifest(once))), GEOMETRY)
     assert once == again
     assert once.crop.box == pick().crop.box
     assert once.crop.effective_ppi == pytest.approx((514.1 - 50.5) / (85 / 25.4), abs=1e-3)
 
 
+def card() -> PictureResult:
+    enhance = {"upscaler": "realesrgan-x4plus", "restorer": None, "fused_frames": 1, "identity": None, "scale": 2.1}
+    chain = (Decision("upscale", "realesrgan-x4plus", "x2.10"),)
+    return PictureResult("cards/x.png", "0", 720, 1075, 300.0, enhance, chain, ("soft",))
+
+
 def test_the_row_has_every_field_of_the_contract():
-    card = {
-        "path": "cards/x.png",
-        "sha256": "0",
-        "width_px": 720,
-        "height_px": 1075,
-        "dpi": 300.0,
-        "enhance": {
-            "upscaler": "realesrgan-x4plus",
-            "restorer": None,
-            "fused_frames": 1,
-            "identity": None,
-            "scale": 2.1,
-        },
-        "chain": [{"step": "upscale", "choice": "realesrgan-x4plus", "reason": "x2.10"}],
-        "warnings": ["soft"],
-    }
-    row = manifest.pick_row(pick(), 0, card)
+    row = manifest.pick_row(PickResult(pick(), 0, card()))
     assert {"id", "input", "pts", "time_s", "score", "why", "face", "member", "crop", "effective_ppi", "scale",
             "enhance", "card"} <= row.keys()  # fmt: skip
     assert row["scale"] == 2.1
@@ -62,7 +55,31 @@ def test_the_row_has_every_field_of_the_contract():
 
 
 def test_a_failed_card_is_null_and_not_missing():
-    row = manifest.pick_row(pick(), 1, None)
+    row = manifest.pick_row(PickResult(pick(), 1, None))
     assert row["card"] is None
     assert row["enhance"] is None
     assert row["input"] == 1
+
+
+def test_pictures_and_inputs_come_back_as_they_were_written():
+    whole = dataclasses.replace(card(), details={"effective_ppi": 120.0}, compare={"stages": []})
+    assert manifest.picture_from_manifest(json.loads(json.dumps(manifest.picture_to_manifest(whole)))) == whole
+    report = InputReport("a.mp4", "0", 640, 360, "video", 1.5, ("odd",), {"codec": "h264", "stream": 0})
+    assert manifest.input_from_manifest(json.loads(json.dumps(manifest.input_to_manifest(report)))) == report
+
+
+def test_the_document_has_the_keys_of_the_contract_in_their_order():
+    failure = Failure(NotMediaError("no picture", item="x.jpg"), "input")
+    report = InputReport("a.png", "0", 64, 36, "photo")
+    result = RunResult(
+        "run", {"pick": {}}, ExitCode.SOME_FAILED, (report,), (PickResult(pick(), 0, card()),), failures=(failure,),
+        timings_s={"scan": 1.23456}, details={"comparison": []}, warnings=("a",),
+    )  # fmt: skip
+    document = result.to_manifest()
+    assert list(document) == [
+        "fancam", "verb", "settings", "inputs", "picks", "failures", "timings_s", "comparison", "warnings",
+    ]  # fmt: skip
+    assert document["failures"] == [{"item": "x.jpg", "stage": "input", "error": "x.jpg: no picture", "exit_code": 1}]
+    assert document["timings_s"] == {"scan": 1.235}
+    with pytest.raises(NotMediaError):
+        result.raise_for_failures()

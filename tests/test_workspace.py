@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fancam.errors import OutputError
-from fancam.jobs.workspace import Workspace, distinct_stems, safe_stem, sha256_of_values
+from fancam.jobs.workspace import Owner, Workspace, distinct_stems, safe_stem, sha256_of_values
 
 
 def test_a_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path):
@@ -50,12 +50,17 @@ def test_a_journal_line_cut_off_by_a_crash_is_passed_over(tmp_path):
     assert workspace.recorded("a") == {"one": {"n": 1}}
 
 
-def write_card(workspace: Workspace, name: str, content: bytes) -> str:
+def owner_of(name: str, verb: str = "run") -> Owner:
+    return Owner(verb, f"/in/{name}.mp4", "0", name)
+
+
+def write_card(workspace: Workspace, name: str, content: bytes, of: str = "clip") -> str:
     path = workspace.card_path(name, "png")
     workspace.make_parent(path)
     path.write_bytes(content)
     relative = workspace.relative(path)
-    workspace.record("k", f"card {name}", {"path": relative, "sha256": hashlib.sha256(content).hexdigest()})
+    values = {"path": relative, "sha256": hashlib.sha256(content).hexdigest()}
+    workspace.record("k", f"card {name}", values, owner_of(of))
     return relative
 
 
@@ -65,7 +70,8 @@ def test_stale_cards_go_but_changed_and_foreign_files_stay(tmp_path):
     (workspace.folder / changed).write_bytes(b"retouched by hand")
     foreign = workspace.folder / "cards" / "mine.png"
     foreign.write_bytes(b"not from fancam")
-    assert workspace.remove_stale({kept}) == [changed]
+    workspace.replace_earlier(owner_of("clip"), {kept})
+    assert (workspace.replaced, workspace.changed) == (["cards/stale.png"], [changed])
     left = {p.name for p in (workspace.folder / "cards").iterdir()}
     assert left == {"kept.png", "changed.png", "mine.png"}
 
@@ -75,8 +81,8 @@ def test_a_journal_cannot_make_fancam_remove_files_elsewhere(tmp_path):
     victim.write_bytes(b"v")
     workspace = Workspace(tmp_path / "out")
     values = {"path": "cards/../../victim.png", "sha256": hashlib.sha256(b"v").hexdigest()}
-    workspace.record("k", "card evil", values)
-    workspace.remove_stale(set())
+    workspace.record("k", "card evil", values, owner_of("clip"))
+    workspace.replace_earlier(owner_of("clip"), set())
     assert victim.exists()
 
 
@@ -108,3 +114,52 @@ def test_a_stem_never_leaves_the_folder_or_is_empty():
 def test_equal_values_have_equal_hashes_whatever_the_order():
     assert sha256_of_values({"a": 1, "b": [2]}) == sha256_of_values({"b": [2], "a": 1})
     assert sha256_of_values({"a": 1}) != sha256_of_values({"a": 2})
+
+
+def test_what_was_made_of_other_inputs_and_by_other_verbs_stays(tmp_path):
+    workspace = Workspace(tmp_path / "out")
+    other = write_card(workspace, "other", b"1", of="other")
+    old = write_card(workspace, "old", b"2")
+    new = write_card(workspace, "new", b"3")
+    workspace.replace_earlier(owner_of("clip", verb="enhance"), set())
+    again = Workspace(tmp_path / "out")
+    again.replace_earlier(owner_of("clip"), {new})
+    assert {file.path for file in again.files("run")} == {other, new}
+    assert again.replaced == [old]
+
+
+def test_inputs_of_one_name_in_several_calls_get_different_names(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "photo.png").write_bytes(folder.encode())
+    first, second = ((tmp_path / folder / "photo.png", False) for folder in ("a", "b"))
+
+    def stem(found, verb="enhance"):
+        workspace = Workspace(tmp_path / "out")
+        (source,) = workspace.sources([found], verb)
+        path = f"{source.stem}.png"
+        sha256 = hashlib.sha256(found[0].read_bytes()).hexdigest()
+        workspace.record("k", f"picture {source.stem}", {"path": path, "sha256": "0"}, Owner.of(verb, source, sha256))
+        return source.stem
+
+    assert [stem(first), stem(second), stem(first), stem(second)] == ["photo", "photo-2", "photo", "photo-2"]
+    assert stem(first, "card") == "photo-3", "the same folder, another verb"
+    assert stem(first, "run") == "photo", "cards lie in a folder of their own"
+    moved = (tmp_path / "a").rename(tmp_path / "moved") / "photo.png"
+    assert stem((moved, False)) == "photo"
+
+
+def test_a_long_name_of_any_letters_leaves_room_for_what_is_added():
+    for name in ("x" * 300, "𐀀" * 62, "가" * 80):
+        assert len(f"{safe_stem(Path(name + '.mp4'))}-000000000-10-3.png".encode()) <= 255
+
+
+def test_a_name_that_is_no_utf8_is_escaped_in_the_manifest(tmp_path):
+    workspace = Workspace(tmp_path / "out")
+    workspace.write_manifest({"path": "caf\udce9.png"})
+    assert b"caf\\udce9.png" in workspace.manifest_path.read_bytes()
+
+
+def test_a_folder_whose_name_is_too_long_is_an_output_error(tmp_path):
+    with pytest.raises(OutputError, match="too long"):
+        Workspace(tmp_path / ("x" * 300))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,7 +96,7 @@ def expanded(inputs: list[str]) -> list[Path]:
     """Return the inputs with globs replaced by what they match; shells on Windows leave them as they are."""
     paths: list[Path] = []
     for text in inputs:
-        matches = [] if Path(text).exists() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - Path.glob wants its root apart
+        matches = [] if os.path.exists(text) else sorted(glob.glob(text, recursive=True))  # noqa: PTH110, PTH207 - Path: raises for a long name
         paths.extend(Path(match) for match in matches or [text])
     return paths
 

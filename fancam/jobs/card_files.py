@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fancam import pictures
 from fancam.crop import compose
-from fancam.errors import InputNotFoundError, NotMediaError, UsageError
+from fancam.errors import FancamError, InputNotFoundError, NotMediaError, UsageError
 from fancam.geometry import MM_PER_INCH
-from fancam.jobs.sources import find_pictures
+from fancam.jobs.sources import find_pictures, required
 from fancam.jobs.workspace import distinct_stems
 from fancam.paper import CardSize, card_size, card_sizes
 from fancam.provenance import Provenance
@@ -55,7 +55,10 @@ def find_cards(inputs: Sequence[Path], *, back: Path | None = None, copies: Sequ
     if back is not None and not back.is_file():
         raise InputNotFoundError("no such file", item=back, remedy="check the path of --back")
     counts: dict[Path, int] = {}
-    for front in fronts(inputs):
+    paths, failed = fronts(inputs)
+    for error in failed:
+        raise error
+    for front in paths:
         counts[front] = counts.get(front, 0) + 1
     if copies and len(copies) != len(counts):
         raise UsageError(f"{len(copies)} numbers of copies for {len(counts)} cards", remedy="give one number per card")
@@ -66,40 +69,47 @@ def find_cards(inputs: Sequence[Path], *, back: Path | None = None, copies: Sequ
     ]
 
 
-def fronts(inputs: Sequence[Path]) -> list[Path]:
+def fronts(inputs: Sequence[Path]) -> tuple[list[Path], list[FancamError]]:
     """Return the files that are named, and for each folder the cards and pictures in it that are no backs.
 
-    Raises:
-        InputNotFoundError: A path does not exist.
-        NotMediaError: A folder holds no picture, or a manifest that cannot be read.
+    Returns:
+        The files, and what is wrong with the inputs that have none.
     """
-    return [front for path in inputs for front in _fronts(path)]
+    found: list[Path] = []
+    failed: list[FancamError] = []
+    for path in inputs:
+        is_own = (path / "manifest.json").is_file()
+        try:
+            files = _of_manifest(path) if is_own else [file for file, _ in required(find_pictures([path]))]
+        except FancamError as error:
+            failed.append(error)
+            continue
+        found += _without_backs(files) if is_own or files != [path] else files
+    return found, failed
 
 
-def _fronts(path: Path) -> Iterator[Path]:
-    if path.is_dir() and (path / "manifest.json").is_file():
-        yield from _of_manifest(path)
-        return
-    found = [source.path for source in find_pictures([path])]
-    names = {one.stem for one in found}
-    for one in found:
-        if not (path.is_dir() and one.stem.endswith(BACK_SUFFIX) and one.stem.removesuffix(BACK_SUFFIX) in names):
-            yield one
+def _without_backs(files: Sequence[Path]) -> list[Path]:
+    names = {file.stem for file in files}
+    return [
+        file for file in files if not (file.stem.endswith(BACK_SUFFIX) and file.stem.removesuffix(BACK_SUFFIX) in names)
+    ]
 
 
-def _of_manifest(folder: Path) -> Iterator[Path]:
+def _of_manifest(folder: Path) -> list[Path]:
+    """Return what the last call of a verb has made in the folder, and what it has left there of earlier ones."""
     try:
         document = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         rows = [row["card"] for row in document.get("picks", [])]
         rows += [*document.get("cards", []), *document.get("pictures", [])]
-        written = [folder / row["path"] for row in rows if row and row["path"]]
+        names = [row["path"] for row in rows if row and row["path"]]
+        written = [folder / name for name in dict.fromkeys([*names, *document.get("earlier", [])])]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotMediaError("its manifest.json cannot be read", item=folder, remedy="name the card files") from error
     if not all(path.resolve().is_relative_to(folder.resolve()) for path in written):
         raise NotMediaError("its manifest names files outside of it", item=folder, remedy="name the card files")
     if not written:
         raise NotMediaError("its manifest names no card", item=folder, remedy="name the card files")
-    yield from written
+    return written
 
 
 def _back_beside(front: Path) -> Path | None:

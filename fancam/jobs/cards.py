@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fancam import __version__, pictures
 from fancam.cards import Side, cut_preview, mockup, safe_zone_overlay
-from fancam.errors import FancamError, InputError, OutputError, PreflightError, UsageError
-from fancam.files import sha256_of_file
+from fancam.errors import FancamError, OutputError, PreflightError, UsageError
+from fancam.files import printable
 from fancam.geometry import Box
-from fancam.jobs import manifest
 from fancam.jobs.card_files import BACK_SUFFIX, fronts
 from fancam.jobs.design import Designer, FinishedCard
-from fancam.jobs.result import RunResult, exit_code, failure_values
-from fancam.jobs.sources import Source, find_pictures
+from fancam.jobs.frame import FolderJob, Outcome
+from fancam.jobs.result import Failure, InputReport
+from fancam.jobs.sources import Found
 from fancam.jobs.stopwatch import Stopwatch
-from fancam.jobs.workspace import Workspace
+from fancam.jobs.workspace import Source, Workspace
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
 from fancam.paper import require_passed
@@ -47,35 +47,7 @@ class CardExtras:
     """Each card as it is cut, and its cut path."""
 
 
-def card(
-    inputs: Sequence[Path], out: Path, settings: Settings, store: ModelStore, *,
-    crop: Box | None = None, extras: CardExtras | None = None, check_only: bool = False, force: bool = False,
-    progress: Progress = no_progress,
-) -> RunResult:  # fmt: skip
-    """Make finished cards of pictures, checked for a printer.
-
-    Args:
-        inputs: Pictures, or folders of them.
-        out: The output folder.
-        settings: Of the card, what lies over it, the press and the faces.
-        store: Where the weights of the face detector are.
-        crop: The part to show after cutting, in pixels of every picture; None composes.
-        extras: What else is written; None is nothing.
-        check_only: Preflight only; nothing is written.
-        force: Write although preflight failed.
-        progress: Told of every step.
-
-    Raises:
-        FancamError: See ``CardRun``.
-    """
-    job = CardRun(
-        settings, store, Workspace(out), crop=crop, extras=extras or CardExtras(), check_only=check_only, force=force,
-        progress=progress,
-    )  # fmt: skip
-    return job(inputs)
-
-
-class CardRun:
+class CardRun(FolderJob):
     """Makes finished cards of pictures, one after the other: each is small and none needs a network.
 
     Args:
@@ -89,15 +61,14 @@ class CardRun:
         progress: Told of every step.
     """
 
+    verb = "card"
+
     def __init__(
         self, settings: Settings, store: ModelStore, workspace: Workspace, *,
         crop: Box | None, extras: CardExtras, check_only: bool, force: bool, progress: Progress = no_progress,
     ) -> None:  # fmt: skip
-        self.settings = settings
-        self.workspace = workspace
-        self.progress = progress
-        self.watch = Stopwatch()
-        self.extras = extras
+        super().__init__(settings, workspace, Stopwatch(), progress)
+        self.beside = extras
         self.check_only = check_only
         self.force = force
         self.designer = Designer(settings, store, crop, self.watch)
@@ -105,46 +76,47 @@ class CardRun:
         if extras.proof and self.designer.press is None:
             raise UsageError("a proof needs the profile of the press", remedy="give --profile FILE.icc")
 
-    def __call__(self, inputs: Sequence[Path]) -> RunResult:
-        """Make all cards and write the manifest.
+    def find(self, inputs: Sequence[Path]) -> Found:
+        """Return the pictures, and the cards of fancam's folders."""
+        paths, failed = fronts(inputs)
+        return [(path, False) for path in paths], failed
 
-        A picture that fails does not harm the others; it is listed in the manifest and in the exit code.
+    def output_paths(self, source: Source) -> list[Path]:
+        """Return where a card and its back go."""
+        stems = (source.stem, f"{source.stem}{BACK_SUFFIX}")
+        return [self.workspace.picture_path(stem, f".{self.format}") for stem in stems]
 
-        Raises:
-            FancamError: The only picture cannot be used, or nothing can be written.
-        """
-        sources = find_pictures(fronts(inputs))
-        self._refuse_overwriting(sources)
-        rows: dict[Source, Json] = {}
-        errors: dict[Source, FancamError] = {}
+    def work(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
+        """Yield each picture with its card."""
         for source in sources:
+            outcome = Outcome()
             try:
-                rows[source] = self._card(source, errors)
+                self._make(source, outcome)
             except OutputError:
                 raise  # the next one cannot be written either
             except FancamError as error:
-                errors[source] = _named(error, source.path)
-            self.progress("cards", len(rows) + len(errors), len(sources))
-        if len(sources) == 1 and errors and not rows and isinstance(errors[sources[0]], InputError | UsageError):
-            raise errors[sources[0]]
-        return self._finish(sources, rows, errors)
+                stage = "preflight" if isinstance(error, PreflightError) else "card"
+                outcome.failures.append(Failure(error.about(source.path), stage))
+            yield source, outcome
 
-    def _card(self, source: Source, errors: dict[Source, FancamError]) -> Json:
-        """Return the manifest's row of a card; one that failed preflight is not written, and noted in ``errors``."""
-        sha256 = sha256_of_file(source.path)
+    def step(self, done: int, of: int) -> None:
+        """Tell that a card is finished."""
+        self.progress("cards", done, of)
+
+    def _make(self, source: Source, outcome: Outcome) -> None:
+        """Make a card; one that fails preflight is reported and not written."""
+        sha256 = self.sha256(source)
         made = self.designer(source)
-        row = _row(made, sha256)
-        try:
-            require_passed(made.checks, force=self.force and not self.check_only)
-        except PreflightError as error:
-            errors[source] = _named(error, source.path)
-            return row
-        if not self.check_only:
-            with self.watch("write"):
-                written = self._written(made)
-            row["card"]["warnings"] += written.pop("warnings", [])
-            row["card"] |= written
-        return row
+        outcome.report = InputReport(printable(source.path), sha256, made.width, made.height)
+        outcome.card = row = _row(made)
+        require_passed(made.checks, force=self.force and not self.check_only)
+        if self.check_only:
+            return
+        with self.watch("write"):
+            written = self._written(made)
+        row["warnings"] += written.pop("warnings", [])
+        row |= written
+        outcome.files = [side["path"] for side in (row, row["back"]) if side]
 
     # --- writing -----------------------------------------------------------------------------------------------
 
@@ -154,18 +126,18 @@ class CardRun:
         row["back"] = None if made.back is None else self._side(made, made.back, f"{stem}{BACK_SUFFIX}")
         row["proof"] = row["mockup"] = row["guides"] = row["cut"] = None
         screen, geometry, radius_mm = made.front.screen, made.geometry, made.size.corner_radius_mm
-        if self.extras.proof:
+        if self.beside.proof:
             row["proof"] = self._extra("proofs", f"{stem}.png", self.designer.proof(made.front), geometry.dpi)
-        if self.extras.mockup:
+        if self.beside.mockup:
             picture = mockup(screen, geometry, corner_radius_mm=radius_mm, width_px=_MOCKUP_WIDTH_PX)
             row["mockup"] = self._extra("mockups", f"{stem}.png", picture, 96)
-        if self.extras.guides:
+        if self.beside.guides:
             picture = safe_zone_overlay(
                 screen, geometry, safe_mm=self.designer.printer.safe_mm, corner_radius_mm=radius_mm, faces=made.faces,
                 text_boxes=made.front.text_boxes,
             )  # fmt: skip
             row["guides"] = self._extra("guides", f"{stem}.png", picture, geometry.dpi)
-        if self.extras.cut:
+        if self.beside.cut:
             row["cut"] = self._cut(made)
         return row
 
@@ -183,7 +155,7 @@ class CardRun:
             how |= {"profile": press.data, "cmyk": press.space == "cmyk"}
             saved = pictures.save_picture(path, side.ink, **how)
         row = {"path": workspace.relative(path), "sha256": saved.sha256}
-        workspace.record(stem, f"picture {stem}", row)
+        workspace.record(stem, f"picture {stem}", row, self.owner(made.source))
         return row | ({"warnings": list(saved.warnings)} if saved.warnings else {})
 
     def _extra(self, folder: str, name: str, picture: Samples, dpi: float) -> str:
@@ -207,66 +179,45 @@ class CardRun:
         written = write_cut(paths, workspace.folder / "cut" / stem)
         return found | {ending: workspace.relative(path) for ending, path in written.items()}
 
-    def _refuse_overwriting(self, sources: Sequence[Source]) -> None:
-        inputs = {source.path.resolve() for source in sources}
-        for source in sources:
-            for stem in (source.stem, f"{source.stem}{BACK_SUFFIX}"):
-                path = self.workspace.picture_path(stem, f".{self.format}")
-                if path.resolve() in inputs:
-                    raise UsageError("the card would replace an input", item=path, remedy="choose another --out")
+    # --- all of them -------------------------------------------------------------------------------------------
 
-    def _finish(
-        self, sources: Sequence[Source], rows: dict[Source, Json], errors: dict[Source, FancamError]
-    ) -> RunResult:
-        done = [source for source in sources if source in rows]
-        cards = [{"input": index, **rows[source]["card"]} for index, source in enumerate(done)]
-        failed = [errors[source] for source in sources if source in errors]
-        written = sum(card["path"] is not None for card in cards)
-        document = manifest.document(
-            version=__version__,
-            verb="card",
-            settings=self.settings.as_dict(),
-            inputs=[{"path": str(source.path), **rows[source]["input"]} for source in done],
-            picks=[],
-            failures=[failure_values(error, _stage(error)) for error in failed],
-            timings_s=self.watch.seconds,
-            cards=cards,
-            warnings=[],
-        )
-        if not self.check_only and written:
-            sides = [side for card in cards if card["path"] for side in (card, card["back"]) if side]
-            changed = self.workspace.remove_stale({side["path"] for side in sides})
-            document["warnings"] = [f"{path}: left in place, it was changed since it was made" for path in changed]
-            self.workspace.write_manifest(document)
-        passed = len(cards) - len([error for error in failed if isinstance(error, PreflightError)])
-        return RunResult(document, exit_code(passed if self.check_only else written, failed), failed)
+    def finished(self, outcomes: Sequence[Outcome]) -> int:
+        """Return how many cards were written, or passed where nothing is written."""
+        if self.check_only:
+            return sum(outcome.card is not None and not outcome.failures for outcome in outcomes)
+        return super().finished(outcomes)
+
+    def extras(self, outcomes: Mapping[Source, Outcome]) -> dict[str, Any]:
+        """Return the rows of the cards."""
+        return {"cards": [{"input": index, **(one.card or {})} for index, one in enumerate(outcomes.values())]}
+
+    def writes(self, outcomes: Sequence[Outcome]) -> bool:
+        """Whether a manifest is written: where a card was."""
+        return any(outcome.files for outcome in outcomes)
 
 
-def _row(made: FinishedCard, sha256: str) -> Json:
+def _row(made: FinishedCard) -> Json:
     """Return what is known of a card before it is written."""
     geometry, crop = made.geometry, made.crop
     return {
-        "input": {"sha256": sha256, "width": made.width, "height": made.height, "warnings": []},
-        "card": {
-            "id": made.source.stem,
-            "path": None,
-            "sha256": None,
-            "size": made.size.name,
-            "width_mm": geometry.width_mm,
-            "height_mm": geometry.height_mm,
-            "bleed_mm": geometry.bleed_mm,
-            "width_px": geometry.width_px,
-            "height_px": geometry.height_px,
-            "dpi": round(geometry.dpi, 4),
-            "crop": crop.box.as_list(3),
-            "trim": crop.trim.as_list(3),
-            "bleed_share": round(made.bleed_share, 4),
-            "effective_ppi": round(made.effective_ppi, 1),
-            "invented": made.origin.invented,
-            "faces": [face.as_list() for face in made.faces],
-            "checks": [dataclasses.asdict(check) for check in made.checks],
-            "warnings": list(made.warnings),
-        },
+        "id": made.source.stem,
+        "path": None,
+        "sha256": None,
+        "size": made.size.name,
+        "width_mm": geometry.width_mm,
+        "height_mm": geometry.height_mm,
+        "bleed_mm": geometry.bleed_mm,
+        "width_px": geometry.width_px,
+        "height_px": geometry.height_px,
+        "dpi": round(geometry.dpi, 4),
+        "crop": crop.box.as_list(3),
+        "trim": crop.trim.as_list(3),
+        "bleed_share": round(made.bleed_share, 4),
+        "effective_ppi": round(made.effective_ppi, 1),
+        "invented": made.origin.invented,
+        "faces": [face.as_list() for face in made.faces],
+        "checks": [dataclasses.asdict(check) for check in made.checks],
+        "warnings": list(made.warnings),
     }
 
 
@@ -274,7 +225,7 @@ def _provenance(made: FinishedCard) -> Provenance:
     """Return what a card says about itself, on top of what its picture said."""
     geometry, ppi = made.geometry, made.effective_ppi
     return made.origin.card_of(
-        made.source.path.name,
+        printable(made.source.path.name),
         effective_ppi=ppi,
         scale=geometry.dpi / ppi,
         bleed_share=made.bleed_share,
@@ -282,12 +233,3 @@ def _provenance(made: FinishedCard) -> Provenance:
         ink_percent=made.ink_percent,
         face_boxes_mm=boxes_mm(made.faces, geometry),
     )
-
-
-def _named(error: FancamError, path: Path) -> FancamError:
-    """Return the error with the picture it happened to, where it names nothing."""
-    return error if error.item is not None else type(error)(error.cause, item=path, remedy=error.remedy)
-
-
-def _stage(error: FancamError) -> str:
-    return "preflight" if isinstance(error, PreflightError) else "card"

@@ -57,7 +57,6 @@ class Context:
         self.by_preset = by_preset or {}
         self.preset: Decision | None = None
         self.watch = Stopwatch()
-        self._photo: pictures.StillPicture | None = None
 
     def with_preset(self, preset: Decision | None) -> Context:
         """Return the context with the settings of a preset; it shares the enhancer, whose settings no preset changes.
@@ -72,18 +71,7 @@ class Context:
             keep_stages=self.keep_stages, keep_evidence=self.keep_evidence, by_preset=self.by_preset,
         )  # fmt: skip
         other.preset, other.watch, other.enhancer = preset, self.watch, self.enhancer
-        other._photo = self._photo
         return other
-
-    def photo(self, path: Path) -> pictures.StillPicture:
-        """Return a photo; the last one is kept, so that all steps of its cards share one decoding.
-
-        Raises:
-            InputError: It cannot be read.
-        """
-        if self._photo is None or self._photo.source != path:
-            self._photo = pictures.open_picture(path)
-        return self._photo
 
     @cached_property
     def prior(self) -> NetworkChoice:

@@ -12,8 +12,8 @@ from fancam.cards import CardFacts, Side, check_card, finish_front, make_back, p
 from fancam.crop import compose, main_subjects, render_crop
 from fancam.errors import UsageError
 from fancam.geometry import Box
-from fancam.jobs.sources import Source
 from fancam.jobs.stopwatch import Stopwatch
+from fancam.jobs.workspace import Source
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.paper import CardSize, Check, card_geometry, card_size, limits

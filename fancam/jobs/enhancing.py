@@ -1,27 +1,26 @@
-"""One run of ``enhance``: every picture larger and cleaner, a manifest, a comparison, an exit code."""
+"""``enhance``: every picture larger and cleaner; a manifest, a comparison, an exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__
-from fancam.errors import FancamError, InputError, UsageError
-from fancam.files import sha256_of_file
-from fancam.jobs import manifest
+from fancam import __version__, pictures
+from fancam.errors import FancamError
+from fancam.files import printable
 from fancam.jobs.context import Context
-from fancam.jobs.photos import PhotoMaker
-from fancam.jobs.result import RunResult, exit_code, failure_values
-from fancam.jobs.sources import Source, find_pictures
-from fancam.jobs.stages import extras_are_whole, write_comparisons
+from fancam.jobs.frame import FolderJob, Outcome
+from fancam.jobs.photos import PhotoMaker, PhotoResult
+from fancam.jobs.result import Failure
+from fancam.jobs.sources import Found, find_pictures
+from fancam.jobs.stages import write_comparisons
 from fancam.jobs.workers import Workers
-from fancam.jobs.workspace import Workspace, sha256_of_values
-
-Json = dict[str, Any]
+from fancam.jobs.workspace import Source, Workspace, sha256_of_values
 
 
-class EnhanceRun:
+class EnhanceRun(FolderJob):
     """Enhances pictures into an output folder; what is finished is not done again.
 
     Args:
@@ -29,113 +28,83 @@ class EnhanceRun:
         workspace: The output folder.
     """
 
+    verb = "enhance"
+
     def __init__(self, context: Context, workspace: Workspace) -> None:
+        super().__init__(context.settings, workspace, context.watch, context.progress)
         self.context = context
-        self.workspace = workspace
-        self._hashes: dict[Source, str] = {}
-        maker = PhotoMaker(context, workspace, self._record)
+        maker = PhotoMaker(context, workspace, self._record, self.sha256)
         devices = context.settings.enhance.device.split(",")
         self._output_path = maker.output_path
         self._make = maker if len(devices) == 1 else Workers(context, workspace, devices, self._record)
 
-    def __call__(self, inputs: Sequence[Path]) -> RunResult:
-        """Enhance all pictures and write the manifest.
+    def find(self, inputs: Sequence[Path]) -> Found:
+        """Return the pictures."""
+        return find_pictures(inputs)
 
-        One that fails does not harm the others; it is listed in the manifest and in the exit code.
+    def output_paths(self, source: Source) -> list[Path]:
+        """Return where the result of a picture goes.
 
         Raises:
-            FancamError: The only picture cannot be used, a model is missing, or nothing can be written; what was
-                finished before stays, and a second call goes on from there.
+            UsageError: The format is unknown.
         """
-        sources = find_pictures(inputs)
-        self._refuse_overwriting(sources)
-        rows: dict[Source, Json] = {}
-        errors: dict[Source, FancamError] = {}
-        for source, outcome in self._make(self._to_do(sources, rows, errors)):
-            if isinstance(outcome, FancamError):
-                errors[source] = outcome
-            else:
-                rows[source] = outcome
-            self.context.progress("pictures", len(rows) + len(errors), len(sources))
-        if len(sources) == 1 and errors and isinstance(errors[sources[0]], InputError):
-            raise errors[sources[0]]
-        return self._finish(sources, rows, errors)
+        path = self._output_path(source)
+        pictures.check_writable(path)
+        return [path]
 
-    def _record(self, source: Source, row: Json) -> None:
-        picture = row["picture"]
-        values = {"path": picture["path"], "sha256": picture["sha256"], "row": row}
-        self.workspace.record(self._key(source), f"picture {source.stem}", values)
+    def notes(self) -> list[str]:
+        """Return what the whole job goes without."""
+        return self.context.notes()
 
-    def _to_do(
-        self, sources: Sequence[Source], rows: dict[Source, Json], errors: dict[Source, FancamError]
-    ) -> Iterator[Source]:
-        """Yield what is not finished yet; note the hashes, and the rows of what is."""
+    def step(self, done: int, of: int) -> None:
+        """Tell that a picture is finished."""
+        self.progress("pictures", done, of)
+
+    def work(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
+        """Yield each picture with what was made of it, now or before."""
+        known: deque[tuple[Source, Outcome]] = deque()
+        for source, result in self._make(self._to_do(sources, known)):
+            yield source, _outcome(result)
+            while known:
+                yield known.popleft()
+        yield from known
+
+    def _to_do(self, sources: Sequence[Source], known: deque[tuple[Source, Outcome]]) -> Iterator[Source]:
+        """Yield what is not finished yet; note what is, and what cannot be read."""
         for source in sources:
             try:
-                self._hashes[source] = sha256_of_file(source.path)
+                done = self.workspace.recorded(self._key(source)).get(f"picture {source.stem}")
+                result = None if done is None else PhotoResult.from_journal(done)
             except FancamError as error:
-                errors[source] = error
+                known.append((source, _outcome(error)))
                 continue
-            key = self._key(source)
-            done = self.workspace.recorded(key).get(f"picture {source.stem}")
-            if done is not None and self._is_whole(done):
-                rows[source] = done["row"]
+            context = self.context
+            if result and self.is_whole(
+                result.picture, stages=context.keep_stages, provenance=context.keep_evidence
+            ):  # fmt: skip
+                known.append((source, _outcome(result)))
             else:
                 yield source
 
-    def _is_whole(self, done: Json) -> bool:
-        """Whether the result, and what is wanted beside it, are still as they were written."""
-        context = self.context
-        folder, row = self.workspace.folder, done["row"]["picture"]
-        path = folder / done["path"]
-        if not extras_are_whole(folder, row, stages=context.keep_stages, provenance=context.keep_evidence):
-            return False
-        return path.is_file() and sha256_of_file(path) == done["sha256"]
+    def _record(self, source: Source, result: PhotoResult) -> None:
+        self.workspace.record(
+            self._key(source), f"picture {source.stem}", result.to_journal(), self.owner(source)
+        )  # fmt: skip
 
     def _key(self, source: Source) -> str:
         """Return the hash of all that the result depends on, weights and version included."""
         settings = self.context.all_settings()
-        return sha256_of_values([__version__, settings, source.stem, self._hashes[source], self.context.weights()])
+        return sha256_of_values([__version__, settings, source.stem, self.sha256(source), self.context.weights()])
 
-    def _refuse_overwriting(self, sources: Sequence[Source]) -> None:
-        inputs = {source.path.resolve() for source in sources}
-        for source in sources:
-            path = self._output_path(source)
-            if path.resolve() in inputs:
-                raise UsageError("the result would replace an input", item=path, remedy="choose another --out")
+    def extras(self, outcomes: Mapping[Source, Outcome]) -> dict[str, Any]:
+        """Write the comparison."""
+        made = [(printable(one.path.name), outcome.picture) for one, outcome in outcomes.items() if outcome.picture]
+        if not (self.context.keep_stages and made):
+            return {"comparison": []}
+        return {"comparison": write_comparisons(self.workspace, made, "fancam enhance")}
 
-    def _finish(
-        self, sources: Sequence[Source], rows: dict[Source, Json], errors: dict[Source, FancamError]
-    ) -> RunResult:
-        """Write the comparison and the manifest."""
-        context = self.context
-        done = [source for source in sources if source in rows]
-        pictures = [{"input": index, **rows[source]["picture"]} for index, source in enumerate(done)]
-        changed = self.workspace.remove_stale({row["path"] for row in pictures})
-        compared: list[str] = []
-        if context.keep_stages and pictures:
-            shown = [
-                {"name": source.stem, "title": source.path.name, "compare": row["compare"], "warnings": row["warnings"]}
-                for source, row in zip(done, pictures, strict=True)
-            ]
-            compared = write_comparisons(self.workspace, shown, "fancam enhance")
-        failed = [errors[source] for source in sources if source in errors]
-        document = manifest.document(
-            version=__version__,
-            verb="enhance",
-            settings=context.settings.as_dict(),
-            inputs=[
-                {"path": str(source.path), "sha256": self._hashes[source], **rows[source]["input"]} for source in done
-            ],
-            picks=[],
-            failures=[failure_values(error, "enhance") for error in failed],
-            timings_s=context.watch.seconds,
-            pictures=pictures,
-            comparison=compared,
-            warnings=[
-                *context.notes(),
-                *(f"{path}: left in place, it was changed since it was made" for path in changed),
-            ],
-        )
-        self.workspace.write_manifest(document)
-        return RunResult(document, exit_code(len(done), failed), failed)
+
+def _outcome(result: PhotoResult | FancamError) -> Outcome:
+    if isinstance(result, FancamError):
+        return Outcome(failures=[Failure(result, "enhance")])
+    return Outcome(result.report, picture=result.picture, files=[result.picture.path])

@@ -18,6 +18,7 @@ from fancam.geometry import Box
 from fancam.jobs.context import Context
 from fancam.media import Frame, ScanReport
 from fancam.paper import limits
+from fancam.pictures import StillPicture
 from fancam.results import Candidate, CardGeometry, Crop, Face, Pick, Score, ScoredFace
 from fancam.settings import Settings
 from fancam.video import Video
@@ -30,7 +31,7 @@ BYSTANDER = "turned_into_shadow"
 class Moment:
     """A face at a moment of a video, or a face of a photo, that is worth a card."""
 
-    source: Video | Frame
+    source: Video | StillPicture
     """The video, or the photo."""
     name: str
     """Unique within the source: of a video the pts, of a photo the number of the face from the left."""
@@ -62,8 +63,8 @@ class Moment:
         Raises:
             NoFramesError: The frame could not be decoded again.
         """
-        if isinstance(self.source, Frame):
-            return self.source
+        if isinstance(self.source, StillPicture):
+            return self.source.frame()
         assert self.pts is not None
         for frame in self.source.frames([self.pts]):
             return frame
@@ -121,20 +122,22 @@ def find_in_video(context: Context, film: Video) -> Found:
     return Found(moments, len(scored), picking.reject_reasons(asked, chosen), report, len(candidates))
 
 
-def find_in_photo(context: Context, photo: Frame) -> Found:
+def find_in_photo(context: Context, photo: StillPicture) -> Found:
     """Return the faces of a photo from left to right, without bystanders unless the settings ask for them.
 
     Raises:
         FancamError: A model is missing.
     """
     settings = context.settings.pick
+    with context.watch("read"):
+        pixels = photo.srgb()
     with context.watch("faces"):
-        found = sorted(context.photo_detector.detect([photo.pixels])[0], key=lambda face: face.box.centre)
+        found = sorted(context.photo_detector.detect([pixels])[0], key=lambda face: face.box.centre)
         context.progress("faces", 1, 1)
     moments = []
     left_out = 0
     for number, face in enumerate(found, start=1):
-        score = picking.score_face(photo.pixels, face, settings)
+        score = picking.score_face(pixels, face, settings)
         if score.rejected == BYSTANDER and not settings.all_faces:
             left_out += 1
             continue

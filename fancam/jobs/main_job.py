@@ -1,32 +1,41 @@
-"""One run of the main job: every input to picks, every pick to a card; contact sheet, manifest, exit code."""
+"""``run``: every input to picks, every pick to a card; contact sheet, manifest, exit code."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__, video
-from fancam.errors import FancamError, InputError, NothingFoundError
-from fancam.files import sha256_of_file
+from fancam import __version__, pictures, video
+from fancam.cards import write_card
+from fancam.errors import FancamError, InputError, NothingFoundError, NotMediaError
+from fancam.files import printable
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
 from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video
-from fancam.jobs.make import CardMaker
-from fancam.jobs.presets import preset_of
-from fancam.jobs.result import RunResult, exit_code, failure_values
-from fancam.jobs.sources import Source, find_sources
-from fancam.jobs.stages import write_comparisons
-from fancam.jobs.workspace import Workspace, sha256_of_values
+from fancam.jobs.frame import FolderJob, Outcome
+from fancam.jobs.make import card_jobs
+from fancam.jobs.presets import choose, measure_still, measure_video
+from fancam.jobs.result import Failure, InputReport, PictureResult
+from fancam.jobs.sources import Found, find_media
+from fancam.jobs.stages import keep_extras, write_comparisons
+from fancam.jobs.stream import enhance_and_write
+from fancam.jobs.workspace import MadeFile, Source, Workspace, sha256_of_values
+from fancam.media import Progress, Samples
 from fancam.paper import card_geometry
+from fancam.pictures import StillPicture
+from fancam.provenance import Provenance
 from fancam.report import ContactEntry, write_contact_sheet
-from fancam.results import CardGeometry, Decision, Pick
+from fancam.results import Decision, Enhanced, Pick
+from fancam.video import Video
 
-Json = dict[str, Any]
+_PICKS = "picks"
+"""The journal's step for what was found in an input."""
 
 
-class Run:
+class Run(FolderJob):
     """One run of the main job.
 
     Args:
@@ -34,151 +43,223 @@ class Run:
         workspace: The output folder.
     """
 
+    verb = "run"
+
     def __init__(self, context: Context, workspace: Workspace) -> None:
+        super().__init__(context.settings, workspace, context.watch, context.progress)
         self.context = context
-        self.workspace = workspace
-        self.settings = context.settings
-        self.geometry: CardGeometry = card_geometry(context.settings.card)
+        self.geometry = card_geometry(context.settings.card)
 
-    def __call__(self, inputs: Sequence[Path]) -> RunResult:
-        """Make the cards of all inputs, the contact sheet and the manifest.
+    def find(self, inputs: Sequence[Path]) -> Found:
+        """Return the videos and photos."""
+        return find_media(inputs)
 
-        One input that fails does not harm the others; it is listed in the manifest and in the exit code.
-
-        Returns:
-            The manifest and the exit code.
-
-        Raises:
-            FancamError: The only input cannot be used, a model is missing, or nothing can be written; what was
-                finished before stays, and a second call goes on from there.
-        """
-        sources = find_sources(inputs)
-        rows: list[Json] = []
-        picks: list[Json] = []
-        errors: list[tuple[FancamError, str]] = []
+    def work(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
+        """Yield each input with its picks and their cards."""
         for source in sources:
             try:
-                row, source_picks, source_errors = self._run_source(source, len(rows))
+                yield source, self._outcome(source)
             except InputError as error:
-                if len(sources) == 1:
-                    raise
-                errors.append((error, "input"))
-                continue
-            rows.append(row)
-            picks.extend(source_picks)
-            errors.extend((error, "enhance") for error in source_errors)
-            if not source_picks:
-                errors.append((_nothing_found(source, row), "pick"))
-        return self._finish(rows, picks, errors)
+                yield source, Outcome(failures=[Failure(error, "input")])
 
-    def _run_source(self, source: Source, index: int) -> tuple[Json, list[Json], list[FancamError]]:
-        sha256 = sha256_of_file(source.path)
-        key = self._key(source, sha256)
+    def notes(self) -> list[str]:
+        """Return what the whole job goes without."""
+        return self.context.notes()
+
+    # --- one input ---------------------------------------------------------------------------------------------
+
+    def _outcome(self, source: Source) -> Outcome:
+        key = self._key(source)
         done = self.workspace.recorded(key)
-        if "picks" not in done:
-            _ = self.context.enhancer  # a missing model or device is said before the long work begins
-            chosen = self._chosen(source)
-            found_row, found = self._found(source, self._context(chosen))
-            row = {"path": str(source.path), "sha256": sha256, **found_row, **chosen}
-            done["picks"] = {"input": row, "picks": [manifest.pick_values(pick) for pick in found]}
-            if found:
-                self.workspace.record(key, "picks", done["picks"])
-        row = done["picks"]["input"]
-        picks = [manifest.pick_from_values(values, self.geometry) for values in done["picks"]["picks"]]
-        threads = decoder_threads(row["frames_rejected"])
-        maker = CardMaker(self._context(row), self.workspace, self.geometry, threads)
-        cards, errors = maker(source, picks, key, done)
-        return row, [manifest.pick_row(pick, index, cards.get(pick.id)) for pick in picks], errors
-
-    def _found(self, source: Source, context: Context) -> tuple[Json, list[Pick]]:
-        """Return the manifest's row of an input, and its picks: none when there is nothing to make a card of."""
-        if source.is_video:
-            film = video.open_video(source.path, stream=context.stream)
-            found, size = find_in_video(context, film), (film.info.width, film.info.height)
-            row = manifest.video_row(film.info, found)
+        opened: Video | StillPicture | None = None
+        if _PICKS in done:
+            report = manifest.input_from_manifest(done[_PICKS]["input"])
+            picks = [manifest.pick_from_manifest(values, self.geometry) for values in done[_PICKS]["picks"]]
         else:
-            photo = context.photo(source.path).frame()
-            found, size = find_in_photo(context, photo), (photo.width, photo.height)
-            row = manifest.photo_row(photo, found)
-        return row, [compose_pick(one, source.stem, size, self.geometry, context.settings) for one in found.moments]
+            _ = self.context.enhancer  # a missing model or device is said before the long work begins
+            opened = self._open(source)
+            report, picks = self._found(source, opened)
+            if picks:
+                values = [manifest.pick_to_manifest(pick) for pick in picks]
+                self.workspace.record(
+                    key, _PICKS, {"input": manifest.input_to_manifest(report), "picks": values}
+                )  # fmt: skip
+        if not picks:
+            return Outcome(report, failures=[Failure(_nothing_found(source, report), "pick")])
+        cards, errors = self._cards(source, opened, report, picks, key, done)
+        return Outcome(
+            report, [(pick, cards.get(pick.id)) for pick in picks], files=[card.path for card in cards.values()],
+            failures=[Failure(error, "enhance") for error in errors],
+        )  # fmt: skip
 
-    def _chosen(self, source: Source) -> Json:
-        """Return the row's part on the preset that was chosen for an input; empty where none is to be chosen."""
+    def _open(self, source: Source) -> Video | StillPicture:
+        if source.is_video:
+            return video.open_video(source.path, stream=self.context.stream)
+        return pictures.open_picture(source.path)
+
+    def _found(self, source: Source, opened: Video | StillPicture) -> tuple[InputReport, list[Pick]]:
+        """Return the report on an input, and its picks: none when there is nothing to make a card of."""
+        chosen = self._chosen(opened)
+        context = self._context_of(chosen)
+        sha256 = self.sha256(source)
+        if isinstance(opened, Video):
+            found, size = find_in_video(context, opened), (opened.info.width, opened.info.height)
+            report = manifest.video_report(opened.info, found, sha256, chosen)
+        else:
+            found, size = find_in_photo(context, opened), (opened.width, opened.height)
+            report = manifest.photo_report(opened, found, sha256, chosen)
+        settings = context.settings
+        return report, [compose_pick(one, source.stem, size, self.geometry, settings) for one in found.moments]
+
+    def _chosen(self, opened: Video | StillPicture) -> dict[str, Any]:
+        """Return the report's part on the preset that was chosen; empty where none is to be chosen."""
         if not self.context.by_preset:
             return {}
-        with self.context.watch("measure"):
-            preset, measured = preset_of(self.context, source)
-        return {"preset": dataclasses.asdict(preset), "measured": measured.as_values()}
+        with self.watch("measure"):
+            if isinstance(opened, Video):
+                measured = measure_video(self.context, opened)
+            else:
+                measured = measure_still(opened, self.context.photo_detector.detect([opened.srgb()])[0])
+        return {"preset": dataclasses.asdict(choose(measured)), "measured": measured.as_values()}
 
-    def _context(self, row: Json) -> Context:
-        return self.context.with_preset(Decision(**row["preset"]) if "preset" in row else None)
+    def _context_of(self, chosen: Mapping[str, Any]) -> Context:
+        return self.context.with_preset(Decision(**chosen["preset"]) if "preset" in chosen else None)
 
-    def _key(self, source: Source, sha256: str) -> str:
+    def _key(self, source: Source) -> str:
         """Return the hash of all that the result for one input depends on, weights and versions included."""
         settings = [self.context.all_settings(), self.context.stream]
-        return sha256_of_values([__version__, *settings, source.stem, sha256, self.context.weights()])
+        return sha256_of_values([__version__, *settings, source.stem, self.sha256(source), self.context.weights()])
 
-    def _finish(
-        self, rows: Sequence[Json], picks: Sequence[Json], errors: Sequence[tuple[FancamError, str]]
-    ) -> RunResult:
-        with_cards = [row for row in picks if row["card"]]
-        with self.context.watch("write"):
-            if with_cards:
-                self._write_contact(with_cards)
-            compared = self._write_comparisons(with_cards) if self.context.keep_stages and with_cards else []
-        changed = self.workspace.remove_stale({row["card"]["path"] for row in with_cards})
-        document = manifest.document(
-            version=__version__,
-            verb="run",
-            settings=self.settings.as_dict(),
-            inputs=rows,
-            picks=picks,
-            failures=[failure_values(error, stage) for error, stage in errors],
-            timings_s=self.context.watch.seconds,
-            card={
-                "width_mm": self.geometry.width_mm, "height_mm": self.geometry.height_mm,
-                "bleed_mm": self.geometry.bleed_mm, "dpi": round(self.geometry.dpi, 3),
-                "width_px": self.geometry.width_px, "height_px": self.geometry.height_px,
-            },
-            comparison=compared,
-            warnings=[
-                *self.context.notes(),
-                *(f"{path}: left in place, it was changed since it was made" for path in changed),
-            ],
+    # --- its cards ---------------------------------------------------------------------------------------------
+
+    def _cards(
+        self, source: Source, opened: Video | StillPicture | None, report: InputReport, picks: Sequence[Pick], key: str,
+        done: Mapping[str, Any],
+    ) -> tuple[dict[str, PictureResult], list[FancamError]]:  # fmt: skip
+        """Return the cards by the picks' ids, those made before and those made now, and what failed."""
+        context = self._context_of(report.details)
+        cards: dict[str, PictureResult] = {}
+        errors: list[FancamError] = []
+        for pick in picks:
+            step = f"card {pick.id}"
+            card = manifest.picture_from_manifest(done[step]) if step in done else None
+            if card and self.is_whole(card, stages=context.keep_stages, provenance=context.keep_evidence):
+                cards[pick.id] = card
+        todo = [pick for pick in picks if pick.id not in cards]
+        profile: bytes | None = None
+
+        def write(pick: Pick, made: Enhanced) -> PictureResult:
+            card = self._write_card(source, pick, made, context, profile)
+            values = {**manifest.picture_to_manifest(card), "pick": manifest.pick_to_manifest(pick)}
+            # Here, so that a stop between writing and the next card does not lose it.
+            self.workspace.record(key, f"card {pick.id}", values, self.owner(source))
+            return card
+
+        if todo:
+            threads = decoder_threads(report.details["frames_rejected"])
+            opened = self._open(source) if opened is None else opened
+            shown: Video | Samples
+            if isinstance(opened, StillPicture):  # in its own depth and colour space, which the card keeps
+                shown, profile = opened.opaque_rgb()
+            else:
+                shown = opened
+            jobs = card_jobs(shown, todo, self.geometry, context.settings, threads)
+            show = self._counted(lambda: len(cards) + len(errors), len(picks), self._tiles(todo))
+            for pick, made in enhance_and_write(context, jobs, write, show):
+                if isinstance(made, FancamError):
+                    errors.append(made)
+                else:
+                    cards[pick.id] = made
+        self.progress("enhance", len(picks), len(picks))
+        lost = len(picks) - len(cards) - len(errors)
+        if lost:
+            errors.append(NotMediaError(f"{lost} picked frames could not be decoded again", item=source.path,
+                                        remedy="copy the file anew and run again"))  # fmt: skip
+        return cards, errors
+
+    def _tiles(self, picks: Sequence[Pick]) -> int:
+        """Return about how many tiles the cards will take, so that the first minute of a bar is not a standstill."""
+        engine = self.context.enhancer.engine
+        if engine.network is None:
+            return 0
+        boxes = (pick.crop.box for pick in picks)
+        return sum(len(engine.plan(math.ceil(box.height), math.ceil(box.width))) for box in boxes)
+
+    def _counted(self, finished: Callable[[], int], total: int, tiles: int) -> Progress:
+        """Return a progress callback that counts cards, by their tiles."""
+        before = finished()
+
+        def show(_stage: str, done: int, of: int | None) -> None:
+            of = of or tiles
+            by_tiles = before + (total - before) * done / of if of else 0.0
+            self.progress("enhance", int(1000 * min(max(finished(), by_tiles), total)), 1000 * total)
+
+        return show
+
+    def _write_card(
+        self, source: Source, pick: Pick, made: Enhanced, context: Context, profile: bytes | None
+    ) -> PictureResult:  # fmt: skip
+        """Write a card; its pixels have the colour space of the profile, sRGB where that is None."""
+        workspace, settings = self.workspace, context.settings.card
+        path = workspace.card_path(pick.id, settings.format)
+        workspace.make_parent(path)
+        about = Provenance.of_pick(printable(source.path.name), pick, made, self.geometry)
+        file = write_card(made, self.geometry, about, path, settings, profile=profile)
+        compare, provenance = keep_extras(
+            context, workspace, pick.id, pick.crop.box, made, faces=(pick.face,),
+            effective_ppi=pick.crop.effective_ppi, view=lambda pixels: StillPicture.of(pixels, profile=profile).srgb(),
         )  # fmt: skip
-        self.workspace.write_manifest(document)
-        return RunResult(document, exit_code(len(with_cards), [e for e, _ in errors]), [e for e, _ in errors])
+        return PictureResult(
+            workspace.relative(path), file.sha256, file.width_px, file.height_px, round(file.dpi, 3),
+            manifest.enhance_values(made), (*([context.preset] if context.preset else []), *made.decisions),
+            (*made.warnings, *file.warnings), compare=compare, provenance=provenance,
+        )  # fmt: skip
 
-    def _write_comparisons(self, picks: Sequence[Json]) -> list[str]:
-        shown = [
-            {"name": row["id"], "title": row["id"], "compare": row["compare"], "warnings": row["warnings"]}
-            for row in picks
-        ]  # fmt: skip
-        return write_comparisons(self.workspace, shown, "fancam run")
+    # --- all of them -------------------------------------------------------------------------------------------
 
-    def _write_contact(self, picks: Sequence[Json]) -> None:
-        entries = [
-            ContactEntry(
-                path=self.workspace.folder / row["card"]["path"],
-                label=row["id"],
-                time_s=row["time_s"],
-                score=row["score"],
-                effective_ppi=row["effective_ppi"],
-            )
-            for row in picks
-        ]
-        write_contact_sheet(entries, self.geometry, self.workspace.contact_path)
+    def extras(self, outcomes: Mapping[Source, Outcome]) -> dict[str, Any]:
+        """Write the contact sheet of all cards that lie in the folder, and the comparison."""
+        cards = [(pick.id, card) for outcome in outcomes.values() for pick, card in outcome.picks if card]
+        with self.watch("write"):
+            self._write_contact([card.path for _, card in cards])
+            compared = self.context.keep_stages and bool(cards)
+            comparison = write_comparisons(self.workspace, cards, "fancam run") if compared else []
+        geometry = self.geometry
+        return {
+            "card": {
+                "width_mm": geometry.width_mm, "height_mm": geometry.height_mm, "bleed_mm": geometry.bleed_mm,
+                "dpi": round(geometry.dpi, 3), "width_px": geometry.width_px, "height_px": geometry.height_px,
+            },
+            "comparison": comparison,
+        }  # fmt: skip
+
+    def _write_contact(self, made: Sequence[str]) -> None:
+        """Write the contact sheet: what lies there of other inputs, then what was made now."""
+        files = {file.path: file for file in self.workspace.files(self.verb) if "pick" in file.values}
+        paths = [path for path in files if path not in made] + [path for path in made if path in files]
+        entries = [self._contact_entry(files[path]) for path in paths]
+        if entries:
+            write_contact_sheet(entries, self.geometry, self.workspace.contact_path)
+        elif self.workspace.contact_path.is_file():
+            self.workspace.remove(self.workspace.contact_path)  # the cards that it shows are gone
+
+    def _contact_entry(self, file: MadeFile) -> ContactEntry:
+        pick = file.values["pick"]
+        return ContactEntry(
+            self.workspace.folder / file.path, pick["id"], pick["time_s"], pick["score"], pick["effective_ppi"]
+        )
 
 
-def _nothing_found(source: Source, row: Json) -> NothingFoundError:
-    if row.get("faces_left_out"):
+def _nothing_found(source: Source, report: InputReport) -> NothingFoundError:
+    about = report.details
+    if about.get("faces_left_out"):
         cause = "every face in it is turned away and in shadow"
         return NothingFoundError(cause, item=source.path, remedy="--all-faces makes their cards all the same")
     if not source.is_video:
         return NothingFoundError("no face found", item=source.path, remedy="try --preset wide-stage for small faces")
-    rejected = row["faces_rejected"]
+    rejected = about["faces_rejected"]
     if not rejected:
-        cause = f"no face found in the {row['moments_looked_at']} moments looked at"
+        cause = f"no face found in the {about['moments_looked_at']} moments looked at"
         return NothingFoundError(cause, item=source.path, remedy="try --preset wide-stage or --preset close-up")
     reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(rejected.items()))
     return NothingFoundError(

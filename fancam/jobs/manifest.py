@@ -1,45 +1,162 @@
-"""The manifest's rows, to JSON and back; pure, so that the contract is tested without a run."""
+"""The manifest: typed results to JSON values and back; pure, so that the contract is tested without a run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fancam import __version__
+from fancam.files import printable
 from fancam.geometry import Box
-from fancam.media import Frame, VideoInfo
-from fancam.results import CardGeometry, Cleaned, Crop, Enhanced, Face, FaceOutcome, Pick, Score
+from fancam.jobs.result import Failure, InputReport, PickResult, PictureResult, RunResult
+from fancam.media import VideoInfo
+from fancam.pictures import StillPicture
+from fancam.results import CardGeometry, Cleaned, Crop, Decision, Enhanced, Face, FaceOutcome, Pick, Score
 
 if TYPE_CHECKING:
     from fancam.jobs.find import Found  # it loads networks
 
 Json = dict[str, Any]
 
-_NOT_OF_THE_FILE = {"enhance", "chain", "compare", "provenance", "warnings"}
-"""What is recorded of a card and is not about its file: it stands beside it in the manifest."""
+_ABOUT_THE_FILE = ("path", "sha256", "width_px", "height_px", "dpi")
+"""What stands under ``card`` in the row of a pick; the rest stands beside it."""
 
 
-def pick_row(pick: Pick, input_index: int, card: Mapping[str, Any] | None) -> Json:
-    """Return the manifest's row of a pick.
+def document_of(result: RunResult) -> Json:
+    """Return the whole manifest, keys in the contract's order."""
+    more = {} if result.verb != "enhance" else {
+        "pictures": [{"input": index, **picture_to_manifest(one)} for index, one in result.pictures]
+    }  # fmt: skip
+    return {
+        "fancam": __version__,
+        "verb": result.verb,
+        "settings": result.settings,
+        "inputs": [input_to_manifest(one) if isinstance(one, InputReport) else dict(one) for one in result.inputs],
+        "picks": [pick_row(one) for one in result.picks],
+        "failures": [failure_to_manifest(one) for one in result.failures],
+        "timings_s": {stage: round(seconds, 3) for stage, seconds in result.timings_s.items()},
+        **more,
+        **result.details,
+        "warnings": list(result.warnings),
+    }
+
+
+def failure_to_manifest(failure: Failure) -> Json:
+    """Return the manifest's row of a failure."""
+    error = failure.error
+    return {"item": error.item, "stage": failure.stage, "error": error.line(), "exit_code": int(error.exit_code)}
+
+
+# --- inputs -------------------------------------------------------------------------------------------------------
+
+
+def input_to_manifest(one: InputReport) -> Json:
+    """Return the manifest's row of an input."""
+    about = {"kind": one.kind} if one.kind else {}
+    length = {"duration_s": one.duration_s} if one.kind else {}
+    return {"path": one.path, "sha256": one.sha256, **about, "width": one.width, "height": one.height, **length,
+            **one.details, "warnings": list(one.warnings)}  # fmt: skip
+
+
+def input_from_manifest(row: Mapping[str, Any]) -> InputReport:
+    """Return the report that ``input_to_manifest`` wrote."""
+    own = {"path", "sha256", "kind", "width", "height", "duration_s", "warnings"}
+    return InputReport(
+        row["path"], row["sha256"], row["width"], row["height"], row.get("kind"), row.get("duration_s"),
+        tuple(row["warnings"]), {key: value for key, value in row.items() if key not in own},
+    )  # fmt: skip
+
+
+def video_report(info: VideoInfo, found: Found, sha256: str, chosen: Mapping[str, Any]) -> InputReport:
+    """Return the report on a video.
 
     Args:
-        pick: What was picked.
-        input_index: Index into the manifest's ``inputs``.
-        card: What was written for it, as ``card_values`` gave it; None when the card failed or was not asked for.
+        info: What it is.
+        found: What was found in it.
+        sha256: Of the file.
+        chosen: The preset that was chosen for it, and by what; empty where none was to be chosen.
     """
-    row = pick_values(pick)
-    row["input"] = input_index
+    report = found.scan
+    assert report is not None
+    colour = info.colour
+    details = {
+        "rotation_deg": info.orientation.rotation_deg,
+        "mirrored": info.orientation.mirrored,
+        "stream": info.stream,
+        "codec": info.codec,
+        "colour": {"matrix": colour.matrix, "full_range": colour.full_range, "transfer": colour.transfer,
+                   "primaries": colour.primaries, "assumed": colour.assumed},
+        "interlaced": info.interlaced,
+        "frames_scanned": report.frames_scanned,
+        "frames_rejected": dict(report.frames_rejected),
+        "moments_looked_at": found.moments_looked_at,
+        "faces_rejected": dict(found.faces_rejected),
+        **chosen,
+    }  # fmt: skip
+    length = None if info.duration_s is None else round(info.duration_s, 3)
+    warnings = (*info.warnings, *report.warnings)
+    return InputReport(printable(info.path), sha256, info.width, info.height, "video", length, warnings, details)
+
+
+def photo_report(photo: StillPicture, found: Found, sha256: str, chosen: Mapping[str, Any]) -> InputReport:
+    """Return the report on a photo of ``run``; the arguments are those of ``video_report``."""
+    left_out = sum(found.faces_rejected.values())
+    people = "1 face was" if left_out == 1 else f"{left_out} faces were"
+    said = [f"{people} left out: turned away and in shadow; --all-faces makes their cards too"] if left_out else []
+    details = {
+        "rotation_deg": 0, "frames_scanned": 1, "frames_rejected": {}, "faces_found": found.faces_found,
+        "faces_left_out": left_out, **chosen,
+    }  # fmt: skip
+    warnings = (*photo.frame().warnings, *said)
+    return InputReport(
+        printable(photo.source), sha256, photo.width, photo.height, "photo", warnings=warnings, details=details
+    )
+
+
+# --- picks and pictures -------------------------------------------------------------------------------------------
+
+
+def picture_to_manifest(one: PictureResult) -> Json:
+    """Return the manifest's row of a picture that was written; of a card, what the journal keeps."""
+    row = {name: getattr(one, name) for name in _ABOUT_THE_FILE}
+    row |= {**one.details, "enhance": dict(one.enhance), "chain": [dataclasses.asdict(step) for step in one.chain]}
+    row["warnings"] = list(one.warnings)
+    if one.compare is not None:
+        row["compare"] = dict(one.compare)
+    if one.provenance is not None:
+        row["provenance"] = dict(one.provenance)
+    return row
+
+
+def picture_from_manifest(row: Mapping[str, Any]) -> PictureResult:
+    """Return the result that ``picture_to_manifest`` wrote."""
+    own = {*_ABOUT_THE_FILE, "enhance", "chain", "warnings", "compare", "provenance", "pick"}
+    return PictureResult(
+        row["path"], row["sha256"], row["width_px"], row["height_px"], row["dpi"], row["enhance"],
+        tuple(Decision(**step) for step in row["chain"]),
+        tuple(row["warnings"]), {key: value for key, value in row.items() if key not in own}, row.get("compare"),
+        row.get("provenance"),
+    )  # fmt: skip
+
+
+def pick_row(one: PickResult) -> Json:
+    """Return the manifest's row of a pick and its card."""
+    row = pick_to_manifest(one.pick)
+    card = None if one.card is None else picture_to_manifest(one.card)
+    row["input"] = one.input
     row["member"] = None
-    row["enhance"] = dict(card["enhance"]) if card else None
+    row["enhance"] = card["enhance"] if card else None
     row["scale"] = card["enhance"]["scale"] if card else None
     row["chain"] = card["chain"] if card else None
     row["compare"] = card.get("compare") if card else None
     row["provenance"] = card.get("provenance") if card else None
     row["warnings"] = [*row["warnings"], *(card["warnings"] if card else [])]
-    row["card"] = {key: value for key, value in card.items() if key not in _NOT_OF_THE_FILE} if card else None
+    row["card"] = {name: card[name] for name in _ABOUT_THE_FILE} if card else None
     return row
 
 
-def pick_values(pick: Pick) -> Json:
+def pick_to_manifest(pick: Pick) -> Json:
     """Return a pick as JSON values."""
     return {
         "id": pick.id,
@@ -65,11 +182,10 @@ def pick_values(pick: Pick) -> Json:
     }
 
 
-def pick_from_values(values: Mapping[str, Any], geometry: CardGeometry) -> Pick:
-    """Return the pick that ``pick_values`` wrote.
+def pick_from_manifest(values: Mapping[str, Any], geometry: CardGeometry) -> Pick:
+    """Return the pick that ``pick_to_manifest`` wrote.
 
-    The values are rounded, so a run that is continued would differ from one that was not; therefore every run, also an
-    uninterrupted one, renders from this function's result.
+    The same card is made of it: a pick has the numbers that the manifest states, see ``compose_pick``.
     """
     face = values["face"]
     landmarks = tuple((float(x), float(y)) for x, y in face["landmarks"])
@@ -148,64 +264,3 @@ def _outcome_values(outcome: FaceOutcome) -> Json:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
-
-
-def document(
-    *, version: str, verb: str, settings: Mapping[str, Any], inputs: Sequence[Json], picks: Sequence[Json],
-    failures: Sequence[Json], timings_s: Mapping[str, float], **more: Any,
-) -> Json:  # fmt: skip
-    """Return the whole manifest, keys in the contract's order; ``more`` is added at the end."""
-    return {
-        "fancam": version,
-        "verb": verb,
-        "settings": settings,
-        "inputs": list(inputs),
-        "picks": list(picks),
-        "failures": list(failures),
-        "timings_s": {stage: round(seconds, 3) for stage, seconds in timings_s.items()},
-        **more,
-    }
-
-
-def video_row(info: VideoInfo, found: Found) -> Json:
-    """Return the row of a video, but for its path and hash."""
-    report = found.scan
-    assert report is not None
-    return {
-        "kind": "video",
-        "width": info.width,
-        "height": info.height,
-        "rotation_deg": info.orientation.rotation_deg,
-        "mirrored": info.orientation.mirrored,
-        "duration_s": None if info.duration_s is None else round(info.duration_s, 3),
-        "stream": info.stream,
-        "codec": info.codec,
-        "colour": {"matrix": info.colour.matrix, "full_range": info.colour.full_range,
-                   "transfer": info.colour.transfer, "primaries": info.colour.primaries,
-                   "assumed": info.colour.assumed},
-        "interlaced": info.interlaced,
-        "frames_scanned": report.frames_scanned,
-        "frames_rejected": dict(report.frames_rejected),
-        "moments_looked_at": found.moments_looked_at,
-        "faces_rejected": dict(found.faces_rejected),
-        "warnings": [*info.warnings, *report.warnings],
-    }  # fmt: skip
-
-
-def photo_row(frame: Frame, found: Found) -> Json:
-    """Return the row of a photo, but for its path and hash."""
-    left_out = sum(found.faces_rejected.values())
-    people = "1 face was" if left_out == 1 else f"{left_out} faces were"
-    said = [f"{people} left out: turned away and in shadow; --all-faces makes their cards too"] if left_out else []
-    return {
-        "kind": "photo",
-        "width": frame.width,
-        "height": frame.height,
-        "rotation_deg": 0,
-        "duration_s": None,
-        "frames_scanned": 1,
-        "frames_rejected": {},
-        "faces_found": found.faces_found,
-        "faces_left_out": left_out,
-        "warnings": [*frame.warnings, *said],
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,16 @@ from typing import Any
 from fancam import pictures
 from fancam.enhance import CropRequest, EnhanceJob
 from fancam.errors import FancamError, PictureTooLargeError
-from fancam.files import seed_of
+from fancam.files import printable, seed_of, sha256_of_file
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
 from fancam.jobs.presets import choose, measure_still
-from fancam.jobs.sources import Source, output_ending
-from fancam.jobs.stages import keep_evidence_map, keep_stages
+from fancam.jobs.result import InputReport, PictureResult
+from fancam.jobs.sources import output_ending
+from fancam.jobs.stages import keep_extras
 from fancam.jobs.stream import Item, enhance_and_write
 from fancam.jobs.target import Target, target
-from fancam.jobs.workspace import Workspace
+from fancam.jobs.workspace import Source, Workspace
 from fancam.media import Picture, Samples
 from fancam.paper import card_size
 from fancam.provenance import Provenance
@@ -27,7 +28,6 @@ from fancam.results import Decision, Enhanced, Face
 from fancam.settings import PhotoSettings
 
 Json = dict[str, Any]
-Outcome = tuple[Source, Json | FancamError]
 
 MAX_RESULT_PIXELS = 1 << 30
 """1074 megapixels, 3.2 GB as 8-bit RGB: 100 megapixels enlarged threefold fit."""
@@ -93,8 +93,30 @@ def write_enhanced(one: Loaded, enhanced: Enhanced, path: Path, quality: int) ->
         OutputError: The file cannot be written; nothing is left behind.
     """
     result = one.still.with_pixels(enhanced.pixels, _alpha(one))
-    about = pictures.PictureMetadata.of(Provenance.of_picture(one.still.source.name, one.target.box, enhanced))
+    about = pictures.PictureMetadata.of(
+        Provenance.of_picture(printable(one.still.source.name), one.target.box, enhanced)
+    )
     return pictures.save_picture(path, result, dpi=one.target.dpi, quality=quality, metadata=about)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoResult:
+    """A picture that was enhanced, and what it was made of."""
+
+    report: InputReport
+    picture: PictureResult
+
+    def to_journal(self) -> Json:
+        """Return the journal's values."""
+        picture = manifest.picture_to_manifest(self.picture)
+        row = {"input": manifest.input_to_manifest(self.report), "picture": picture}
+        return {"path": self.picture.path, "sha256": self.picture.sha256, "row": row}
+
+    @classmethod
+    def from_journal(cls, values: Mapping[str, Any]) -> PhotoResult:
+        """Return what ``to_journal`` wrote."""
+        row = values["row"]
+        return cls(manifest.input_from_manifest(row["input"]), manifest.picture_from_manifest(row["picture"]))
 
 
 class PhotoMaker:
@@ -105,22 +127,25 @@ class PhotoMaker:
         workspace: The output folder.
         record: Called for each picture that is written, in the thread that wrote it: what was made before a stop is
             not lost.
+        sha256: Hash of an input, where it is known; None reads the file.
     """
 
     def __init__(
-        self, context: Context, workspace: Workspace, record: Callable[[Source, Json], None] | None = None
-    ) -> None:
+        self, context: Context, workspace: Workspace, record: Callable[[Source, PhotoResult], None] | None = None,
+        sha256: Callable[[Source], str] | None = None,
+    ) -> None:  # fmt: skip
         self.context = context
         self.workspace = workspace
         self.record = record
+        self.sha256 = sha256 or (lambda source: sha256_of_file(source.path))
         self.settings = context.settings.photo
 
     def output_path(self, source: Source) -> Path:
         """Return where the result of a picture goes."""
         return self.workspace.picture_path(source.stem, output_ending(source.path, self.settings))
 
-    def __call__(self, sources: Iterable[Source]) -> Iterator[Outcome]:
-        """Yield each source with its row of the manifest, or with what went wrong; not always in order.
+    def __call__(self, sources: Iterable[Source]) -> Iterator[tuple[Source, PhotoResult | FancamError]]:
+        """Yield each source with its result, or with what went wrong; not always in order.
 
         Args:
             sources: Iterated in a thread of its own, a few ahead of the network.
@@ -136,47 +161,41 @@ class PhotoMaker:
                     with self.context.watch("read"):
                         still = pictures.open_picture(source.path).load()
                     one = loaded[source] = load_picture(self.context, still)
+                    pictures.check_writable(self.output_path(source), one.target.width_px, one.target.height_px)
                     yield source, photo_job(source, one, self.context, name=source.stem)
                 except FancamError as error:
                     yield source, error
 
-        def write(source: Source, made: Enhanced) -> Json:
-            row = self._write(source, loaded.pop(source), made)
+        def write(source: Source, made: Enhanced) -> PhotoResult:
+            result = self._write(source, loaded.pop(source), made)
             if self.record is not None:
-                self.record(source, row)
-            return row
+                self.record(source, result)
+            return result
 
-        for source, outcome in enhance_and_write(self.context, items(), write, self.context.progress):
+        for source, result in enhance_and_write(self.context, items(), write, self.context.progress):
             loaded.pop(source, None)
-            yield source, outcome
+            yield source, result
 
-    def _write(self, source: Source, one: Loaded, made: Enhanced) -> Json:
-        workspace = self.workspace
-        path = self.output_path(source)
-        workspace.make_parent(path)
+    def _write(self, source: Source, one: Loaded, made: Enhanced) -> PhotoResult:
+        path, aim = self.output_path(source), one.target
+        self.workspace.make_parent(path)
         written = write_enhanced(one, made, path, self.settings.quality)
-        row = {
-            "path": workspace.relative(path),
-            "sha256": written.sha256,
-            **one.target.as_values(),
-            "enhance": manifest.enhance_values(made),
-            "chain": [dataclasses.asdict(decision) for decision in _chain(one, made)],
-            "warnings": [*_cut_warning(one.target), *made.warnings, *written.warnings],
-        }
 
         def view(pixels: Samples) -> Picture:
             return one.still.with_pixels(pixels, _alpha(one)).srgb()
 
-        if self.context.keep_stages:
-            row["compare"] = keep_stages(
-                workspace, source.stem, one.target.box, made,
-                faces=one.faces, effective_ppi=one.target.effective_ppi, view=view,
-            )  # fmt: skip
-        if self.context.keep_evidence:
-            row["provenance"] = keep_evidence_map(
-                workspace, source.stem, one.target.box, made, faces=one.faces, view=view
-            )
-        return {"input": _input_values(one), "picture": row}
+        compare, provenance = keep_extras(
+            self.context, self.workspace, source.stem, aim.box, made, faces=one.faces, effective_ppi=aim.effective_ppi,
+            view=view,
+        )  # fmt: skip
+        about = aim.as_values()
+        sizes = about.pop("width_px"), about.pop("height_px"), about.pop("dpi")
+        picture = PictureResult(
+            self.workspace.relative(path), written.sha256, *sizes, manifest.enhance_values(made),
+            (*([one.preset] if one.preset else []), *made.decisions),
+            (*_cut_warning(aim), *made.warnings, *written.warnings), about, compare, provenance,
+        )  # fmt: skip
+        return PhotoResult(_report(one, self.sha256(source)), picture)
 
 
 def _target(still: pictures.StillPicture, found: tuple[Face, ...], settings: PhotoSettings) -> Target:
@@ -193,10 +212,6 @@ def _target(still: pictures.StillPicture, found: tuple[Face, ...], settings: Pho
     return aim
 
 
-def _chain(one: Loaded, made: Enhanced) -> list[Decision]:
-    return [*([one.preset] if one.preset else []), *made.decisions]
-
-
 def _alpha(one: Loaded) -> Samples | None:
     if one.still.alpha is None:
         return None
@@ -208,10 +223,10 @@ def _cut_warning(aim: Target) -> list[str]:
     return [f"{aim.cut_share:.0%} of the picture was cut off to fill the paper"] if aim.cut_share > 0.005 else []
 
 
-def _input_values(one: Loaded) -> Json:
+def _report(one: Loaded, sha256: str) -> InputReport:
+    still = one.still
     chosen = {} if one.preset is None else {"preset": dataclasses.asdict(one.preset), "measured": one.measured}
-    return {
-        "kind": "photo", "width": one.still.width, "height": one.still.height, "rotation_deg": 0,
-        "duration_s": None, "faces_found": len(one.faces), "warnings": list(one.still.warnings),
-        **chosen,
-    }  # fmt: skip
+    details = {"rotation_deg": 0, "faces_found": len(one.faces), **chosen}
+    return InputReport(
+        printable(still.source), sha256, still.width, still.height, "photo", warnings=still.warnings, details=details
+    )

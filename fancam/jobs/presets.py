@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fancam import pictures, video
+from fancam import pictures
 from fancam.enhance import find_screens, measure_noise
 from fancam.jobs.context import Context
-from fancam.jobs.sources import Source
 from fancam.media import Picture, Samples
 from fancam.results import Decision, Face
+from fancam.video import Video
 
 _SAMPLES = 5
 """Key frames of a video that are looked at."""
@@ -82,22 +82,10 @@ def _people(faces: int) -> str:
     return {0: "no face", 1: "one face"}.get(faces, f"{faces} faces")
 
 
-def preset_of(context: Context, source: Source) -> tuple[Decision, Measured]:
-    """Return the preset for an input of ``run``, and what it was chosen by.
-
-    Raises:
-        FancamError: The input cannot be read, or a model is missing.
-    """
-    measured = measure_video(context, source) if source.is_video else measure_still(
-        still := context.photo(source.path), context.photo_detector.detect([still.srgb()])[0]
-    )  # fmt: skip
-    return choose(measured), measured
-
-
-def measure_video(context: Context, source: Source) -> Measured:
+def measure_video(context: Context, film: Video) -> Measured:
     """Return what is measured on a few key frames of a video."""
     counts, noises = [], []
-    for frame in video.open_video(source.path, stream=context.stream).sample_frames(_SAMPLES):
+    for frame in film.sample_frames(_SAMPLES):
         counts.append(len(context.frame_detector.detect([frame.pixels])[0]))
         noises.append(measure_noise(_middle(frame.pixels)))
     if not counts:

@@ -13,10 +13,9 @@ from typing import Any
 from fancam import __version__, pictures
 from fancam.cards import CardFacts, check_card
 from fancam.errors import ExitCode, PreflightError, UsageError
-from fancam.files import replace_file, sha256_of_file
-from fancam.jobs import manifest
+from fancam.files import printable, replace_file, sha256_of_file
 from fancam.jobs.card_files import CardFiles, find_cards, sheet_cards
-from fancam.jobs.result import RunResult, failure_values
+from fancam.jobs.result import Failure, RunResult
 from fancam.jobs.stopwatch import Stopwatch
 from fancam.media import Progress, no_progress
 from fancam.paper import Check, limits, paper_size, require_passed
@@ -104,18 +103,22 @@ class SheetRun:
             facts = [self._facts(card) for card in cards]
             checks = [check for card in facts for check in check_card(card, self.printer)]
             checks += check_sheet(plan, cards, {card.name: card.facts for card in facts}, self.printer)
-        document = self._document(files, cards, plan, checks)
+        details, warnings = _details(plan, checks), list(plan.notes)
+        failures: list[Failure] = []
         try:
             require_passed(checks, force=force and not check_only)
         except PreflightError as error:
-            document["failures"] = [failure_values(error, "preflight")]
-            return RunResult(document, ExitCode.PREFLIGHT_FAILED, [error])
-        if check_only:
-            self._look_inside(files)
+            failures.append(Failure(error, "preflight"))
         else:
-            self._write(plan, facts, document)
-        document["timings_s"] = {stage: round(seconds, 3) for stage, seconds in self.watch.seconds.items()}
-        return RunResult(document, ExitCode.OK)
+            if check_only:
+                self._look_inside(files)
+            else:
+                self._write(plan, facts, details, warnings)
+        return RunResult(
+            verb="sheet", settings=self.settings.as_dict(), inputs=tuple(map(_input, files, cards)),
+            exit_code=ExitCode.PREFLIGHT_FAILED if failures else ExitCode.OK, failures=tuple(failures),
+            timings_s=self.watch.seconds, details=details, warnings=tuple(warnings),
+        )  # fmt: skip
 
     def _look_inside(self, files: Sequence[CardFiles]) -> None:
         """Read every picture to its end, as writing does: a damaged one is an error before the day of printing."""
@@ -130,7 +133,7 @@ class SheetRun:
 
     # --- writing -----------------------------------------------------------------------------------------------
 
-    def _write(self, plan: SheetPlan, cards: Sequence[CardFacts], document: Json) -> None:
+    def _write(self, plan: SheetPlan, cards: Sequence[CardFacts], details: Json, warnings: list[str]) -> None:
         about: dict[str, Any] = {
             "version": __version__,
             "cards": [card.name for card in cards],
@@ -144,14 +147,14 @@ class SheetRun:
                 output_profile=None if self.press is None else self.press.data, fields=about,
                 progress=self.progress,
             )  # fmt: skip
-        document["pdf"] = {"path": str(file.path), "sha256": file.sha256, "pages": file.pages,
+        details["pdf"] = {"path": printable(file.path), "sha256": file.sha256, "pages": file.pages,
                            "size_bytes": file.size_bytes}  # fmt: skip
-        document["warnings"] += [*file.notes, *_assumed(file)]
+        warnings += [*file.notes, *_assumed(file)]
         if self.extras.cut:
-            document["cut"] = self._cut(plan)
+            details["cut"] = self._cut(plan)
         if self.extras.preview:
             with self.watch("preview"):
-                document["preview"] = self._preview(plan)
+                details["preview"] = self._preview(plan)
 
     @contextmanager
     def _pressed(self, plan: SheetPlan) -> Iterator[SheetPlan]:
@@ -247,25 +250,25 @@ class SheetRun:
             facts = dataclasses.replace(facts, effective_ppi=facts.dpi_at_size / origin.enlargement)
         return facts
 
-    def _document(
-        self, files: Sequence[CardFiles], cards: Sequence[SheetCard], plan: SheetPlan, checks: Sequence[Check]
-    ) -> Json:
-        rows: list[Json] = [
-            {"path": str(one.front), "sha256": sha256_of_file(one.front), "back": str(one.back) if one.back else None,
-             "width_mm": card.width_mm, "height_mm": card.height_mm, "bleed_mm": card.bleed_mm, "copies": card.copies,
-             "warnings": []}
-            for one, card in zip(files, cards, strict=True)
-        ]  # fmt: skip
-        fronts = [page for page in plan.pages if not page.is_back]
-        return manifest.document(
-            version=__version__, verb="sheet", settings=self.settings.as_dict(), inputs=rows, picks=[], failures=[],
-            timings_s=self.watch.seconds,
-            sheet={"paper": plan.paper.title, "width_mm": plan.pages[0].width_mm, "height_mm": plan.pages[0].height_mm,
-                   "columns": plan.columns, "rows": plan.rows, "per_page": plan.per_page, "turned": plan.turned,
-                   "pages": len(plan.pages), "cards": sum(len(page.placements) for page in fronts)},
-            checks=[dataclasses.asdict(check) for check in checks],
-            pdf=None, cut=[], preview=[], warnings=list(plan.notes),
-        )  # fmt: skip
+
+def _input(files: CardFiles, card: SheetCard) -> Json:
+    """Return the manifest's row of a card that is printed."""
+    back = None if files.back is None else printable(files.back)
+    return {"path": printable(files.front), "sha256": sha256_of_file(files.front), "back": back,
+            "width_mm": card.width_mm, "height_mm": card.height_mm, "bleed_mm": card.bleed_mm, "copies": card.copies,
+            "warnings": []}  # fmt: skip
+
+
+def _details(plan: SheetPlan, checks: Sequence[Check]) -> Json:
+    """Return what the manifest says of the sheet, before it is written."""
+    fronts = [page for page in plan.pages if not page.is_back]
+    return {
+        "sheet": {"paper": plan.paper.title, "width_mm": plan.pages[0].width_mm, "height_mm": plan.pages[0].height_mm,
+                  "columns": plan.columns, "rows": plan.rows, "per_page": plan.per_page, "turned": plan.turned,
+                  "pages": len(plan.pages), "cards": sum(len(page.placements) for page in fronts)},
+        "checks": [dataclasses.asdict(check) for check in checks],
+        "pdf": None, "cut": [], "preview": [],
+    }  # fmt: skip
 
 
 def pdf_path(path: Path) -> Path:
@@ -304,8 +307,7 @@ def calibration(out: Path, settings: Settings) -> RunResult:
     lying = "" if chosen.orientation == "auto" else f" --orientation {chosen.orientation}"
     again = f"fancam sheet --readings LX,LY,RX,RY --paper {chosen.paper}{lying} --duplex {chosen.duplex} -o PRINTER.pdf"
     steps = [f"print both sides of {path} at 100 %, hold it against a lamp, read it as it says, then:", again]
-    document = _document(settings, pdf={"path": str(path), "sha256": file.sha256}, next=steps)
-    return RunResult(document, ExitCode.OK)
+    return _result(settings, pdf={"path": printable(path), "sha256": file.sha256}, next=steps)
 
 
 def printer_offset(out: Path, settings: Settings, left: tuple[float, float], right: tuple[float, float]) -> RunResult:
@@ -334,11 +336,8 @@ def printer_offset(out: Path, settings: Settings, left: tuple[float, float], rig
         f"{out} moves the back by {x_mm:g} mm to the right and {y_mm:g} mm down, and turns it by {angle_deg:g} degrees",
         f"print with: fancam sheet CARDS --config {out}",
     ]
-    return RunResult(_document(settings, config=str(out), offset=values, next=steps), ExitCode.OK)
+    return _result(settings, config=printable(out), offset=values, next=steps)
 
 
-def _document(settings: Settings, **more: Any) -> Json:
-    return manifest.document(
-        version=__version__, verb="sheet", settings=settings.as_dict(), inputs=[], picks=[], failures=[], timings_s={},
-        warnings=[], **more,
-    )  # fmt: skip
+def _result(settings: Settings, **details: Any) -> RunResult:
+    return RunResult(verb="sheet", settings=settings.as_dict(), exit_code=ExitCode.OK, details=details)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from fancam import pictures
 from fancam.enhance import evidence_figures
 from fancam.geometry import Box
+from fancam.jobs.context import Context
+from fancam.jobs.result import PictureResult
 from fancam.jobs.workspace import Workspace
 from fancam.media import Picture, Samples
 from fancam.report import Comparison, Stage, facts_of, write_evidence_map, write_page, write_strip
@@ -105,20 +107,29 @@ def keep_evidence_map(
     return {"path": workspace.relative(path), **figures}
 
 
-def extras_are_whole(folder: Path, row: Mapping[str, Any], *, stages: bool, provenance: bool) -> bool:
-    """Whether what is wanted beside a finished result is still there: its stages, its map."""
-    kept, found = row.get("compare"), row.get("provenance")
-    if stages and not (kept and all((folder / stage["path"]).is_file() for stage in kept["stages"])):
-        return False
-    return not provenance or (found is not None and (folder / found["path"]).is_file())
+def keep_extras(
+    context: Context, workspace: Workspace, name: str, box: Box, made: Enhanced, *,
+    faces: Sequence[Face], effective_ppi: float | None, view: Callable[[Samples], Picture] | None = None,
+) -> tuple[Json | None, Json | None]:  # fmt: skip
+    """Write what was asked for beside one result: its stages, its map; the arguments are those of ``keep_stages``.
+
+    Returns:
+        ``compare`` and ``provenance`` of its ``PictureResult``; None what was not asked for.
+    """
+    stages = evidence = None
+    if context.keep_stages:
+        stages = keep_stages(workspace, name, box, made, faces=faces, effective_ppi=effective_ppi, view=view)
+    if context.keep_evidence:
+        evidence = keep_evidence_map(workspace, name, box, made, faces=faces, view=view)
+    return stages, evidence
 
 
-def write_comparisons(workspace: Workspace, rows: Sequence[Mapping[str, Any]], title: str) -> list[str]:
+def write_comparisons(workspace: Workspace, results: Sequence[tuple[str, PictureResult]], title: str) -> list[str]:
     """Write one page that compares the stages of every result, and a strip for each.
 
     Args:
         workspace: The output folder.
-        rows: Title to what ``keep_stages`` returned, and warnings: keys ``name``, ``compare``, ``warnings``.
+        results: Each with its title; their stages were kept.
         title: Of the page.
 
     Returns:
@@ -128,29 +139,26 @@ def write_comparisons(workspace: Workspace, rows: Sequence[Mapping[str, Any]], t
         OutputError: Something cannot be written.
     """
     written = []
-    for row in rows:
-        path = workspace.strip_path(row["name"])
+    for name, result in results:
+        path = workspace.strip_path(Path(result.path).stem)
         workspace.make_parent(path)
-        write_strip(path, _comparison(workspace, row))
+        write_strip(path, _comparison(workspace, name, result))
         written.append(workspace.relative(path))
-    write_page(workspace.comparison_path, _comparisons(workspace, rows), title=title)
+    pages = (_comparison(workspace, name, result) for name, result in results)
+    write_page(workspace.comparison_path, pages, title=title)
     return [workspace.relative(workspace.comparison_path), *written]
 
 
-def _comparisons(workspace: Workspace, rows: Sequence[Mapping[str, Any]]) -> Iterator[Comparison]:
-    for row in rows:
-        yield _comparison(workspace, row)
-
-
-def _comparison(workspace: Workspace, row: Mapping[str, Any]) -> Comparison:
-    kept = row["compare"]
+def _comparison(workspace: Workspace, title: str, result: PictureResult) -> Comparison:
+    kept = result.compare
+    assert kept is not None, "stages were not kept"
     return Comparison(
-        title=row["title"],
+        title=title,
         stages=[
             Stage(stage["label"], pictures.read_picture(workspace.folder / stage["path"]).pixels, stage["invented_by"])
             for stage in kept["stages"]
         ],
         facts=kept["facts"],
-        warnings=row["warnings"],
+        warnings=result.warnings,
         focus=None if kept["focus"] is None else Box(*kept["focus"]),
     )

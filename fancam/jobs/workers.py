@@ -18,11 +18,12 @@ from pathlib import Path
 
 from fancam.errors import DeviceError, FancamError
 from fancam.jobs.context import Context
-from fancam.jobs.photos import Json, Outcome, PhotoMaker
-from fancam.jobs.sources import Source
-from fancam.jobs.workspace import Workspace
+from fancam.jobs.photos import PhotoMaker, PhotoResult
+from fancam.jobs.workspace import Source, Workspace
 from fancam.nn import ModelStore
 from fancam.settings import Settings
+
+Outcome = tuple[Source, PhotoResult | FancamError]
 
 _WANT, _DONE, _END = "want", "done", "end"
 
@@ -68,7 +69,11 @@ class Workers:
     """
 
     def __init__(
-        self, context: Context, workspace: Workspace, devices: Sequence[str], record: Callable[[Source, Json], None]
+        self,
+        context: Context,
+        workspace: Workspace,
+        devices: Sequence[str],
+        record: Callable[[Source, PhotoResult], None],
     ) -> None:
         self.context = context
         self.workspace = workspace

@@ -1,8 +1,11 @@
-"""Names every file of an output folder, and remembers what is already done.
+"""Names every file of an output folder, remembers what is already done, and which input each file was made of.
 
-An output folder holds ``cards/`` and ``contact.jpg``, or enhanced pictures, and ``manifest.json``. Beside them
+An output folder holds ``cards/`` and ``contact.jpg``, or pictures, and ``manifest.json``. Beside them
 ``.fancam/journal.jsonl`` has a line per finished step, so that a run that was stopped goes on where it was; its lines
 count only for the same input, settings, models and version.
+
+Several verbs and several calls may fill one folder. What was made of another input, or by another verb, stays; only
+what was made earlier of the same input, by the same verb and with other settings, is replaced.
 """
 
 from __future__ import annotations
@@ -11,16 +14,68 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fancam.errors import OutputError
-from fancam.files import output_error, replace_file, sha256_of_file
+from fancam.files import output_error, printable, replace_file, sha256_of_file
 
 _MARKS = ("manifest.json", ".fancam")
 """What shows that a folder is fancam's own."""
+_LONGEST_STEM = 80
+"""Characters; what is added (a pts, a number, an ending) must find room."""
+_LONGEST_STEM_BYTES = 160
+"""File systems count bytes, mostly to 255; a letter has up to four."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One input file."""
+
+    path: Path
+    stem: str
+    """Safe name, different from that of every other input whose results are in the folder."""
+    is_video: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Of what, and by which verb, a file was made."""
+
+    verb: str
+    path: str
+    """The input, absolute."""
+    sha256: str
+    stem: str
+
+    @classmethod
+    def of(cls, verb: str, source: Source, sha256: str) -> Owner:
+        """Return who a source's files belong to."""
+        return cls(verb, printable(source.path.absolute()), sha256, source.stem)
+
+    def is_of(self, verb: str, path: Path) -> bool:
+        """Whether it is this input, here or moved elsewhere, and this verb."""
+        if self.verb != verb:
+            return False
+        if self.path == printable(path.absolute()):
+            return True
+        return Path(self.path).name == printable(path.name) and path.is_file() and self.sha256 == sha256_of_file(path)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A card or picture that the journal knows."""
+
+    path: str
+    """Relative to the folder."""
+    sha256: str
+    owner: Owner | None
+    """None in a journal of an earlier version."""
+    values: Mapping[str, Any]
+    """As they were recorded."""
 
 
 def sha256_of_values(values: Any) -> str:
@@ -30,21 +85,31 @@ def sha256_of_values(values: Any) -> str:
 
 def safe_stem(path: Path) -> str:
     """Return a file's stem with everything but letters, digits, dot, dash and underscore replaced by a dash."""
-    stem = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.")
-    return stem[:80] or "input"
+    stem = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.")[:_LONGEST_STEM]
+    return stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore") or "input"
 
 
-def distinct_stems(paths: list[Path]) -> list[str]:
-    """Return a safe stem per path; equal ones (whatever their case) get ``-2``, ``-3`` … in the order given."""
-    taken: set[str] = set()
+def distinct_stems(
+    paths: Sequence[Path], taken: Mapping[str, Sequence[Owner]] | None = None, verb: str = ""
+) -> list[str]:
+    """Return a safe stem per path; equal ones (whatever their case) get ``-2``, ``-3`` … in the order given.
+
+    Args:
+        paths: The inputs.
+        taken: Lower-case stem to those whose files have it; an input may have its own again.
+        verb: By which the inputs are used.
+    """
+    given: set[str] = set()
     stems = []
     for path in paths:
         stem = base = safe_stem(path)
         number = 2
-        while stem.lower() in taken:
+        while stem.lower() in given or not all(
+            owner.is_of(verb, path) for owner in (taken or {}).get(stem.lower(), ())
+        ):  # fmt: skip
             stem = f"{base}-{number}"
             number += 1
-        taken.add(stem.lower())
+        given.add(stem.lower())
         stems.append(stem)
     return stems
 
@@ -58,17 +123,25 @@ class Workspace:
         folder: The output folder.
 
     Raises:
-        OutputError: The path is a file, or a folder that holds something else.
+        OutputError: The path is a file, a folder that holds something else, or one that may not be looked into.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.replaced: list[str] = []
+        """Paths, relative to the folder, of earlier results that made room for others or became others."""
+        self.changed: list[str] = []
+        """Those that would have, and were left in place since somebody changed them."""
         self._steps: dict[str, dict[str, Any]] | None = None
+        self._files: dict[str, MadeFile] = {}
+        with _explained(folder):
+            self._check_folder(folder)
+
+    def _check_folder(self, folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
             raise OutputError("is a file, not a folder", item=folder, remedy="choose another --out")
         if folder.is_dir() and not any((folder / mark).exists() for mark in _MARKS):
-            with _explained(folder):
-                strangers = sorted(entry.name for entry in folder.iterdir())
+            strangers = sorted(entry.name for entry in folder.iterdir())
             if strangers:
                 raise OutputError(
                     f"the folder already holds something else ({strangers[0]!r}"
@@ -137,61 +210,106 @@ class Workspace:
             OutputError: It cannot be written; the old one stays.
         """
         self.make_parent(self.manifest_path)
-        replace_file(self.manifest_path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
+        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+        replace_file(self.manifest_path, text.encode("utf-8", "backslashreplace"))
 
-    def record(self, key: str, step: str, values: Mapping[str, Any]) -> None:
+    # --- journal -----------------------------------------------------------------------------------------------
+
+    def sources(self, found: Sequence[tuple[Path, bool]], verb: str) -> list[Source]:
+        """Return inputs with names that no other input's results in this folder have.
+
+        Args:
+            found: Path, and whether it is a video.
+            verb: By which they are used.
+        """
+        self._read()
+        taken: dict[str, list[Owner]] = {}
+        for file in self._files.values():
+            # The cards of run lie in a folder of their own.
+            if file.owner is not None and (file.owner.verb == "run") == (verb == "run"):
+                for stem in {file.owner.stem, Path(file.path).stem}:
+                    taken.setdefault(stem.lower(), []).append(file.owner)
+        stems = distinct_stems([path for path, _ in found], taken, verb)
+        return [Source(path, stem, is_video) for (path, is_video), stem in zip(found, stems, strict=True)]
+
+    def record(self, key: str, step: str, values: Mapping[str, Any], owner: Owner | None = None) -> None:
         """Add a finished step to the journal; it is on the disk when this returns.
 
         Args:
             key: Hash of everything the step's result depends on.
-            step: Name of the step, unique under the key.
-            values: The step's result as JSON values.
+            step: Name of the step, unique under the key; ``card NAME`` and ``picture NAME`` are files.
+            values: The step's result as JSON values; of a file with ``path`` and ``sha256``.
+            owner: Of what a file was made.
         """
+        self._read()
+        row = {"key": key, "step": step, "values": dict(values), **({"owner": asdict(owner)} if owner else {})}
         self.make_parent(self.journal_path)
         with _explained(self.journal_path), self.journal_path.open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps({"key": key, "step": step, "values": values}) + "\n")
+            journal.write(json.dumps(row) + "\n")
             journal.flush()
             os.fsync(journal.fileno())
-        if self._steps is not None:
-            self._steps.setdefault(key, {})[step] = dict(values)
+        before = self._files.get(values.get("path", ""))
+        self._note(row)
+        if before is not None and before.sha256 != values["sha256"]:
+            self.replaced.append(before.path)
 
     def recorded(self, key: str) -> dict[str, Any]:
         """Return the finished steps under a key: step to result; empty when there are none.
 
         A line that was cut off by a crash is passed over.
         """
+        return dict(self._read().get(key, {}))
+
+    def replace_earlier(self, owner: Owner, kept: set[str]) -> None:
+        """Remove what was made earlier of the same input by the same verb, unless somebody changed it since.
+
+        Args:
+            owner: Of what the new results were made.
+            kept: Paths of the new results, relative to the folder.
+        """
+        self._read()
+        folders = (self.folder, self.folder / "cards")
+        for file in list(self._files.values()):
+            path = self.folder / file.path
+            same = file.owner is not None and (file.owner.verb, file.owner.stem) == (owner.verb, owner.stem)
+            if not same or file.path in kept or path.parent not in folders or not path.is_file():
+                continue
+            if sha256_of_file(path) == file.sha256:
+                with _explained(path):
+                    path.unlink()
+                self.replaced.append(file.path)
+            else:
+                self.changed.append(file.path)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file.
+
+        Raises:
+            OutputError: It cannot be removed.
+        """
+        with _explained(path):
+            path.unlink()
+
+    def files(self, verb: str) -> list[MadeFile]:
+        """Return what a verb has made in this folder and is still there, in the order it was made."""
+        self._read()
+        files = [file for file in self._files.values() if file.owner is not None and file.owner.verb == verb]
+        return [file for file in files if (self.folder / file.path).is_file()]
+
+    def _read(self) -> dict[str, dict[str, Any]]:
         if self._steps is None:
             self._steps = {}
             for row in self._rows():
-                self._steps.setdefault(row["key"], {})[row["step"]] = row["values"]
-        return dict(self._steps.get(key, {}))
+                self._note(row)
+        return self._steps
 
-    def remove_stale(self, kept: set[str]) -> list[str]:
-        """Remove cards and pictures of earlier runs that this run did not make, unless somebody changed them since.
-
-        Args:
-            kept: Paths of what this run made, relative to the folder.
-
-        Returns:
-            Relative paths of earlier files that were changed by hand and therefore stay.
-        """
-        written = {
-            row["values"]["path"]: row["values"]["sha256"]
-            for row in self._rows()
-            if row["step"].startswith(("card ", "picture "))
-        }  # fmt: skip
-        folders = (self.folder, self.folder / "cards")
-        changed = []
-        for relative, sha256 in sorted(written.items()):
-            path = self.folder / relative
-            if relative in kept or path.parent not in folders or not path.is_file():
-                continue
-            if sha256_of_file(path) == sha256:
-                with _explained(path):
-                    path.unlink()
-            else:
-                changed.append(relative)
-        return changed
+    def _note(self, row: Mapping[str, Any]) -> None:
+        assert self._steps is not None
+        values, step = row["values"], row["step"]
+        self._steps.setdefault(row["key"], {})[step] = dict(values)
+        if step.startswith(("card ", "picture ")) and {"path", "sha256"} <= values.keys():
+            owner = Owner(**row["owner"]) if "owner" in row else None
+            self._files[values["path"]] = MadeFile(values["path"], values["sha256"], owner, values)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         if not self.journal_path.is_file():

@@ -179,7 +179,7 @@ def save_picture(
 def _format_of(path: Path) -> _Format:
     form = _FORMATS.get(path.suffix.lower())
     if form is None:
-        raise unknown_choice("picture format", path.suffix or path.name, writable_suffixes())
+        raise unknown_choice("picture format", path.suffix or path.name, writable_suffixes()).about(path)
     if form is _HEIF and heif_plugin() != "pillow_heif":
         remedy = "write avif, which is as small, or pip install pillow-heif (its wheels are GPL)"
         raise UnsupportedMediaError("HEIC cannot be written without an encoder", item=path, remedy=remedy)
