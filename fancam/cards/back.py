@@ -12,7 +12,7 @@ import numpy as np
 from fancam.cards.colours import COLOURS, INK, PAPER, Colour, fill, palette, parse_colour, readable_on
 from fancam.cards.front import Side
 from fancam.cards.shapes import RoundedBox, pixels_per_mm, safe_zone, trim_shape
-from fancam.cards.text import first_row, fitting_mask, font_for, ink, placed
+from fancam.cards.text import first_row, fit_text, font_for, placed, print_text
 from fancam.crop import compose
 from fancam.errors import UsageError
 from fancam.geometry import Box
@@ -86,11 +86,11 @@ def _lay_title(
     zone = safe_zone(geometry, safe_mm)
     on_picture = design.back is not None and not _is_colour(design.back)
     outline_mm = max(design.text_outline_mm, _OUTLINE_MM) if on_picture else 0.0
-    mask = fitting_mask(design.back_text.strip("\n"), font, design.text_size_mm, outline_mm, geometry, zone, "centre")
+    mask = fit_text(design.back_text.strip("\n"), font, design.text_size_mm, outline_mm, geometry, zone, "centre")
     x = placed(zone.x0, zone.x1, mask.width_px, 0.5)
     y = first_row(mask, zone, "bottom") if on_picture else placed(zone.y0, zone.y1, mask.height_px, 0.5)
     under = pixels[y : y + mask.height_px, x : x + mask.width_px].reshape(-1, 3).mean(axis=0)
-    return ink(pixels, mask, x, y, readable_on(under), outlined=on_picture)
+    return print_text(pixels, mask, x, y, readable_on(under), outlined=on_picture)
 
 
 def _ground(geometry: CardGeometry, design: DesignSettings) -> tuple[Picture, tuple[str, ...]]:
@@ -328,5 +328,5 @@ def _printed(pixels: Picture, page: _Page) -> tuple[Box, ...]:
         fill(pixels, RoundedBox(inner, inner.width / 2, inner.height / 2), colour)
     boxes: list[Box] = []
     for mask, x, baseline, colour in page.texts:
-        boxes += ink(pixels, mask, math.ceil(x), round(baseline - mask.baselines_px[0]), colour)[0]
+        boxes += print_text(pixels, mask, math.ceil(x), round(baseline - mask.baselines_px[0]), colour)[0]
     return tuple(boxes)

@@ -1,4 +1,4 @@
-"""The card as it will be held: cut, in a sleeve, on a table."""
+"""Pictures of the cut card: alone with round corners, and as a mockup in a sleeve on a table."""
 
 from __future__ import annotations
 

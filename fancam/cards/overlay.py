@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fancam.cards.colours import INK, PAPER, Colour, fill, paint
 from fancam.cards.front import check_size
 from fancam.cards.shapes import RoundedBox, pixels_per_mm, trim_shape
-from fancam.cards.text import ink
+from fancam.cards.text import print_text
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.pictures import line_width, text_mask
@@ -121,5 +121,5 @@ def _legend(rows: Sequence[tuple[Colour, str]], width: int, per_mm: float) -> Pi
         fill(strip, RoundedBox(dash), colour)
         mask = text_mask(text, None, size, align="left")
         y = round(middle + 0.35 * size - mask.baselines_px[0])
-        ink(strip, mask, round(margin + 2.1 * size), y, INK)
+        print_text(strip, mask, round(margin + 2.1 * size), y, INK)
     return strip

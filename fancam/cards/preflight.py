@@ -1,4 +1,4 @@
-"""What a print shop would ask back, asked before anything is printed. Pure: facts in, findings out."""
+"""Preflight of a card: holds what is known of it against the limits of a printer. Pure."""
 
 from __future__ import annotations
 

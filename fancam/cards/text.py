@@ -47,13 +47,13 @@ def lay_text(
     clear_mm = design.border_mm + _BORDER_GAP * design.text_size_mm if design.border_mm > 0 else 0.0
     zone = safe_zone(geometry, max(safe_mm, clear_mm), corner_radius_mm)
     horizontal, vertical = place_of(design.text_place)
-    mask = fitting_mask(
+    mask = fit_text(
         design.text, font, design.text_size_mm, design.text_outline_mm, geometry, zone, horizontal
     )  # fmt: skip
     x = placed(zone.x0, zone.x1, mask.width_px, {"left": 0.0, "centre": 0.5, "right": 1.0}[horizontal])
     y = first_row(mask, zone, vertical)
     colour = parse_colour(design.text_colour)
-    boxes, notes = ink(pixels, mask, x, y, colour, outlined=design.text_outline_mm > 0)
+    boxes, notes = print_text(pixels, mask, x, y, colour, outlined=design.text_outline_mm > 0)
     return boxes, (*found, *notes)
 
 
@@ -87,7 +87,7 @@ def placed(first: float, last: float, length_px: int, share: float) -> int:
     return min(max(round(first + (last - first - length_px) * share), least), most)
 
 
-def ink(
+def print_text(
     pixels: Samples, mask: TextMask, x: int, y: int, colour: Colour, *, outlined: bool = False
 ) -> tuple[tuple[Box, ...], tuple[str, ...]]:
     """Print set text on a picture with its upper left corner at x, y, in place; return its boxes and notes."""
@@ -128,7 +128,7 @@ def first_row(mask: TextMask, zone: Box, vertical: str) -> int:
     return min(max(round(y), math.ceil(zone.y0)), math.floor(zone.y1) - mask.height_px)
 
 
-def fitting_mask(
+def fit_text(
     text: str, font: Path | None, size_mm: float, outline_mm: float, geometry: CardGeometry, zone: Box, align: str
 ) -> TextMask:
     """Return set text whose ink fits into a zone of a card's picture.

@@ -10,7 +10,7 @@ import numpy as np
 
 from fancam.crop.bleed import synthesise_bleed
 from fancam.crop.parts import crop_of
-from fancam.crop.placing import Scene, best_placement
+from fancam.crop.placing import CoverRequest, best_placement
 from fancam.errors import UsageError, unknown_choice
 from fancam.geometry import Box
 from fancam.media import Samples
@@ -90,8 +90,8 @@ def compose(
     if fit == "contain":
         return _contained(width_px, height_px, geometry, border_mm)
     if fit == "cover":
-        scene = Scene(float(width_px), float(height_px), geometry, tuple(subjects), safe_mm, border_mm)
-        return crop_of(width_px, height_px, geometry, best_placement(scene), border_mm=border_mm)
+        request = CoverRequest(float(width_px), float(height_px), geometry, tuple(subjects), safe_mm, border_mm)
+        return crop_of(width_px, height_px, geometry, best_placement(request), border_mm=border_mm)
     return _exact(width_px, height_px, geometry, border_mm)
 
 
@@ -134,7 +134,7 @@ def _exact(width: int, height: int, card: CardGeometry, border_mm: float) -> Cro
         x0, y0 = (card.width_px - width) // 2, (card.height_px - height) // 2
         outer = Box(-x0, -y0, card.width_px - x0, card.height_px - y0)
     else:
-        outer = _around(_of_aspect(width, height, card.width_mm / card.height_mm), card)
+        outer = _with_bleed(_of_aspect(width, height, card.width_mm / card.height_mm), card)
     found = crop_of(width, height, card, outer, border_mm=border_mm)
     if found.bordered:
         return found
@@ -174,13 +174,13 @@ def _cropped(width: int, height: int, card: CardGeometry, crop: Box, border_mm: 
     trim = _grown_to(inside, aspect, limits)
     change = max(trim.width - crop.width, trim.height - crop.height)
     said = (f"the crop was made {change:.1f} px longer to have the card's proportions",) if change >= 0.5 else ()
-    return crop_of(width, height, card, _around(trim, card), border_mm=border_mm, warnings=said)
+    return crop_of(width, height, card, _with_bleed(trim, card), border_mm=border_mm, warnings=said)
 
 
 # --- what they share ----------------------------------------------------------------------------------------------
 
 
-def _around(trim: Box, card: CardGeometry) -> Box:
+def _with_bleed(trim: Box, card: CardGeometry) -> Box:
     """Return the outer box of a trim."""
     dx, dy = card.bleed_mm * trim.width / card.width_mm, card.bleed_mm * trim.height / card.height_mm
     return Box(trim.x0 - dx, trim.y0 - dy, trim.x1 + dx, trim.y1 + dy)

@@ -92,19 +92,19 @@ def frame_face(
         A crop whose outer box lies inside the frame. ``warnings`` say in plain words what could not be had: the
         framing, the ppi, an uncut head, a face that the printer's cut cannot touch, whole neighbours.
     """
-    scene = _Scene(face, float(frame_width), float(frame_height), geometry, limits)
-    others = scene.visible(others)
-    shares = _shares(scene, settings)
-    boxes = np.concatenate([_placements(scene, share, others) for share in shares.tried])
-    outer = boxes[int(np.argmin(_costs(scene, boxes, shares.wanted, others)))]
-    return _crop(scene, Box(*(float(value) for value in outer)), settings, others)
+    portrait = _Portrait(face, float(frame_width), float(frame_height), geometry, limits)
+    others = portrait.visible(others)
+    shares = _shares(portrait, settings)
+    boxes = np.concatenate([_placements(portrait, share, others) for share in shares.tried])
+    outer = boxes[int(np.argmin(_costs(portrait, boxes, shares.wanted, others)))]
+    return _crop(portrait, Box(*(float(value) for value in outer)), settings, others)
 
 
 # --- what is given ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
+class _Portrait:
     """The face in its frame, and the card."""
 
     face: Face
@@ -183,12 +183,12 @@ def framing_of(share: float) -> str:
     return min(distances, key=lambda name: distances[name])
 
 
-def _shares(scene: _Scene, settings: CropSettings) -> _Shares:
+def _shares(portrait: _Portrait, settings: CropSettings) -> _Shares:
     """Return the share that is aimed at and those to try: the range of the framing, moved by ppi and frame."""
     framing = FRAMING_CONVENTIONS[settings.framing]
     widest = min(each.smallest_share for each in FRAMING_CONVENTIONS.values())
-    largest = min(framing.largest_share, max(scene.share_at_ppi(settings.min_ppi), widest))
-    smallest = max(min(framing.smallest_share, largest), scene.share_of_frame)
+    largest = min(framing.largest_share, max(portrait.share_at_ppi(settings.min_ppi), widest))
+    smallest = max(min(framing.smallest_share, largest), portrait.share_of_frame)
     largest = max(smallest, largest)
     wanted = min(max(framing.share, smallest), largest)
     ladder = np.geomspace(smallest, largest, SHARE_STEPS).tolist() if largest > smallest else [smallest]
@@ -206,21 +206,21 @@ def eye_line_of(share: float) -> float:
     )
 
 
-def _placements(scene: _Scene, share: float, others: Sequence[Face]) -> npt.NDArray[np.float64]:
+def _placements(portrait: _Portrait, share: float, others: Sequence[Face]) -> npt.NDArray[np.float64]:
     """Return the outer boxes to try at one share, (N, 4): the ideal place first, then moves for the other faces."""
-    card = scene.card
-    trim_height = scene.trim_height_px(share)
+    card = portrait.card
+    trim_height = portrait.trim_height_px(share)
     px_per_mm = trim_height / card.height_mm
     trim_width = px_per_mm * card.width_mm
-    outer_width = min(px_per_mm * card.outer_width_mm, scene.width)
-    outer_height = min(px_per_mm * card.outer_height_mm, scene.height)
-    bleed, safe = px_per_mm * card.bleed_mm, px_per_mm * scene.limits.safe_mm
-    head = scene.head
+    outer_width = min(px_per_mm * card.outer_width_mm, portrait.width)
+    outer_height = min(px_per_mm * card.outer_height_mm, portrait.height)
+    bleed, safe = px_per_mm * card.bleed_mm, px_per_mm * portrait.limits.safe_mm
+    head = portrait.head
 
-    ideal_x = scene.aim_x + lead_room(scene.face) * trim_width - trim_width / 2
-    ideal_y = scene.face.eye_centre[1] - eye_line_of(share) * trim_height
-    span_x = (bleed, scene.width - outer_width + bleed)
-    span_y = (bleed, scene.height - outer_height + bleed)
+    ideal_x = portrait.aim_x + lead_room(portrait.face) * trim_width - trim_width / 2
+    ideal_y = portrait.face.eye_centre[1] - eye_line_of(share) * trim_height
+    span_x = (bleed, portrait.width - outer_width + bleed)
+    span_y = (bleed, portrait.height - outer_height + bleed)
     x = _nearest(ideal_x, (head.x1 + safe - trim_width, head.x0 - safe), span_x)
     y = _nearest(ideal_y, (head.y1 + safe - trim_height, head.y0 - safe), span_y)
 
@@ -230,8 +230,8 @@ def _placements(scene: _Scene, share: float, others: Sequence[Face]) -> npt.NDAr
     xs = _moves(x, trim_width, edges_x, safe, MAX_SIDEWAYS * trim_width, span_x)
     ys = _moves(y, trim_height, edges_y, safe, MAX_EYE_LINE_SHIFT * trim_height, span_y)
     left, top = (grid.ravel() - bleed for grid in np.meshgrid(xs, ys, indexing="ij"))
-    left = np.clip(left, 0, scene.width - outer_width)
-    top = np.clip(top, 0, scene.height - outer_height)
+    left = np.clip(left, 0, portrait.width - outer_width)
+    top = np.clip(top, 0, portrait.height - outer_height)
     return np.stack([left, top, left + outer_width, top + outer_height], axis=1)
 
 
@@ -265,16 +265,16 @@ def _moves(
 
 
 def _costs(
-    scene: _Scene, outer: npt.NDArray[np.float64], wanted: float, others: Sequence[Face]
+    portrait: _Portrait, outer: npt.NDArray[np.float64], wanted: float, others: Sequence[Face]
 ) -> npt.NDArray[np.float64]:
     """Return how far each outer box is from what is wanted; the weights say how the wishes rank.
 
     A cut head weighs most, a head outside the safe zone and a cut neighbour next; a change of zoom by a fifth, of the
     eye line by a twentieth of the card and a move sideways by a twentieth cost 1 each.
     """
-    card, face, head = scene.card, scene.face, scene.head
+    card, face, head = portrait.card, portrait.face, portrait.head
     bleed = card.bleed_mm * (outer[:, 2] - outer[:, 0]) / card.outer_width_mm
-    safe = scene.limits.safe_mm * (outer[:, 2] - outer[:, 0]) / card.outer_width_mm
+    safe = portrait.limits.safe_mm * (outer[:, 2] - outer[:, 0]) / card.outer_width_mm
     inset = np.stack([bleed, bleed, -bleed, -bleed], axis=1)
     trim = outer + inset
     zone = trim + np.stack([safe, safe, -safe, -safe], axis=1)
@@ -282,7 +282,7 @@ def _costs(
     share = face.box.height / trim_height
 
     eye_lines = np.array([eye_line_of(float(value)) for value in share])
-    middle_x = scene.aim_x + lead_room(face) * trim_width
+    middle_x = portrait.aim_x + lead_room(face) * trim_width
     zoom = (np.log(share / wanted) / math.log(1.2)) ** 2
     sideways = (((trim[:, 0] + trim[:, 2]) / 2 - middle_x) / (0.05 * trim_width)) ** 2
     upward = (((face.eye_centre[1] - trim[:, 1]) / trim_height - eye_lines) / 0.05) ** 2
@@ -311,17 +311,19 @@ def _share_inside(areas: npt.NDArray[np.float64], box: Box) -> npt.NDArray[np.fl
 # --- what is said about it ----------------------------------------------------------------------------------------
 
 
-def _crop(scene: _Scene, outer: Box, settings: CropSettings, others: Sequence[Face]) -> Crop:
+def _crop(portrait: _Portrait, outer: Box, settings: CropSettings, others: Sequence[Face]) -> Crop:
     """Return the record of a chosen box, with its warnings."""
-    found = crop_of(scene.width, scene.height, scene.card, outer)
-    framing = framing_of(scene.face.box.height / found.trim.height)
-    said = tuple(_warnings(scene, found, framing, settings, others))
+    found = crop_of(portrait.width, portrait.height, portrait.card, outer)
+    framing = framing_of(portrait.face.box.height / found.trim.height)
+    said = tuple(_warnings(portrait, found, framing, settings, others))
     return replace(found, framing=framing, warnings=said, source=None, real=None)  # it lies inside the frame
 
 
-def _warnings(scene: _Scene, crop: Crop, framing: str, settings: CropSettings, others: Sequence[Face]) -> list[str]:
+def _warnings(
+    portrait: _Portrait, crop: Crop, framing: str, settings: CropSettings, others: Sequence[Face]
+) -> list[str]:
     order = list(FRAMING_CONVENTIONS)
-    face = scene.face.box.clipped(scene.width, scene.height)
+    face = portrait.face.box.clipped(portrait.width, portrait.height)
     said = []
     if order.index(framing) > order.index(settings.framing):
         said.append(
@@ -335,18 +337,21 @@ def _warnings(scene: _Scene, crop: Crop, framing: str, settings: CropSettings, o
             f"{crop.effective_ppi:.0f} source pixels per printed inch, fewer than the {settings.min_ppi:.0f} asked "
             f"for: the face is only {face.height:.0f} px high"
         )
-    said += _head_warning(scene, face, crop)
+    said += _head_warning(portrait, face, crop)
     cut = sum(CUT_LOW < float(_share_inside(_row(crop.trim), other.box)[0]) < CUT_HIGH for other in others)
     if cut:
         said.append("another face is cut by the edge" if cut == 1 else f"{cut} other faces are cut by the edge")
     return said
 
 
-def _head_warning(scene: _Scene, face: Box, crop: Crop) -> list[str]:
+def _head_warning(portrait: _Portrait, face: Box, crop: Crop) -> list[str]:
     """Return the warning about a head that the cut touches, or may touch, if it does."""
-    over_face = float(_outside(_row(crop.trim), face)[0]) / scene.face.box.height
-    over_head = float(_outside(_row(crop.trim), scene.head)[0]) / scene.face.box.height
-    margin_mm, least_mm = scene.card.margin_mm(face, crop.box), min(scene.limits.cut_error_mm, scene.limits.safe_mm)
+    over_face = float(_outside(_row(crop.trim), face)[0]) / portrait.face.box.height
+    over_head = float(_outside(_row(crop.trim), portrait.head)[0]) / portrait.face.box.height
+    margin_mm, least_mm = (
+        portrait.card.margin_mm(face, crop.box),
+        min(portrait.limits.cut_error_mm, portrait.limits.safe_mm),
+    )
     if over_face > 0.01:
         return [f"the cut takes {100 * over_face:.0f} % of the face's height: it lies too close to the frame's edge"]
     if margin_mm < least_mm:

@@ -45,7 +45,7 @@ def main_subjects(faces: Sequence[Box]) -> list[Box]:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class CoverRequest:
     """A picture, the card, and what the card should show."""
 
     width: float
@@ -74,45 +74,45 @@ class Scene:
         )  # fmt: skip
 
 
-def best_placement(scene: Scene) -> Box:
+def best_placement(request: CoverRequest) -> Box:
     """Return the outer box; it has the card's proportions, and the trim (less the border) lies inside the picture."""
-    wanted_mm = scene.card.bleed_mm + scene.border_mm if scene.border_mm > 0 else 0.0
-    smallest = scene.px_per_mm(wanted_mm)
-    subjects = scene.seen
-    middle = scene.width / 2, scene.height / 2
+    wanted_mm = request.card.bleed_mm + request.border_mm if request.border_mm > 0 else 0.0
+    smallest = request.px_per_mm(wanted_mm)
+    subjects = request.seen
+    middle = request.width / 2, request.height / 2
     if not subjects:
-        return _outer(scene, smallest, *middle)
-    best = _search(scene, smallest, subjects, subjects)
+        return _outer(request, smallest, *middle)
+    best = _search(request, smallest, subjects, subjects)
     kept = [
         subject
         for subject in subjects
-        if _lost_share(subject, scene.card.inset(best, scene.card.bleed_mm)) < GONE_SHARE
+        if _lost_share(subject, request.card.inset(best, request.card.bleed_mm)) < GONE_SHARE
     ]
-    return _search(scene, smallest, subjects, kept or subjects)
+    return _search(request, smallest, subjects, kept or subjects)
 
 
-def _search(scene: Scene, smallest: float, subjects: Sequence[Box], kept: Sequence[Box]) -> Box:
+def _search(request: CoverRequest, smallest: float, subjects: Sequence[Box], kept: Sequence[Box]) -> Box:
     """Return the cheapest outer box; the ideal place is that of the subjects in ``kept``."""
     found: tuple[float, Box] | None = None
     around = Box(
         min(box.x0 for box in kept), min(box.y0 for box in kept),
         max(box.x1 for box in kept), max(box.y1 for box in kept),
     )  # fmt: skip
-    for px_per_mm in _sizes(scene, smallest, around):
-        costs, xs, ys = _costs(scene, px_per_mm, subjects, around)
+    for px_per_mm in _sizes(request, smallest, around):
+        costs, xs, ys = _costs(request, px_per_mm, subjects, around)
         row, column = np.unravel_index(int(np.argmin(costs)), costs.shape)
         cost = float(costs[row, column])
         if found is None or cost < found[0] - 1e-9:
-            found = cost, _outer(scene, px_per_mm, float(xs[column]), float(ys[row]))
+            found = cost, _outer(request, px_per_mm, float(xs[column]), float(ys[row]))
     if found is None:
         raise AssertionError("there is always a size to try")
     return found[1]
 
 
-def _sizes(scene: Scene, smallest: float, around: Box) -> list[float]:
+def _sizes(request: CoverRequest, smallest: float, around: Box) -> list[float]:
     """Return the pixels per mm to try, smallest first: all bleed real, then as much larger as the subjects need."""
-    largest = max(scene.px_per_mm(scene.card.bleed_mm + scene.border_mm), smallest)
-    free = scene.card.width_mm - 2 * scene.margin_mm, scene.card.height_mm - 2 * scene.margin_mm
+    largest = max(request.px_per_mm(request.card.bleed_mm + request.border_mm), smallest)
+    free = request.card.width_mm - 2 * request.margin_mm, request.card.height_mm - 2 * request.margin_mm
     sizes = {smallest, *(float(size) for size in np.linspace(smallest, largest, SIZES))}
     if min(free) > 0:
         needed = max(around.width / free[0], around.height / free[1])
@@ -120,22 +120,24 @@ def _sizes(scene: Scene, smallest: float, around: Box) -> list[float]:
     return sorted(sizes)
 
 
-def _costs(scene: Scene, px_per_mm: float, subjects: Sequence[Box], around: Box) -> tuple[Values, Values, Values]:
+def _costs(
+    request: CoverRequest, px_per_mm: float, subjects: Sequence[Box], around: Box
+) -> tuple[Values, Values, Values]:
     """Return what every place costs, (rows, columns), and the middles of the card that were tried along x and y."""
-    card = scene.card
+    card = request.card
     width, height = card.width_mm * px_per_mm, card.height_mm * px_per_mm
-    safe, bleed, border = (mm * px_per_mm for mm in (scene.margin_mm, card.bleed_mm, scene.border_mm))
+    safe, bleed, border = (mm * px_per_mm for mm in (request.margin_mm, card.bleed_mm, request.border_mm))
     ideal_x, ideal_y = around.centre[0], around.centre[1] + (0.5 - SUBJECT_LINE) * height
-    wanted = bleed if scene.border_mm == 0 else -border
-    xs = _places(ideal_x, width, scene.width, wanted, -border, [(b.x0 - safe, b.x1 + safe) for b in subjects])
-    ys = _places(ideal_y, height, scene.height, wanted, -border, [(b.y0 - safe, b.y1 + safe) for b in subjects])
+    wanted = bleed if request.border_mm == 0 else -border
+    xs = _places(ideal_x, width, request.width, wanted, -border, [(b.x0 - safe, b.x1 + safe) for b in subjects])
+    ys = _places(ideal_y, height, request.height, wanted, -border, [(b.y0 - safe, b.y1 + safe) for b in subjects])
     x, y = xs[None, :], ys[:, None]
     total = sum(subject.area for subject in subjects)
     cost = ((x - ideal_x) / width) ** 2 + ((y - ideal_y) / height) ** 2
     for subject in subjects:
         cost = cost + LOSS * subject.area / total * _loss(subject, x, y, width, height, safe)
-    if scene.border_mm == 0 and bleed > 0:
-        cost = cost + SYNTHESISED * _synthesised(scene, x, y, width, height, bleed)
+    if request.border_mm == 0 and bleed > 0:
+        cost = cost + SYNTHESISED * _synthesised(request, x, y, width, height, bleed)
     return cost, xs, ys
 
 
@@ -175,20 +177,20 @@ def _lost_share(subject: Box, trim: Box) -> float:
     return 1 - subject.intersection(trim).area / subject.area
 
 
-def _synthesised(scene: Scene, x: Values, y: Values, width: float, height: float, bleed: float) -> Values:
+def _synthesised(request: CoverRequest, x: Values, y: Values, width: float, height: float, bleed: float) -> Values:
     """Return the share of the bleed's area that lies outside the picture."""
     half_x, half_y = width / 2 + bleed, height / 2 + bleed
-    across = np.minimum(x + half_x, scene.width) - np.maximum(x - half_x, 0)
-    down = np.minimum(y + half_y, scene.height) - np.maximum(y - half_y, 0)
+    across = np.minimum(x + half_x, request.width) - np.maximum(x - half_x, 0)
+    down = np.minimum(y + half_y, request.height) - np.maximum(y - half_y, 0)
     outer = 4 * half_x * half_y
     return np.clip((outer - across * down) / (outer - width * height), 0, 1)
 
 
-def _outer(scene: Scene, px_per_mm: float, x: float, y: float) -> Box:
-    half_x, half_y = scene.card.outer_width_mm * px_per_mm / 2, scene.card.outer_height_mm * px_per_mm / 2
+def _outer(request: CoverRequest, px_per_mm: float, x: float, y: float) -> Box:
+    half_x, half_y = request.card.outer_width_mm * px_per_mm / 2, request.card.outer_height_mm * px_per_mm / 2
     return Box(
-        _snapped(x - half_x, 0), _snapped(y - half_y, 0), _snapped(x + half_x, scene.width),
-        _snapped(y + half_y, scene.height),
+        _snapped(x - half_x, 0), _snapped(y - half_y, 0), _snapped(x + half_x, request.width),
+        _snapped(y + half_y, request.height),
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ FACTS = (
 
 def main(arguments: list[str]) -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="card_art", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="card_design", description=__doc__.splitlines()[0])
     parser.add_argument("--font", type=Path, help="TrueType or OpenType file; with Hangul for the Hangul line")
     parser.add_argument("--cards", type=int, default=40)
     parser.add_argument("--text", default="MINJI 2024")
