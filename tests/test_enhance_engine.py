@@ -322,7 +322,7 @@ def test_fp16_on_the_cpu_is_refused():
 @pytest.mark.parametrize("capability", [(7, 5), (8, 0), (9, 0)])
 def test_cuda_takes_bf16_from_compute_capability_8(monkeypatch, capability):
     monkeypatch.setattr(device_module, "resolve_device", lambda name: torch.device("cuda", 0))
-    monkeypatch.setattr(device_module, "_computes", lambda device, dtype: True)
+    monkeypatch.setattr(device_module, "can_compute", lambda device, dtype: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert choose_compute("cuda").precision == ("bf16" if capability[0] >= 8 else "fp16")
 

@@ -13,7 +13,7 @@ from fancam.errors import ExitCode, ModelDamagedError, ModelMissingError, Output
 from fancam.nn import ModelStore, file_sha256
 from fancam.nn import store as store_module
 from fancam.nn.registry import FORMATS, TASKS, ModelEntry, Variant, WeightFile, registry
-from fancam.nn.store import _HttpsOnly, open_https
+from fancam.nn.store import HttpsOnly, open_https
 
 CONTENT = b"weights" * 1000
 URL = "https://example.org/toy.pth"
@@ -246,6 +246,6 @@ def test_only_https_is_opened(url):
 def test_a_redirect_away_from_https_is_not_followed(url):
     request = urllib.request.Request(URL)
     with pytest.raises(OSError, match="refused to follow"):
-        _HttpsOnly().redirect_request(request, None, 302, "Found", {}, url)
-    followed = _HttpsOnly().redirect_request(request, None, 302, "Found", {}, "https://example.net/toy.pth")
+        HttpsOnly().redirect_request(request, None, 302, "Found", {}, url)
+    followed = HttpsOnly().redirect_request(request, None, 302, "Found", {}, "https://example.net/toy.pth")
     assert followed.full_url == "https://example.net/toy.pth"

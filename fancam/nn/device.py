@@ -90,7 +90,7 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     if precision != "auto":
         return _asked_for(chosen, precision)
     best = _best_precision(chosen)
-    if best == "fp32" or _computes(chosen, _DTYPES[best]):
+    if best == "fp32" or can_compute(chosen, _DTYPES[best]):
         return Compute(chosen, _DTYPES[best], best)
     note = f"{chosen} claims {best} but computes it wrongly; fp32 was used"
     return Compute(chosen, torch.float32, "fp32", (note,))
@@ -154,7 +154,7 @@ def _asked_for(device: torch.device, precision: str) -> Compute:
         raise DeviceError(
             "fp16 on the CPU is about ten times slower than fp32", item="fp16", remedy="use --precision auto or bf16"
         )
-    if precision != "fp32" and not _computes(device, _DTYPES[precision]):
+    if precision != "fp32" and not can_compute(device, _DTYPES[precision]):
         raise DeviceError(f"{device} cannot compute in {precision}", item=precision, remedy="use --precision auto")
     notes: tuple[str, ...] = ()
     if precision == "bf16" and device.type == "cpu" and not cpu_has_fast_bf16():
@@ -162,7 +162,7 @@ def _asked_for(device: torch.device, precision: str) -> Compute:
     return Compute(device, _DTYPES[precision], precision, notes)
 
 
-def _computes(device: torch.device, dtype: torch.dtype) -> bool:
+def can_compute(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether a small convolution in this precision agrees with the same in fp32 on the CPU."""
     generator = torch.Generator().manual_seed(0)
     x = torch.rand((1, 16, 8, 8), generator=generator)

@@ -28,7 +28,7 @@ _LARGEST_BYTES = 1 << 30
 """Bound for a file whose size the registry does not know."""
 
 
-class _HttpsOnly(urllib.request.HTTPRedirectHandler):
+class HttpsOnly(urllib.request.HTTPRedirectHandler):
     """Follows redirects to https only, so that a download cannot be led to an open line or to a local file."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
@@ -46,7 +46,7 @@ def open_https(url: str) -> AbstractContextManager[IO[bytes]]:
     """
     if not url.startswith("https://"):
         raise urllib.error.URLError(f"not an https address: {url}")
-    opener = urllib.request.build_opener(_HttpsOnly)
+    opener = urllib.request.build_opener(HttpsOnly)
     return opener.open(urllib.request.Request(url, headers={"User-Agent": "fancam"}), timeout=_TIMEOUT_S)  # noqa: S310  # the scheme was checked above
 
 
