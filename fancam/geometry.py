@@ -1,4 +1,4 @@
-"""Boxes and orientations, and their arithmetic. Pure."""
+"""Boxes, orientations and similarity transforms, and their arithmetic. Pure."""
 
 from __future__ import annotations
 
@@ -114,3 +114,20 @@ class Orientation:
         """Return the array turned upright: a view, of shape (H, W) or (H, W, C)."""
         turned = pixels[:, ::-1] if self.mirrored else pixels
         return np.rot90(turned, k=-self.quarter_turns_clockwise)
+
+
+def similarity_transform(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the (2, 3) turn, scale and shift that brings points nearest to others (least squares, no mirroring).
+
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns", 1991, in the plane.
+    Points that all coincide are shifted only.
+    """
+    from_mean, to_mean = source.mean(axis=0), target.mean(axis=0)
+    a, b = source - from_mean, target - to_mean
+    spread = (a**2).sum()
+    if spread <= 0:
+        return np.column_stack([np.eye(2), to_mean - from_mean])
+    cosine = (a * b).sum() / spread
+    sine = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / spread
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return np.column_stack([turn, to_mean - turn @ from_mean])

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fancam.errors import ModelDamagedError, ModelMissingError
 from fancam.faces import create_detector, create_embedder, create_landmarker, missing_embedder
-from fancam.faces.embedding import CHIP_LANDMARKS, CHIP_PX, EMBEDDER, DlibEmbedder, face_chip, similarity
-from fancam.geometry import Box
+from fancam.faces.embedding import CHIP_LANDMARKS, CHIP_PX, EMBEDDER, DlibEmbedder, face_chip
+from fancam.geometry import Box, similarity_transform
 from fancam.nn import ModelStore
 from fancam.pictures import read_picture
 from fancam.results import Face
@@ -53,12 +53,12 @@ def people(shared):
 @given(turn=st.floats(-3, 3), scale=st.floats(0.1, 10), x=st.floats(-500, 500), y=st.floats(-500, 500))
 def test_the_similarity_between_moved_points_is_found_again(turn, scale, x, y):
     rotation = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    matrix = similarity(CHIP_LANDMARKS, CHIP_LANDMARKS @ rotation.T + (x, y))
+    matrix = similarity_transform(CHIP_LANDMARKS, CHIP_LANDMARKS @ rotation.T + (x, y))
     assert np.allclose(matrix[:, :2], rotation, atol=1e-6) and np.allclose(matrix[:, 2], (x, y), atol=1e-4)
 
 
 def test_points_in_one_place_are_only_shifted():
-    matrix = similarity(np.ones((5, 2)), CHIP_LANDMARKS)
+    matrix = similarity_transform(np.ones((5, 2)), CHIP_LANDMARKS)
     assert np.allclose(matrix[:, :2], np.eye(2))
 
 

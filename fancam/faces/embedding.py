@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from fancam.errors import ModelDamagedError, ModelMissingError
 from fancam.faces.detection import WeightStore
+from fancam.geometry import similarity_transform
 from fancam.media import Picture
 from fancam.results import Embedder
 
@@ -143,7 +144,7 @@ def face_chip(picture: Picture, landmarks: npt.ArrayLike) -> Picture:
     Returns:
         (150, 150, 3) uint8 RGB; what lies outside the picture repeats its edge.
     """
-    matrix = similarity(np.asarray(landmarks, np.float64), CHIP_LANDMARKS)
+    matrix = similarity_transform(np.asarray(landmarks, np.float64), CHIP_LANDMARKS)
     shrunk, matrix = _shrunk(picture, matrix)
     # OpenCV counts from the centre of the first pixel, this project from its edge.
     shift = matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
@@ -152,23 +153,6 @@ def face_chip(picture: Picture, landmarks: npt.ArrayLike) -> Picture:
         shrunk, indexed, (CHIP_PX, CHIP_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )  # fmt: skip
     return np.asarray(chip, np.uint8)
-
-
-def similarity(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the (2, 3) turn, scale and shift that brings points nearest to others (least squares, no mirroring).
-
-    Umeyama, "Least-squares estimation of transformation parameters between two point patterns", 1991, in the plane.
-    Points that all coincide are shifted only.
-    """
-    from_mean, to_mean = source.mean(axis=0), target.mean(axis=0)
-    a, b = source - from_mean, target - to_mean
-    spread = (a**2).sum()
-    if spread <= 0:
-        return np.column_stack([np.eye(2), to_mean - from_mean])
-    cosine = (a * b).sum() / spread
-    sine = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / spread
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    return np.column_stack([turn, to_mean - turn @ from_mean])
 
 
 def _shrunk(picture: Picture, matrix: npt.NDArray[np.float64]) -> tuple[Picture, npt.NDArray[np.float64]]:

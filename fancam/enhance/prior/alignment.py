@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.geometry import Box
+from fancam.geometry import Box, similarity_transform
 from fancam.media import Samples
 
 FACE_SIZE_PX = 512
@@ -104,14 +104,14 @@ def align(landmarks: npt.ArrayLike) -> Alignment:
         raise ValueError("landmarks that are not finite")
     if not np.ptp(points, axis=0).max() > 1e-6:
         raise ValueError("all landmarks lie in one place")
-    matrix = _similarity(points, TEMPLATE)
+    matrix = similarity_transform(points, TEMPLATE)
     residual = _rms(matrix, points, TEMPLATE)
     best, left_out = (matrix, residual), None
     for number in range(len(points)):
         kept = np.arange(len(points)) != number
         if not np.ptp(points[kept], axis=0).max() > 1e-6:
             continue
-        candidate = _similarity(points[kept], TEMPLATE[kept])
+        candidate = similarity_transform(points[kept], TEMPLATE[kept])
         fit = _rms(candidate, points[kept], TEMPLATE[kept])
         away = float(np.linalg.norm(mapped(candidate, points[[number]]) - TEMPLATE[number]))
         if away > OUTLIER_PX and fit * OUTLIER_RATIO < residual and fit < best[1]:
@@ -147,17 +147,6 @@ def cut_square(printed: Samples, face_to_print: Matrix, size: int = FACE_SIZE_PX
     """
     matrix = inverted(face_to_print) * (size / FACE_SIZE_PX)
     return np.clip(warp(printed, matrix, size, size), 0, 1)
-
-
-def _similarity(points: npt.NDArray[np.float64], targets: npt.NDArray[np.float64]) -> Matrix:
-    """Return Umeyama's solution for points that do not all lie in one place."""
-    from_mean, to_mean = points.mean(axis=0), targets.mean(axis=0)
-    from_here, to_here = points - from_mean, targets - to_mean
-    u, singular, vt = np.linalg.svd(to_here.T @ from_here)
-    sign = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
-    scale = float(singular @ sign) / float((from_here**2).sum())
-    linear = scale * (u * sign) @ vt
-    return np.column_stack([linear, to_mean - linear @ from_mean])
 
 
 def _rms(matrix: Matrix, points: npt.NDArray[np.float64], targets: npt.NDArray[np.float64]) -> float:
