@@ -14,7 +14,7 @@ from skimage.data import astronaut
 from fancam.geometry import Box, Orientation
 from fancam.media import LumaFrame
 from fancam.picking import Shortlist
-from fancam.picking.reduction import MAX_LONG_EDGE_PX, Reducer, ShotBoundaryDetector
+from fancam.picking.reduction import MAX_LONG_EDGE_PX, ShotBoundaryDetector, reduced
 from fancam.picking.shortlist import MAX_SLOTS, PER_SLOT, BestPerSlot, Detection, face_paths, shortlisted
 from fancam.results import Candidate, Face
 from fancam.settings import ScanSettings
@@ -275,10 +275,10 @@ def test_moments_before_and_after_a_cut_belong_to_different_shots():
 
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (1280, 720), (1920, 1080), (1080, 1920), (3840, 2160)])
 def test_frames_are_halved_until_they_are_small(width, height):
-    reduced = Reducer().reduce(luma_frame(0, np.full((height, width), 77, np.uint8)))
-    assert max(reduced.pixels.shape) <= MAX_LONG_EDGE_PX
-    assert max(reduced.pixels.shape) >= min(MAX_LONG_EDGE_PX // 2, max(width, height))
-    assert (reduced.pixels == 77).all()
+    small = reduced(luma_frame(0, np.full((height, width), 77, np.uint8))).pixels
+    assert max(small.shape) <= MAX_LONG_EDGE_PX
+    assert max(small.shape) >= min(MAX_LONG_EDGE_PX // 2, max(width, height))
+    assert (small == 77).all()
 
 
 @given(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fancam.geometry import Box
 from fancam.media import LumaFrame
 from fancam.picking.quality import size_term
-from fancam.picking.reduction import Grey, Reduced, Reducer, ShotBoundaryDetector
+from fancam.picking.reduction import Grey, Reduced, ShotBoundaryDetector, reduced
 from fancam.picking.sharpness import QUICK_SIDE_PX, quick_sharpness
 from fancam.results import Candidate, Face
 from fancam.settings import ScanSettings
@@ -95,7 +95,6 @@ class Shortlist:
         self._worker = ThreadPoolExecutor(1, "fancam-scan-faces") if probe is not None else None
         self._measurer = ThreadPoolExecutor(1, "fancam-scan-measure")
         self._queued: deque[Future[None]] = deque()
-        self._reducer = Reducer()
         self._shots = ShotBoundaryDetector()
         self._best = BestPerSlot(duration_s)
         self._segment = _Segment(0, None)
@@ -108,7 +107,7 @@ class Shortlist:
         Raises:
             Exception: Whatever ``probe`` raised for an earlier frame.
         """
-        waiting = _Waiting(frame.pts, frame.time_s, frame.key_frame, self._reducer.reduce(frame))
+        waiting = _Waiting(frame.pts, frame.time_s, frame.key_frame, reduced(frame))
         self._queued.append(self._measurer.submit(self._take, waiting))
         while len(self._queued) > MAX_QUEUED_FRAMES or (self._queued and self._queued[0].done()):
             self._queued.popleft().result()
@@ -184,7 +183,6 @@ class Shortlist:
         paths = face_paths(before, after)
         for waiting in segment.frames:
             self._best.add(Candidate(waiting.pts, waiting.time_s, _scan_score(waiting, paths), segment.shot))
-            self._reducer.recycle(waiting.reduced)
         segment.frames.clear()
 
 
