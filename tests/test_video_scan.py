@@ -184,3 +184,18 @@ def test_leaving_early_with_torchvision_loaded_does_not_hang(tmp_path):
     done = subprocess.run([sys.executable, "-c", script, str(clip)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout.strip() == "left 0", done.stderr
     assert "[" not in done.stderr, "libav wrote to stderr"
+
+
+def test_what_is_damaged_does_not_depend_on_another_video_that_is_read_meanwhile(tmp_path):
+    whole = write_clip(tmp_path / "whole.mp4", moving_noise(90), gop=12, options={"bf": "2"})
+    damaged = flip_bits(whole, tmp_path / "damaged.mp4", count=12, first_share=0.2)
+    with open_video(damaged).scan(threads=1) as alone:
+        sound = [frame.pts for frame in alone]
+    with open_video(damaged).scan(threads=1) as first:
+        found = []
+        for frame in first:
+            found.append(frame.pts)
+            with open_video(whole).scan(threads=1) as second:
+                assert sum(1 for _ in second) == 90
+    assert found == sound
+    assert first.report.frames_rejected == alone.report.frames_rejected

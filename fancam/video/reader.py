@@ -38,6 +38,17 @@ class DecodedFrame(NamedTuple):
     """Width of a sample over its height, as the decoder knew it when the frame came out."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ordinal:
+    """The number of a packet, as an object of its own.
+
+    PyAV keeps what a packet carries by the address of the object, for all decoders of the process, and forgets it with
+    the first packet that is freed: two decoders that use the same number would lose each other's.
+    """
+
+    number: int
+
+
 class FrameReader:
     """Decodes one stream from the current place of its container on.
 
@@ -102,7 +113,7 @@ class FrameReader:
         self._ordinal += 1
         ordinal = self._ordinal
         if packet.size:
-            packet.opaque = ordinal
+            packet.opaque = _Ordinal(ordinal)
             tracker.sent(ordinal, packet.pts)
             if packet.is_corrupt:
                 tracker.failed(ordinal, 0)
@@ -120,7 +131,7 @@ class FrameReader:
             self._failures = 0
             if self._frame_pts is not None:
                 frame.pts = next(self._frame_pts)
-            own = frame.opaque if isinstance(frame.opaque, int) else ordinal
+            own = frame.opaque.number if isinstance(frame.opaque, _Ordinal) else ordinal
             key, corrupt = bool(frame.key_frame), bool(frame.is_corrupt)
             tracker.received(own, frame.pts, (frame, ratio), key=key, corrupt=corrupt)
 
