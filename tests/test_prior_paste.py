@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -207,7 +209,7 @@ def test_a_tall_print_is_worked_on_in_strips_with_the_same_result(monkeypatch):
     results = []
     for rows in (10_000, 37):
         # Strips of few rows, since a print that has many real ones takes seconds.
-        monkeypatch.setattr("fancam.enhance.prior.paste._STRIP_ROWS", rows)
+        monkeypatch.setattr(sys.modules["fancam.enhance.prior.paste"], "_STRIP_ROWS", rows)
         printed = np.full((700, 700, 3), 90, np.uint8)
         results.append((printed, paste_face(printed, face, MASK, placed(1.5, 20, 700, 0.3, 0.4), 0.8).alpha))
     (whole, alpha), (striped, striped_alpha) = results

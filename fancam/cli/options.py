@@ -12,7 +12,7 @@ import platformdirs
 import typer
 
 from fancam import settings as s
-from fancam.errors import UsageError
+from fancam.errors import UsageError, unknown_choice
 from fancam.geometry import Box
 from fancam.nn import ModelStore
 from fancam.paper import parse_length, printers
@@ -166,7 +166,7 @@ PICTURE_SETTINGS = {
     "denoiser": "clean.denoiser", "grain": "clean.grain", "paper_texture": "clean.paper",
     "upscaler": "enhance.upscaler", "detail": "enhance.detail", "device": "enhance.device",
     "precision": "enhance.precision", "restore": "restore.restore", "strength": "restore.strength",
-    "guard": "guard.guard",
+    "guard": "guard.enabled",
 }  # fmt: skip
 """Parameter of a verb to the setting it gives, for ``overrides``."""
 CARD_SETTINGS = {
@@ -240,6 +240,17 @@ def seconds(text: str, flag: str) -> float:
     return sum(value * 60**power for power, value in enumerate(reversed(values)))
 
 
+def switch(text: str, flag: str) -> bool:
+    """Return whether an option switches something on.
+
+    Raises:
+        UsageError: It is neither ``on`` nor ``off``.
+    """
+    if text not in s.SWITCH:
+        raise unknown_choice(flag, text, s.SWITCH)
+    return text == "on"
+
+
 def numbers(text: str, flag: str, count: int, shape: str) -> list[float]:
     """Return so many numbers with commas between them.
 
@@ -262,7 +273,7 @@ def box(text: str | None) -> Box | None:
     return Box(*numbers(text, "--crop", 4, "x0,y0,x1,y1 in pixels, such as 100,0,750,1004"))
 
 
-_READERS: dict[str, Callable[[str, str], Any]] = {"_mm": millimetres, "_px": pixels, "_s": seconds}
+_READERS: dict[str, Callable[[str, str], Any]] = {"_mm": millimetres, "_px": pixels, "_s": seconds, "enabled": switch}
 
 # --- the store --------------------------------------------------------------------------------------------------------
 
