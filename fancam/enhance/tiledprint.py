@@ -318,6 +318,7 @@ class TiledPrint:
         complete = self.laid == len(self.plan)
         if complete and len(self.plan) > 1:
             self._round_rows_above(self._pixels.shape[0])
+            self._band = np.zeros((0, *self._band.shape[1:]), np.float32)  # what comes after needs the memory
         return complete
 
     def pixels(self) -> Samples:
