@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         run,
     )
     from fancam.nn import ModelStore
+    from fancam.pictures import StillPicture, open_picture
     from fancam.results import Enhanced, Face
     from fancam.settings import Settings, load_presets, load_settings
     from fancam.video import Video, open_video
@@ -72,6 +73,7 @@ _PLACES = {
         "plan_enhance", "plan_run", "run",
     ),
     "nn": ("ModelStore",),
+    "pictures": ("StillPicture", "open_picture"),
     "results": ("Enhanced", "Face"),
     "settings": ("Settings", "load_presets", "load_settings"),
     "video": ("Video", "open_video"),
@@ -97,6 +99,7 @@ __all__ = [
     "RunResult",
     "Settings",
     "SheetExtras",
+    "StillPicture",
     "UsageError",
     "Video",
     "__version__",
@@ -111,6 +114,7 @@ __all__ = [
     "load_settings",
     "make_cards",
     "make_sheet",
+    "open_picture",
     "open_video",
     "pick",
     "plan_enhance",

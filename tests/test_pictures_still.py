@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import os
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import AvifImagePlugin, Image, ImageCms, ImageOps
 
 from fancam.errors import (
+    InputError,
     NotMediaError,
     OutputError,
     PictureTooLargeError,
@@ -187,6 +189,35 @@ def test_grey_whose_channels_a_network_made_differ_is_averaged(tmp_path):
     colour = np.array([[[10, 11, 13], [255, 255, 255]]], np.uint8)
     save_picture(tmp_path / "x.png", still(colour, grey=True))
     assert open_picture(tmp_path / "x.png").load().colour[..., 0].tolist() == [[11, 255]]
+
+
+# --- lazy ---------------------------------------------------------------------------------------------------------
+
+
+def test_pixels_are_decoded_once_when_asked_for_and_again_after_a_release(tmp_path, monkeypatch):
+    save_picture(tmp_path / "x.tif", made(deep=True, grey=False, alpha=True, profile=True))
+    opened = open_picture(str(tmp_path / "x.tif"))
+    assert (opened.width, opened.height, opened.facts.bits, opened.facts.has_alpha) == (31, 23, 16, True)
+    assert opened.sha256 == hashlib.sha256((tmp_path / "x.tif").read_bytes()).hexdigest()
+    first = opened.colour
+    assert opened.colour is first
+    opened.release()
+    again = opened.colour
+    assert again is not first and np.array_equal(again, first)
+    opened.release()
+    (tmp_path / "x.tif").write_bytes(b"II*\0gone")
+    assert (opened.width, opened.dpi) == (31, (300.0, 300.0))  # what the header said is kept
+    with pytest.raises(InputError):
+        opened.load()
+
+
+@pytest.mark.parametrize(("deep", "grey", "alpha"), list(itertools.product((False, True), repeat=3)))
+def test_opaque_rgb_looks_like_the_srgb_view_and_keeps_its_depth_where_it_can(deep, grey, alpha):
+    picture = made(deep, grey, alpha, profile=True)
+    pixels, profile = picture.opaque_rgb()
+    assert pixels.shape == (23, 31, 3)
+    assert pixels.dtype == (np.uint16 if deep and not alpha else np.uint8)
+    assert np.abs(StillPicture.of(pixels, profile=profile).srgb().astype(int) - picture.srgb()).max() <= 1
 
 
 # --- orientation --------------------------------------------------------------------------------------------------

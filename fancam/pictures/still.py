@@ -222,7 +222,7 @@ class StillPicture:
         return f"StillPicture({self.width}x{self.height}, {self.format}, source={self.source.name})"
 
 
-def open_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> StillPicture:
+def open_picture(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> StillPicture:
     """Open a still picture: its header is read now, its samples when they are asked for.
 
     The first picture of a file that holds several, turned upright. RGB and grey samples keep their values and their
@@ -246,7 +246,13 @@ def open_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> StillPicture:
         TruncatedInputError: The file is empty or its end is missing.
         UnsupportedMediaError: The format is known but cannot be decoded here.
         PictureTooLargeError: It has more than ``max_pixels`` pixels.
+
+    Example:
+        >>> picture = fancam.open_picture("scan.tif")
+        >>> picture.width, picture.facts.bits, picture.colour.dtype
+        (4961, 16, dtype('uint16'))
     """
+    path = Path(path)
     with checked_picture(path, max_pixels) as image:
         fields = stored_fields(image, path)
         packet = raw_xmp(image)
