@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _EXIF_ORIENTATION = 0x0112
 Image = Any
-"""A path, a picture from ``open_picture``, a PIL image, or an array: (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey, uint8 or uint16, sRGB, upright."""
+"""A path, a picture from ``open_picture``, a PIL image, or an array: (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey,
+uint8 or uint16, sRGB, upright."""
 
 
 # --- moments and faces --------------------------------------------------------------------------------------------
