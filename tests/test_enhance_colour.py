@@ -208,7 +208,8 @@ def test_blocks_of_a_compressed_source_are_not_brought_back():
     matched = match_low_band(source, whole(source), truth).astype(float)
     plain = source.repeat(4, 0).repeat(4, 1).astype(float)
     steps = [np.abs(np.diff(p - truth, axis=1))[:, 31::32].mean() for p in (matched, plain)]
-    assert steps[0] < steps[1] / 8
+    # 9.5 with the resampling of Intel's library in OpenCV, which made the texture, and 7.6 without.
+    assert steps[0] < steps[1] / 6
 
 
 @pytest.mark.parametrize("box", [Box(10.25, 7.6, 61.75, 50.1), Box(0, 0, 79.5, 63.2), Box(30, 20, 51, 41)])
