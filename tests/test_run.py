@@ -541,3 +541,10 @@ def test_the_bar_of_the_first_card_moves_with_its_tiles(tmp_path):
     assert shares == sorted(shares)
     assert any(0 < share < 1 / 3 for share in shares), "parts of the first of three cards"
     assert shares[-1] == 1
+
+
+def test_what_is_said_of_a_video_is_said_once(tmp_path, capsys):
+    raw = write_clip(tmp_path / "raw.h264", moving_noise(12))
+    invoke(["run", str(raw), "--out", str(tmp_path / "out"), "--json", *BARE])
+    (row,) = json.loads(capsys.readouterr().out)["inputs"]
+    assert len(row["warnings"]) == len(set(row["warnings"])) == 1 and "no times" in row["warnings"][0]

@@ -95,7 +95,7 @@ def video_report(info: VideoInfo, found: Found, sha256: str, chosen: Mapping[str
         **chosen,
     }  # fmt: skip
     length = None if info.duration_s is None else round(info.duration_s, 3)
-    warnings = (*info.warnings, *report.warnings)
+    warnings = tuple(report.warnings)  # those of the header are among them
     return InputReport(printable(info.path), sha256, info.width, info.height, "video", length, warnings, details)
 
 
