@@ -103,7 +103,13 @@ def test_pictures_come_as_paths_arrays_and_pil_images(portrait, tmp_path):
     Image.fromarray(portrait).save(tmp_path / "portrait.png")
     results = [
         fancam.enhance(picture, settings=TINY).pixels
-        for picture in (tmp_path / "portrait.png", str(tmp_path / "portrait.png"), portrait, Image.fromarray(portrait))
+        for picture in (
+            tmp_path / "portrait.png",
+            str(tmp_path / "portrait.png"),
+            portrait,
+            Image.fromarray(portrait),
+            fancam.open_picture(tmp_path / "portrait.png"),
+        )
     ]
     assert results[0].shape == (640, 640, 3)
     assert all(np.array_equal(results[0], other) for other in results[1:])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import time
 import zlib
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,8 @@ from PIL import Image
 
 from fancam import pictures
 from fancam.cli import invoke
+from fancam.errors import DeviceError, FancamError
+from fancam.jobs.photos import PhotoMaker
 
 UNCLEANED = ["--denoise", "off", "--deblock", "off"]
 FAST = ["--upscaler", "realesr-animevideov3", *UNCLEANED]
@@ -325,7 +330,7 @@ def test_two_processes_give_the_bytes_of_one(tmp_path, portrait):
     assert [row["sha256"] for row in one["pictures"]] == [row["sha256"] for row in two["pictures"]]
 
 
-def workers_on(folder: Path, out: Path, devices=("cpu", "cpu")):
+def workers_on(folder: Path, out: Path, devices=("cpu", "cpu"), maker=PhotoMaker):
     from fancam.jobs.context import Context
     from fancam.jobs.sources import find_pictures, required
     from fancam.jobs.workers import Workers
@@ -337,7 +342,7 @@ def workers_on(folder: Path, out: Path, devices=("cpu", "cpu")):
     context = Context(settings, ModelStore())
     workspace = Workspace(out)
     sources = workspace.sources(required(find_pictures([folder])), "enhance")
-    return sources, Workers(context, workspace, devices, lambda source, row: None)
+    return sources, Workers(context, workspace, devices, lambda source, row: None, maker)
 
 
 def kill_one_worker() -> None:
@@ -346,8 +351,6 @@ def kill_one_worker() -> None:
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_loses_nothing(tmp_path, portrait):
-    from fancam.jobs.photos import PhotoResult
-
     for number in range(8):
         save(tmp_path / "in" / f"{number}.png", np.roll(portrait, 9 * number, axis=1))
     sources, workers = workers_on(tmp_path / "in", tmp_path / "out")
@@ -358,54 +361,34 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path, portrait):
         assert source not in got
         got[source] = outcome
     assert set(got) == set(sources)
-    assert all(isinstance(outcome, PhotoResult) for outcome in got.values())
+    assert all(not isinstance(outcome, FancamError) for outcome in got.values())
     assert len(list((tmp_path / "out").glob("*.png"))) == 8
 
 
-def test_a_picture_that_kills_every_process_fails_alone(tmp_path, portrait, monkeypatch):
-    """The processes are played by threads' worth of messages: what matters is what the parent makes of them."""
-    from fancam.errors import DeviceError
-    from fancam.jobs import workers as module
+class DiesOverPoison:
+    """Takes three pictures ahead, as reading does, and dies once it works on the poison."""
 
+    def __init__(self, context, workspace) -> None: ...
+
+    def __call__(self, sources) -> Iterator:
+        held = deque(itertools.islice(sources, 3))
+        while held:
+            source = held.popleft()
+            if source.stem == "2":
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield source, "made"
+            held.extend(itertools.islice(sources, 1))
+
+
+@pytest.mark.slow
+def test_a_picture_that_kills_every_process_fails_alone(tmp_path):
     for number in range(5):
-        save(tmp_path / "in" / f"{number}.png", portrait)
-    sources, workers = workers_on(tmp_path / "in", tmp_path / "out", ["cpu"])
-    poison = sources[2]
-
-    class Process:
-        exitcode = -11
-
-        def join(self) -> None: ...
-
-        def terminate(self) -> None: ...
-
-    class Pipe:
-        """A worker that reads two pictures ahead, and dies once it works on the poison."""
-
-        def __init__(self) -> None:
-            self.held, self.done, self.more = [], [], True
-
-        def recv(self):
-            if self.more and len(self.held) < 3:
-                return (module._WANT,)
-            if not self.held:
-                return (module._END, None)
-            if self.held[0] == poison:
-                raise EOFError
-            return (module._DONE, self.held.pop(0), {"row": 1})
-
-        def send(self, source) -> None:
-            self.more = source is not None
-            self.held += [source] if source is not None else []
-
-        def close(self) -> None: ...
-
-    monkeypatch.setattr(workers, "_start", lambda device, alone=None: module._Worker(device, Process(), Pipe(), alone))
-    monkeypatch.setattr(module, "wait", lambda pipes: pipes[:1])
+        save(tmp_path / "in" / f"{number}.png", np.zeros((8, 8, 3), np.uint8))
+    sources, workers = workers_on(tmp_path / "in", tmp_path / "out", ["cpu"], DiesOverPoison)
     got = dict(workers(sources))
     assert set(got) == set(sources)
-    assert [source for source, outcome in got.items() if isinstance(outcome, DeviceError)] == [poison]
-    assert "died twice over it (exit code -11)" in got[poison].line()
+    assert [source.stem for source, outcome in got.items() if isinstance(outcome, DeviceError)] == ["2"]
+    assert "died twice over it (exit code -9)" in got[sources[2]].line()
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import Any
 from fancam import __version__, pictures
 from fancam.errors import FancamError
 from fancam.files import printable
+from fancam.jobs import manifest
 from fancam.jobs.context import Context
 from fancam.jobs.frame import FolderJob, Outcome
 from fancam.jobs.photos import PhotoMaker, PhotoResult
@@ -71,25 +72,24 @@ class EnhanceRun(FolderJob):
 
     def _to_do(self, sources: Sequence[Source], known: deque[tuple[Source, Outcome]]) -> Iterator[Source]:
         """Yield what is not finished yet; note what is, and what cannot be read."""
+        context = self.context
         for source in sources:
             try:
                 done = self.workspace.recorded(self._key(source)).get(f"picture {source.stem}")
-                result = None if done is None else PhotoResult.from_journal(done)
             except FancamError as error:
                 known.append((source, _outcome(error)))
                 continue
-            context = self.context
-            if result and self.is_whole(
-                result.picture, stages=context.keep_stages, provenance=context.keep_evidence
-            ):  # fmt: skip
-                known.append((source, _outcome(result)))
-            else:
-                yield source
+            if done is not None:
+                report, picture = manifest.input_from_manifest(done["input"]), manifest.picture_from_manifest(done)
+                if self.is_whole(picture, stages=context.keep_stages, provenance=context.keep_evidence):
+                    known.append((source, _outcome((report, picture))))
+                    continue
+            yield source
 
     def _record(self, source: Source, result: PhotoResult) -> None:
-        self.workspace.record(
-            self._key(source), f"picture {source.stem}", result.to_journal(), self.owner(source)
-        )  # fmt: skip
+        report, picture = result
+        values = {**manifest.picture_to_manifest(picture), "input": manifest.input_to_manifest(report)}
+        self.workspace.record(self._key(source), f"picture {source.stem}", values, self.owner(source))
 
     def _key(self, source: Source) -> str:
         """Return the hash of all that the result depends on, weights and version included."""
@@ -107,4 +107,5 @@ class EnhanceRun(FolderJob):
 def _outcome(result: PhotoResult | FancamError) -> Outcome:
     if isinstance(result, FancamError):
         return Outcome(failures=[Failure(result, "enhance")])
-    return Outcome(result.report, picture=result.picture, files=[result.picture.path])
+    report, picture = result
+    return Outcome(report, picture=picture, files=[picture.path])

@@ -12,7 +12,7 @@ from fancam.geometry import Box
 from fancam.jobs.result import Failure, InputReport, PickResult, PictureResult, RunResult
 from fancam.media import VideoInfo
 from fancam.pictures import StillPicture
-from fancam.results import CardGeometry, Cleaned, Crop, Decision, Enhanced, Face, FaceOutcome, Pick, Score
+from fancam.results import CardGeometry, Crop, Decision, Enhanced, Face, FaceOutcome, Pick, Score
 
 if TYPE_CHECKING:
     from fancam.jobs.find import Found  # it loads networks
@@ -130,8 +130,8 @@ def picture_to_manifest(one: PictureResult) -> Json:
 
 
 def picture_from_manifest(row: Mapping[str, Any]) -> PictureResult:
-    """Return the result that ``picture_to_manifest`` wrote."""
-    own = {*_ABOUT_THE_FILE, "enhance", "chain", "warnings", "compare", "provenance", "pick"}
+    """Return the result that ``picture_to_manifest`` wrote, also where the journal has more beside it."""
+    own = {*_ABOUT_THE_FILE, "enhance", "chain", "warnings", "compare", "provenance", "pick", "input"}
     return PictureResult(
         row["path"], row["sha256"], row["width_px"], row["height_px"], row["dpi"], row["enhance"],
         tuple(Decision(**step) for step in row["chain"]),
@@ -225,42 +225,22 @@ def enhance_values(enhanced: Enhanced) -> Json:
         "frames_offered": enhanced.fusion.frames_offered,
         "expected_gain_db": _rounded(enhanced.fusion.expected_gain_db),
         "fusion": enhanced.fusion.reason,
-        "cleaned": _cleaned_values(enhanced.cleaned),
+        "cleaned": _rounded(dataclasses.asdict(enhanced.cleaned)),
         "identity": _rounded(min(measured)) if measured else None,
         "faces": [_outcome_values(face) for face in enhanced.faces],
         "notes": list(enhanced.notes),
     }
 
 
-def _cleaned_values(cleaned: Cleaned) -> Json:
-    return {
-        "noise_luma": _rounded(cleaned.noise_luma),
-        "noise_chroma": _rounded(cleaned.noise_chroma),
-        "denoiser": cleaned.denoiser,
-        "denoiser_sha256": cleaned.denoiser_sha256,
-        "denoise_strength": cleaned.denoise_strength,
-        "blockiness": _rounded(cleaned.blockiness),
-        "deblocked": cleaned.deblocked,
-        "screens": [dict(screen) for screen in cleaned.screens],
-        "paper": cleaned.paper,
-        "grain": _rounded(cleaned.grain),
-        "grain_strength": cleaned.grain_strength,
-    }
-
-
 def _outcome_values(outcome: FaceOutcome) -> Json:
-    return {
-        "box": outcome.face.box.as_list(),
-        "restorer": outcome.restorer,
-        "strength": round(outcome.strength, 4),
-        "skipped": outcome.skipped,
-        "identity": _rounded(outcome.identity),
-        "identity_network": _rounded(outcome.identity_network),
-        "landmark_drift": _rounded(outcome.landmark_drift),
-        "mask_share": round(outcome.mask_share, 4),
-        "warnings": list(outcome.warnings),
-    }
+    own = [field.name for field in dataclasses.fields(outcome) if field.name != "face"]
+    return {"box": outcome.face.box.as_list(), **{name: _rounded(getattr(outcome, name)) for name in own}}
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+def _rounded(value: Any) -> Any:
+    """Return JSON values with their numbers as the manifest states them."""
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, Mapping):
+        return {key: _rounded(one) for key, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list | tuple) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ from fancam.results import Decision, Enhanced, Face
 from fancam.settings import PhotoSettings
 
 Json = dict[str, Any]
+
+PhotoResult = tuple[InputReport, PictureResult]
+"""What a picture was made of, and what was made."""
 
 MAX_RESULT_PIXELS = 1 << 30
 """1074 megapixels, 3.2 GB as 8-bit RGB: 100 megapixels enlarged threefold fit."""
@@ -97,26 +100,6 @@ def write_enhanced(one: Loaded, enhanced: Enhanced, path: Path, quality: int) ->
         Provenance.of_picture(printable(one.still.source.name), one.target.box, enhanced)
     )
     return pictures.save_picture(path, result, dpi=one.target.dpi, quality=quality, metadata=about)
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoResult:
-    """A picture that was enhanced, and what it was made of."""
-
-    report: InputReport
-    picture: PictureResult
-
-    def to_journal(self) -> Json:
-        """Return the journal's values."""
-        picture = manifest.picture_to_manifest(self.picture)
-        row = {"input": manifest.input_to_manifest(self.report), "picture": picture}
-        return {"path": self.picture.path, "sha256": self.picture.sha256, "row": row}
-
-    @classmethod
-    def from_journal(cls, values: Mapping[str, Any]) -> PhotoResult:
-        """Return what ``to_journal`` wrote."""
-        row = values["row"]
-        return cls(manifest.input_from_manifest(row["input"]), manifest.picture_from_manifest(row["picture"]))
 
 
 class PhotoMaker:
@@ -195,7 +178,7 @@ class PhotoMaker:
             (*([one.preset] if one.preset else []), *made.decisions),
             (*_cut_warning(aim), *made.warnings, *written.warnings), about, compare, provenance,
         )  # fmt: skip
-        return PhotoResult(_report(one, self.sha256(source)), picture)
+        return _report(one, self.sha256(source)), picture
 
 
 def _target(still: pictures.StillPicture, found: tuple[Face, ...], settings: PhotoSettings) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ def _is_folder(path: Path) -> bool:
         path.stat()
         return path.is_dir()
     except FileNotFoundError:
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+            raise InputNotFoundError("is an address, not a file", item=path, remedy="download it first") from None
         raise InputNotFoundError("no such file or folder", item=path, remedy="check the path") from None
     except OSError as error:
         cause = f"cannot be read ({error.strerror or error})"

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fancam import pictures
 from fancam.enhance import evidence_figures
 from fancam.geometry import Box
@@ -25,31 +23,47 @@ NETWORK = "network"
 PRIOR = "face prior"
 
 
-def keep_stages(
-    workspace: Workspace,
-    name: str,
-    box: Box,
-    made: Enhanced,
-    *,
-    faces: Sequence[Face],
-    effective_ppi: float | None,
-    view: Callable[[Samples], Picture] | None = None,
-) -> Json:
-    """Write the stages of one result beside the journal.
+def keep_extras(
+    context: Context, workspace: Workspace, name: str, box: Box, made: Enhanced, *,
+    faces: Sequence[Face], effective_ppi: float | None, view: Callable[[Samples], Picture],
+) -> tuple[Json | None, Json | None]:  # fmt: skip
+    """Write what was asked for beside one result: how it looked at earlier stages, the map of what was measured.
 
     Args:
+        context: Says what was asked for.
         workspace: The output folder.
         name: Of the picture or card.
         box: The part of the source that the result shows.
         made: The result.
         faces: In pixels of the source; the first is what a viewer looks at.
         effective_ppi: Source pixels per printed inch; None where there is no paper.
-        view: Turns samples in the source's colour space into 8-bit sRGB; None where they are that.
+        view: Turns samples in the source's colour space into 8-bit sRGB.
 
     Returns:
-        What ``comparisons`` needs, as JSON values.
+        ``compare`` and ``provenance`` of its ``PictureResult``, as JSON values; None what was not asked for.
     """
     height_px, width_px = made.pixels.shape[:2]
+    face = faces[0].box.shown_in(box, width_px, height_px).clipped(width_px, height_px) if faces else None
+    compare = provenance = None
+    if context.keep_stages:
+        kept = _kept_stages(workspace, name, made, view)
+        focus = None if face is None else face.as_list()
+        compare = {"stages": kept, "facts": facts_of(made, effective_ppi=effective_ppi), "focus": focus}
+    if context.keep_evidence:
+        assert made.evidence is not None, "evidence was not kept"
+        figures = evidence_figures(made.evidence, face)
+        path = workspace.evidence_map_path(name)
+        workspace.make_parent(path)
+        shown, sentence = view(made.pixels), figures["sentence"]
+        write_evidence_map(made.evidence, shown, path, title=name, face=face, sentence=sentence)
+        provenance = {"path": workspace.relative(path), **figures}
+    return compare, provenance
+
+
+def _kept_stages(
+    workspace: Workspace, name: str, made: Enhanced, view: Callable[[Samples], Picture]
+) -> list[Json]:  # fmt: skip
+    """Write the stages of one result beside the journal, and return label, path and who invented what of each."""
     by_network = made.upscaler if made.detail > 0 else None
     assert made.stages is not None, "stages were not kept"
     stages: list[tuple[str, Samples, str | None]] = [(PLAIN, made.stages.plain, None)]
@@ -59,69 +73,13 @@ def keep_stages(
     else:
         label = NETWORK if made.invented else f"{made.upscaler}, as written"
         stages.append((label, made.pixels, by_network if made.invented else None))
-    kept = []
+    kept: list[Json] = []
     for number, (label, pixels, invented_by) in enumerate(stages, start=1):
         path = workspace.stage_path(name, number)
         workspace.make_parent(path)
-        shown = pixels if view is None else view(pixels)
-        pictures.save_picture(path, shown, dpi=72.0, metadata=pictures.PictureMetadata())
+        pictures.save_picture(path, view(pixels), dpi=72.0, metadata=pictures.PictureMetadata())
         kept.append({"label": label, "path": workspace.relative(path), "invented_by": invented_by})
-    focus = _in_print(faces[0].box, box, width_px, height_px) if faces else None
-    return {
-        "stages": kept,
-        "facts": facts_of(made, effective_ppi=effective_ppi),
-        "focus": None if focus is None else focus.as_list(),
-    }
-
-
-def _in_print(face: Box, box: Box, width_px: int, height_px: int) -> Box:
-    return face.shown_in(box, width_px, height_px).clipped(width_px, height_px)
-
-
-def keep_evidence_map(
-    workspace: Workspace, name: str, box: Box, made: Enhanced, *,
-    faces: Sequence[Face], view: Callable[[Samples], Picture] | None = None,
-) -> Json:  # fmt: skip
-    """Write the map of what was measured and what was invented in one result.
-
-    Args:
-        workspace: The output folder.
-        name: Of the picture or card.
-        box: The part of the source that the result shows.
-        made: The result, with its evidence.
-        faces: In pixels of the source; the first is what a viewer looks at.
-        view: Turns samples in the source's colour space into 8-bit sRGB; None where they are that.
-
-    Returns:
-        The figures and the path, as JSON values.
-    """
-    assert made.evidence is not None, "evidence was not kept"
-    pixels = made.pixels
-    height_px, width_px = pixels.shape[:2]
-    face = _in_print(faces[0].box, box, width_px, height_px) if faces else None
-    figures = evidence_figures(made.evidence, face)
-    path = workspace.evidence_map_path(name)
-    workspace.make_parent(path)
-    shown = np.asarray(pixels, np.uint8) if view is None else view(pixels)
-    write_evidence_map(made.evidence, shown, path, title=name, face=face, sentence=figures["sentence"])
-    return {"path": workspace.relative(path), **figures}
-
-
-def keep_extras(
-    context: Context, workspace: Workspace, name: str, box: Box, made: Enhanced, *,
-    faces: Sequence[Face], effective_ppi: float | None, view: Callable[[Samples], Picture] | None = None,
-) -> tuple[Json | None, Json | None]:  # fmt: skip
-    """Write what was asked for beside one result: its stages, its map; the arguments are those of ``keep_stages``.
-
-    Returns:
-        ``compare`` and ``provenance`` of its ``PictureResult``; None what was not asked for.
-    """
-    stages = evidence = None
-    if context.keep_stages:
-        stages = keep_stages(workspace, name, box, made, faces=faces, effective_ppi=effective_ppi, view=view)
-    if context.keep_evidence:
-        evidence = keep_evidence_map(workspace, name, box, made, faces=faces, view=view)
-    return stages, evidence
+    return kept
 
 
 def write_comparisons(workspace: Workspace, results: Sequence[tuple[str, PictureResult]], title: str) -> list[str]:

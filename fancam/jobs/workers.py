@@ -7,10 +7,11 @@ with it, and never a lock that the others wait for.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import multiprocessing
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -20,25 +21,12 @@ from fancam.errors import DeviceError, FancamError
 from fancam.jobs.context import Context
 from fancam.jobs.photos import PhotoMaker, PhotoResult
 from fancam.jobs.workspace import Source, Workspace
-from fancam.nn import ModelStore
-from fancam.settings import Settings
 
 Outcome = tuple[Source, PhotoResult | FancamError]
+Maker = Callable[[Context, Workspace], Callable[[Iterable[Source]], Iterator[Outcome]]]
+"""Makes, in the process, what enhances the pictures it is given."""
 
 _WANT, _DONE, _END = "want", "done", "end"
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """All that a process needs to build its own context."""
-
-    settings: Settings
-    models_dir: Path | None
-    cache_dir: Path | None
-    folder: Path
-    keep_stages: bool
-    keep_evidence: bool
-    by_preset: Mapping[str, Settings]
 
 
 @dataclass(slots=True, eq=False)
@@ -66,19 +54,18 @@ class Workers:
         workspace: The output folder.
         devices: One process each; a device may be named twice.
         record: Called for each picture that a process has finished.
+        maker: What works in each process.
     """
 
     def __init__(
-        self,
-        context: Context,
-        workspace: Workspace,
-        devices: Sequence[str],
-        record: Callable[[Source, PhotoResult], None],
-    ) -> None:
+        self, context: Context, workspace: Workspace, devices: Sequence[str],
+        record: Callable[[Source, PhotoResult], None], maker: Maker = PhotoMaker,
+    ) -> None:  # fmt: skip
         self.context = context
         self.workspace = workspace
         self.devices = devices
         self.record = record
+        self.maker = maker
         self._workers: list[_Worker] = []
         self._again: deque[tuple[str, Source]] = deque()
 
@@ -117,14 +104,19 @@ class Workers:
         settings = dataclasses.replace(
             context.settings, enhance=dataclasses.replace(context.settings.enhance, device=device)
         )
-        task = _Task(
-            settings, context.store.models_dir, context.store.cache_dir, self.workspace.folder, context.keep_stages,
-            context.keep_evidence, context.by_preset,
+        make_context = functools.partial(
+            Context, settings, context.store, keep_stages=context.keep_stages, keep_evidence=context.keep_evidence,
+            by_preset=context.by_preset,
         )  # fmt: skip
         # Spawned: a forked process cannot use CUDA once the parent has.
         spawn = multiprocessing.get_context("spawn")
         ours, theirs = spawn.Pipe()
-        process = spawn.Process(target=_work, args=(task, theirs), name=f"fancam {device}", daemon=True)
+        process = spawn.Process(
+            target=_work,
+            args=(self.maker, make_context, self.workspace.folder, theirs),
+            name=f"fancam {device}",
+            daemon=True,
+        )
         process.start()
         theirs.close()
         return _Worker(device, process, ours, alone)
@@ -179,7 +171,7 @@ class Workers:
             )  # fmt: skip
 
 
-def _work(task: _Task, pipe: Connection) -> None:
+def _work(maker: Maker, make_context: Callable[[], Context], folder: Path, pipe: Connection) -> None:
     """Run in the process of a device until there is nothing left to do."""
     sending = threading.Lock()
 
@@ -194,12 +186,7 @@ def _work(task: _Task, pipe: Connection) -> None:
 
     error: FancamError | None = None
     try:
-        store = ModelStore(models_dir=task.models_dir, cache_dir=task.cache_dir)
-        context = Context(
-            task.settings, store, keep_stages=task.keep_stages, keep_evidence=task.keep_evidence,
-            by_preset=task.by_preset,
-        )  # fmt: skip
-        for source, outcome in PhotoMaker(context, Workspace(task.folder))(wanted()):
+        for source, outcome in maker(make_context(), Workspace(folder))(wanted()):
             with sending:
                 pipe.send((_DONE, source, outcome))
     except FancamError as problem:
