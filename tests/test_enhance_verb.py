@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fancam
 from fancam import pictures
 from fancam.cli import invoke
 from fancam.errors import DeviceError, FancamError
@@ -200,8 +201,17 @@ def test_the_comparison_page_stands_alone(tmp_path, portrait):
 def test_a_dry_run_writes_nothing(tmp_path, portrait, capsys):
     path = save(tmp_path / "me.png", portrait)
     assert invoke(["enhance", str(path), "--out", str(tmp_path / "out"), "--dry-run"]) == 0
-    assert "200x220 to 400x440" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "200x220 to 400x440" in said and "about " in said
     assert not (tmp_path / "out").exists()
+
+
+def test_the_time_is_estimated_where_weights_are_at_hand_and_a_network_runs(tmp_path, portrait):
+    path = save(tmp_path / "me.png", portrait)
+    assert "estimated_s" not in fancam.plan_enhance([path])
+    for upscaler, takes_time in (("lanczos", False), ("realesr-animevideov3", True)):
+        settings = Settings(enhance=EnhanceSettings(upscaler=upscaler))
+        assert (fancam.plan_enhance([path], settings, store=fancam.ModelStore())["estimated_s"] > 0) is takes_time
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------------------

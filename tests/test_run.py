@@ -256,7 +256,8 @@ def test_json_is_the_manifest_and_nothing_else_on_stdout(single_photo, tmp_path,
 
 def test_dry_run_says_what_would_be_done_and_writes_nothing(group_photo, tmp_path, capsys):
     assert run(group_photo, "-o", tmp_path / "out", "--dry-run") == 0
-    assert "photo 750x280" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "photo 750x280" in said and "about " in said
     assert not (tmp_path / "out").exists()
 
 

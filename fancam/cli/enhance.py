@@ -81,7 +81,7 @@ def enhance(
         paths = expanded(inputs)
         store = o.open_store(models_dir)
         if dry_run:
-            _show_plan(fancam.plan_enhance(paths, settings), as_json=as_json)
+            _show_plan(fancam.plan_enhance(paths, settings, store=store), as_json=as_json)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.enhance_pictures(

@@ -141,8 +141,8 @@ def print_estimate(plan: Mapping[str, Any]) -> None:
     """Print how long a planned job will take, where that was measured."""
     seconds = plan.get("estimated_s")
     if seconds is not None:
-        said = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
-        print(f"about {said} on {plan['device']}, by a trial of the network")
+        said = f"{max(seconds, 1):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+        print(f"about {said} on this machine, by a short trial")
 
 
 def print_checks(checks: Sequence[Mapping[str, str]], *, as_table: bool) -> None:

@@ -79,7 +79,9 @@ def run(
         settings = load_settings(preset, config, overrides)
         by_preset = load_presets(preset, config, overrides)
         if dry_run:
-            _show_plan(fancam.plan_run(inputs, settings, stream=stream), as_json=as_json)
+            _show_plan(
+                fancam.plan_run(inputs, settings, stream=stream, store=o.open_store(models_dir)), as_json=as_json
+            )
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.run(

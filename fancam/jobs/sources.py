@@ -5,15 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from fancam import __version__, pictures, video
+from fancam import pictures, video
 from fancam.errors import FancamError, InputNotFoundError, InputUnreadableError, NotMediaError
-from fancam.files import printable
-from fancam.jobs.target import target
-from fancam.jobs.workspace import distinct_stems
-from fancam.paper import card_geometry, card_size
-from fancam.settings import PhotoSettings, Settings
+from fancam.settings import PhotoSettings
 
 _VIDEO_SUFFIXES = {
     ".3gp", ".avi", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
@@ -110,55 +105,6 @@ def required(found: Found) -> list[tuple[Path, bool]]:
     for error in failed:
         raise error
     return media
-
-
-def plan(inputs: Sequence[Path], settings: Settings, *, stream: int | None = None) -> dict[str, Any]:
-    """Return what a run would do, without decoding more than a first frame and without writing.
-
-    Raises:
-        FancamError: An input cannot be used.
-    """
-    geometry = card_geometry(settings.card)
-    rows: list[dict[str, Any]] = []
-    for path, is_video in required(find_media(inputs)):
-        if is_video:
-            info = video.open_video(path, stream=stream).info
-            rows.append({"path": printable(path), "kind": "video", "width": info.width, "height": info.height,
-                         "duration_s": info.duration_s, "frames_expected": info.frames_expected,
-                         "cards_at_most": settings.pick.top, "warnings": list(info.warnings)})  # fmt: skip
-        else:
-            frame = pictures.read_picture(path)
-            rows.append({"path": printable(path), "kind": "photo", "width": frame.width, "height": frame.height,
-                         "cards_at_most": None, "warnings": []})  # fmt: skip
-    card = {"width_px": geometry.width_px, "height_px": geometry.height_px, "dpi": round(geometry.dpi, 3)}
-    return _plan("run", settings, inputs=rows, card=card)
-
-
-def plan_enhance(inputs: Sequence[Path], settings: Settings) -> dict[str, Any]:
-    """Return what ``enhance`` would do, without enlarging and without writing.
-
-    Raises:
-        FancamError: An input cannot be used, or its result could not be written.
-    """
-    rows: list[dict[str, Any]] = []
-    paper = None if settings.photo.size is None else card_size(settings.photo.size)
-    paths = [path for path, _ in required(find_pictures(inputs))]
-    for path, stem in zip(paths, distinct_stems(paths), strict=True):
-        still = pictures.open_picture(path)
-        aim = target(
-            still.width, still.height, settings.photo,
-            paper_mm=None if paper is None else (paper.width_mm, paper.height_mm),
-            dpi=None if still.dpi is None else still.dpi[0],
-        )  # fmt: skip
-        output = f"{stem}{output_ending(path, settings.photo)}"
-        pictures.check_writable(Path(output), aim.width_px, aim.height_px)
-        rows.append({"path": printable(path), "width": still.width, "height": still.height, "output": output,
-                     **aim.as_values(), "warnings": list(still.warnings)})  # fmt: skip
-    return _plan("enhance", settings, pictures=rows)
-
-
-def _plan(verb: str, settings: Settings, **more: Any) -> dict[str, Any]:
-    return {"fancam": __version__, "verb": verb, "dry_run": True, "settings": settings.as_dict(), **more}
 
 
 def output_ending(path: Path, settings: PhotoSettings) -> str:

@@ -185,26 +185,39 @@ def make_sheet(
     return result
 
 
-def plan_run(inputs: Paths, settings: Settings | None = None, *, stream: int | None = None) -> dict[str, Any]:
-    """Return what ``run`` would do, as JSON values, without decoding more than a first frame and without writing.
+def plan_run(
+    inputs: Paths, settings: Settings | None = None, *, stream: int | None = None, store: ModelStore | None = None
+) -> dict[str, Any]:
+    """Return what ``run`` would do, as JSON values, without writing.
+
+    Args:
+        inputs: Videos, photos, or folders of them.
+        settings: Of the run; the defaults where None.
+        stream: Video stream to use; None takes the largest.
+        store: With it ``estimated_s`` is measured, by a trial of the decoder and of the network, in some seconds.
 
     Raises:
         FancamError: An input cannot be used.
     """
-    from fancam.jobs.sources import plan
+    from fancam.jobs.planning import plan
 
-    return plan(_paths(inputs), settings or Settings(), stream=stream)
+    return plan(_paths(inputs), settings or Settings(), stream=stream, store=store)
 
 
-def plan_enhance(inputs: Paths, settings: Settings | None = None) -> dict[str, Any]:
-    """Return what ``enhance_pictures`` would do, as JSON values, without enlarging and without writing.
+def plan_enhance(inputs: Paths, settings: Settings | None = None, *, store: ModelStore | None = None) -> dict[str, Any]:
+    """Return what ``enhance_pictures`` would do, as JSON values, without writing.
+
+    Args:
+        inputs: Pictures, or folders of them.
+        settings: Of the enlargement; the defaults where None.
+        store: With it ``estimated_s`` is measured, by a trial of the network, in some seconds.
 
     Raises:
         FancamError: An input cannot be used.
     """
-    from fancam.jobs.sources import plan_enhance
+    from fancam.jobs.planning import plan_enhance
 
-    return plan_enhance(_paths(inputs), settings or Settings())
+    return plan_enhance(_paths(inputs), settings or Settings(), store=store)
 
 
 def calibrate_printer(out: Path | str, settings: Settings | None = None) -> RunResult:

@@ -1,0 +1,143 @@
+"""What ``run`` and ``enhance`` would do, and how long it takes by a trial of the decoder and of the network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fancam import __version__, pictures, video
+from fancam.enhance import Engine
+from fancam.files import printable
+from fancam.jobs.sources import find_media, find_pictures, output_ending, required
+from fancam.jobs.target import target
+from fancam.jobs.workspace import distinct_stems
+from fancam.nn import ModelStore
+from fancam.paper import card_geometry, card_size
+from fancam.results import CardGeometry
+from fancam.settings import Settings
+
+_TRIAL_PX = 96
+"""Side of the picture that the network is tried on: 3 s with the default network on two slow cores."""
+_TRIAL_FRAMES = 60
+_USUAL_SCALE = 1.5
+"""Print pixels per pixel of the frame, for cards whose crop is not known yet: a face of 350 px on a card of 300 dpi."""
+
+
+def plan(
+    inputs: Sequence[Path], settings: Settings, *, stream: int | None = None, store: ModelStore | None = None
+) -> dict[str, Any]:
+    """Return what a run would do, without writing.
+
+    Args:
+        inputs: Videos, photos, or folders of them.
+        settings: Of the run.
+        stream: Video stream to use; None takes the largest.
+        store: With it the time is estimated, by a trial of the decoder and of the network; None reads headers only.
+
+    Raises:
+        FancamError: An input cannot be used; with a store also a missing model or device.
+    """
+    geometry = card_geometry(settings.card)
+    rows: list[dict[str, Any]] = []
+    scan_s, cards = 0.0, 0
+    for path, is_video in required(find_media(inputs)):
+        cards += settings.pick.top if is_video else 1
+        if is_video:
+            film = video.open_video(path, stream=stream)
+            info = film.info
+            scan_s += 0.0 if store is None else estimate_scan_s(film)
+            rows.append({"path": printable(path), "kind": "video", "width": info.width, "height": info.height,
+                         "duration_s": info.duration_s, "frames_expected": info.frames_expected,
+                         "cards_at_most": settings.pick.top, "warnings": list(info.warnings)})  # fmt: skip
+        else:
+            frame = pictures.read_picture(path)
+            rows.append({"path": printable(path), "kind": "photo", "width": frame.width, "height": frame.height,
+                         "cards_at_most": None, "warnings": []})  # fmt: skip
+    card = {"width_px": geometry.width_px, "height_px": geometry.height_px, "dpi": round(geometry.dpi, 3)}
+    seconds = None if store is None else scan_s + estimate_cards_s(settings, store, geometry, cards)
+    return _plan("run", settings, seconds, inputs=rows, card=card)
+
+
+def plan_enhance(inputs: Sequence[Path], settings: Settings, *, store: ModelStore | None = None) -> dict[str, Any]:
+    """Return what ``enhance`` would do, without writing.
+
+    Args:
+        inputs: Pictures, or folders of them.
+        settings: Of the enlargement.
+        store: With it the time is estimated, by a trial of the network; None reads headers only.
+
+    Raises:
+        FancamError: An input cannot be used, or its result could not be written; with a store also a missing model or
+            device.
+    """
+    rows: list[dict[str, Any]] = []
+    sizes_px: list[tuple[int, int]] = []
+    paper = None if settings.photo.size is None else card_size(settings.photo.size)
+    paths = [path for path, _ in required(find_pictures(inputs))]
+    for path, stem in zip(paths, distinct_stems(paths), strict=True):
+        still = pictures.open_picture(path)
+        aim = target(
+            still.width, still.height, settings.photo,
+            paper_mm=None if paper is None else (paper.width_mm, paper.height_mm),
+            dpi=None if still.dpi is None else still.dpi[0],
+        )  # fmt: skip
+        output = f"{stem}{output_ending(path, settings.photo)}"
+        pictures.check_writable(Path(output), aim.width_px, aim.height_px)
+        if aim.scale > 1:
+            sizes_px.append((round(aim.box.height), round(aim.box.width)))
+        rows.append({"path": printable(path), "width": still.width, "height": still.height, "output": output,
+                     **aim.as_values(), "warnings": list(still.warnings)})  # fmt: skip
+    seconds = None if store is None else estimate_enlarging_s(settings, store, sizes_px)
+    return _plan("enhance", settings, seconds, pictures=rows)
+
+
+def _plan(verb: str, settings: Settings, seconds: float | None, **more: Any) -> dict[str, Any]:
+    document = {"fancam": __version__, "verb": verb, "dry_run": True, "settings": settings.as_dict(), **more}
+    return document if seconds is None else {**document, "estimated_s": round(seconds, 1)}
+
+
+def estimate_enlarging_s(settings: Settings, store: ModelStore, sizes_px: Sequence[tuple[int, int]]) -> float:
+    """Return the seconds that the network needs for pictures of these sizes (height, width); 0 where none runs.
+
+    Cleaning, reading and writing come on top; on a CPU the network is nearly all of it.
+
+    Raises:
+        ModelMissingError: The network's weights are not there.
+        DeviceError: There is no such device.
+    """
+    engine = Engine(settings.enhance, store)
+    if engine.network is None or not sizes_px:
+        return 0.0
+    trial = np.full((_TRIAL_PX, _TRIAL_PX, 3), 128, np.uint8)
+    engine.upscale([trial[:32, :32]])  # what is only done once
+    start = time.perf_counter()
+    engine.upscale([trial])
+    per_pixel_s = (time.perf_counter() - start) / _TRIAL_PX**2
+    return per_pixel_s * sum(height * width for height, width in sizes_px)
+
+
+def estimate_cards_s(settings: Settings, store: ModelStore, geometry: CardGeometry, cards: int) -> float:
+    """Return the seconds that the network needs for so many cards, whose crops are not known yet.
+
+    Raises:
+        FancamError: See ``estimate_enlarging_s``.
+    """
+    size_px = (round(geometry.height_px / _USUAL_SCALE), round(geometry.width_px / _USUAL_SCALE))
+    return estimate_enlarging_s(settings, store, [size_px] * cards)
+
+
+def estimate_scan_s(film: video.Video) -> float:
+    """Return the seconds that a scan of a video takes, by its first frames; 0 where its length is not known.
+
+    Raises:
+        FancamError: The video cannot be decoded.
+    """
+    with film.scan() as frames:
+        start = time.perf_counter()
+        count = sum(1 for _ in zip(range(_TRIAL_FRAMES), frames, strict=False))
+        taken_s = time.perf_counter() - start
+    return taken_s / max(count, 1) * len(film)
