@@ -24,6 +24,7 @@ from fancam import pictures
 from fancam.cli import invoke
 from fancam.errors import DeviceError, FancamError
 from fancam.jobs.photos import PhotoMaker
+from fancam.settings import EnhanceSettings, Settings
 
 UNCLEANED = ["--denoise", "off", "--deblock", "off"]
 FAST = ["--upscaler", "realesr-animevideov3", *UNCLEANED]

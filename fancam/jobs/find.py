@@ -23,9 +23,6 @@ from fancam.results import Candidate, CardGeometry, Crop, Face, Pick, Score, Sco
 from fancam.settings import Settings
 from fancam.video import Video
 
-BYSTANDER = "turned_into_shadow"
-"""The only gate that keeps a face of a photo from its card."""
-
 
 @dataclass(frozen=True, eq=False)
 class Moment:
@@ -138,13 +135,13 @@ def find_in_photo(context: Context, photo: StillPicture) -> Found:
     left_out = 0
     for number, face in enumerate(found, start=1):
         score = picking.score_face(pixels, face, settings)
-        if score.rejected == BYSTANDER and not settings.all_faces:
+        if picking.is_bystander(score) and not settings.all_faces:
             left_out += 1
             continue
         others = tuple(other for other in found if other is not face)
         reason = f"face {number} of {len(found)} from the left; {face.box.height:.0f} px high"
         moments.append(Moment(photo, f"face{number:02d}", face, score, reason, others))
-    return Found(moments, len(found), {BYSTANDER: left_out} if left_out else {})
+    return Found(moments, len(found), {picking.BYSTANDER: left_out} if left_out else {})
 
 
 def compose_pick(

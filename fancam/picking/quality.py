@@ -29,6 +29,8 @@ DARK_LEVEL, CLIPPED_LEVEL = 20, 248
 MAX_CLIPPED_SHARE = 0.40
 MIN_MEDIAN_LEVEL = 24
 """A face whose median luma is below this prints as a dark blotch."""
+BYSTANDER = "turned_into_shadow"
+"""The gate of a head that is turned away and in shadow."""
 MIN_FACING = 0.20
 """Least product of the pose and the exposure terms. A profile in good light has about 0.3, a frontal face in half
 shadow 0.4: either can be wanted. Below this a head is turned away and in shadow at once: somebody walking through."""
@@ -98,6 +100,11 @@ def cut_by_frame(face: Face, width: int, height: int) -> bool:
     return box.x0 <= near or box.y0 <= near or box.x1 >= width - near or box.y1 >= height - near
 
 
+def is_bystander(score: Score) -> bool:
+    """Whether a face of a photo belongs to somebody the photo is not of: the only gate that keeps one from its card."""
+    return score.rejected == BYSTANDER
+
+
 def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
     """Score a face for print.
 
@@ -132,7 +139,7 @@ def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
         "face_too_small": face.box.height < settings.min_face_px,
         "too_dark": median < MIN_MEDIAN_LEVEL,
         "blown_out": clipped_share > MAX_CLIPPED_SHARE,
-        "turned_into_shadow": pose * exposure < MIN_FACING,
+        BYSTANDER: pose * exposure < MIN_FACING,
         "too_soft": sharpness < settings.min_sharpness,
     }
     rejected = next((name for name, closed in gates.items() if closed), None)
