@@ -224,3 +224,12 @@ def test_only_the_span_and_the_part_that_is_asked_for_are_looked_at(portrait, tm
     assert all(moment.face.box.centre[0] > 320 for moment in moments)
     assert all(moment.time_s >= 0.2 for moment in moments)
     assert moments[0].others, "whoever else is in the frame is still known to the crop"
+
+
+def test_every_step_of_a_picture_is_told(portrait, tmp_path):
+    told = []
+    path = _saved(portrait[:80, :80], tmp_path / "small.png")
+    settings = fancam.load_settings(overrides={"enhance": {"upscaler": "realesr-animevideov3", "device": "cpu"}})
+    fancam.enhance_pictures(path, tmp_path / "out", settings, progress=lambda *step: told.append(step))
+    assert {stage for stage, _, _ in told} >= {"read", "prepare", "tiles", "pictures"}
+    assert told[0] == ("read", 0, None), "a sign of life before the first pixel is read"

@@ -28,6 +28,7 @@ STAGE_TITLES = {
     "scan": "scanning frames",
     "faces": "looking for faces",
     "enhance": "making cards",
+    "tiles": "enlarging",
     "pictures": "enhancing",
     "cards": "making cards",
     "pdf": "writing the PDF",

@@ -63,7 +63,7 @@ def load_picture(context: Context, still: pictures.StillPicture) -> Loaded:
     """
     with context.watch("faces"):
         found = context.faces_in(still)
-    aim = _target(still, found, context.settings.photo)
+    aim = result_size(still, found, context.settings.photo)
     if not context.by_preset:
         return Loaded(still, found, aim)
     with context.watch("measure"):
@@ -139,7 +139,9 @@ class PhotoMaker:
         loaded: dict[Source, Loaded] = {}
 
         def items() -> Iterator[Item]:
-            for source in sources:
+            number = 0
+            for number, source in enumerate(sources, start=1):
+                self.context.progress("read", number - 1, None)
                 try:
                     with self.context.watch("read"):
                         still = pictures.open_picture(source.path).load()
@@ -148,6 +150,7 @@ class PhotoMaker:
                     yield source, photo_job(source, one, self.context, name=source.stem)
                 except FancamError as error:
                     yield source, error
+            self.context.progress("read", number, number)
 
         def write(source: Source, made: Enhanced) -> PhotoResult:
             result = self._write(source, loaded.pop(source), made)
@@ -155,9 +158,12 @@ class PhotoMaker:
                 self.record(source, result)
             return result
 
-        for source, result in enhance_and_write(self.context, items(), write, self.context.progress):
+        for source, result in enhance_and_write(self.context, items(), write, self._tiles):
             loaded.pop(source, None)
             yield source, result
+
+    def _tiles(self, _stage: str, done: int, total: int | None) -> None:
+        self.context.progress("tiles", done, total)
 
     def _write(self, source: Source, one: Loaded, made: Enhanced) -> PhotoResult:
         path, aim = self.output_path(source), one.target
@@ -181,7 +187,12 @@ class PhotoMaker:
         return _report(one, self.sha256(source)), picture
 
 
-def _target(still: pictures.StillPicture, found: tuple[Face, ...], settings: PhotoSettings) -> Target:
+def result_size(still: pictures.StillPicture, found: tuple[Face, ...], settings: PhotoSettings) -> Target:
+    """Return what becomes of a picture: the part that is shown, and its size.
+
+    Raises:
+        PictureTooLargeError: The result would be too large.
+    """
     card = None if settings.size is None else card_size(settings.size)
     paper_mm = None if card is None else (card.width_mm, card.height_mm)
     dpi = None if still.dpi is None else still.dpi[0]

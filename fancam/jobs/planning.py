@@ -12,11 +12,11 @@ import numpy as np
 from fancam import __version__, pictures, video
 from fancam.enhance import Engine
 from fancam.files import printable
+from fancam.jobs.photos import result_size
 from fancam.jobs.sources import find_media, find_pictures, output_ending, required
-from fancam.jobs.target import target
 from fancam.jobs.workspace import distinct_stems
 from fancam.nn import ModelStore
-from fancam.paper import card_geometry, card_size
+from fancam.paper import card_geometry
 from fancam.results import CardGeometry
 from fancam.settings import Settings
 
@@ -54,8 +54,8 @@ def plan(
                          "duration_s": info.duration_s, "frames_expected": info.frames_expected,
                          "cards_at_most": settings.pick.top, "warnings": list(info.warnings)})  # fmt: skip
         else:
-            frame = pictures.read_picture(path)
-            rows.append({"path": printable(path), "kind": "photo", "width": frame.width, "height": frame.height,
+            still = pictures.open_picture(path)
+            rows.append({"path": printable(path), "kind": "photo", "width": still.width, "height": still.height,
                          "cards_at_most": None, "warnings": []})  # fmt: skip
     card = {"width_px": geometry.width_px, "height_px": geometry.height_px, "dpi": round(geometry.dpi, 3)}
     seconds = None if store is None else scan_s + estimate_cards_s(settings, store, geometry, cards)
@@ -76,15 +76,10 @@ def plan_enhance(inputs: Sequence[Path], settings: Settings, *, store: ModelStor
     """
     rows: list[dict[str, Any]] = []
     sizes_px: list[tuple[int, int]] = []
-    paper = None if settings.photo.size is None else card_size(settings.photo.size)
     paths = [path for path, _ in required(find_pictures(inputs))]
     for path, stem in zip(paths, distinct_stems(paths), strict=True):
         still = pictures.open_picture(path)
-        aim = target(
-            still.width, still.height, settings.photo,
-            paper_mm=None if paper is None else (paper.width_mm, paper.height_mm),
-            dpi=None if still.dpi is None else still.dpi[0],
-        )  # fmt: skip
+        aim = result_size(still, (), settings.photo)
         output = f"{stem}{output_ending(path, settings.photo)}"
         pictures.check_writable(Path(output), aim.width_px, aim.height_px)
         if aim.scale > 1:

@@ -39,7 +39,9 @@ def enhance_stream(
     failed: list[tuple[Any, FancamError]] = []
 
     def prepared() -> Iterator[Work]:
-        for key, job in items:
+        number = 0
+        for number, (key, job) in enumerate(items, start=1):
+            context.progress("prepare", number - 1, None)
             if isinstance(job, FancamError):
                 failed.append((key, job))
                 continue
@@ -50,6 +52,7 @@ def enhance_stream(
                 failed.append((key, error))
             else:
                 yield one
+        context.progress("prepare", number, number)
 
     ahead = read_ahead(prepared(), _AHEAD)
     try:
