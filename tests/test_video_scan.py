@@ -174,9 +174,9 @@ def test_leaving_early_with_torchvision_loaded_does_not_hang(tmp_path):
     script = textwrap.dedent("""
         import sys, torchvision
         from pathlib import Path
-        from fancam.video import scan
+        from fancam.video import open_video
         for _ in range(3):
-            with scan(Path(sys.argv[1]), threads=4) as frames:
+            with open_video(Path(sys.argv[1])).scan(threads=4) as frames:
                 for frame in frames:
                     break
         print("left", frame.pts)

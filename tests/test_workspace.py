@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_the_old_manifest_and_no_half_one(tmp_path, monkeypat
     with pytest.raises(OutputError, match="the disk is full; free some space"):
         workspace.write_manifest({"n": 2})
     assert json.loads(workspace.manifest_path.read_bytes()) == {"n": 1}
-    assert [p.name for p in workspace.folder.iterdir()] == ["manifest.json"]
+    assert {p.name for p in workspace.folder.iterdir()} == {"manifest.json", ".fancam"}
 
 
 def test_inputs_of_the_same_name_get_different_stems():
@@ -163,3 +163,11 @@ def test_a_name_that_is_no_utf8_is_escaped_in_the_manifest(tmp_path):
 def test_a_folder_whose_name_is_too_long_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="too long"):
         Workspace(tmp_path / ("x" * 300))
+
+
+def test_a_folder_is_known_again_when_the_process_died_right_after_its_first_file(tmp_path):
+    workspace = Workspace(tmp_path / "out")
+    path = workspace.picture_path("a", ".png")
+    workspace.make_parent(path)
+    path.write_bytes(b"written, and not yet in the journal")
+    assert Workspace(tmp_path / "out").recorded("key") == {}

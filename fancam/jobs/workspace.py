@@ -195,12 +195,16 @@ class Workspace:
         return path.relative_to(self.folder).as_posix()
 
     def make_parent(self, path: Path) -> None:
-        """Make the folder a file goes into.
+        """Make the folder a file goes into, and before it what shows whose the output folder is.
+
+        Whoever comes after a process that was killed, between its first file and the line in the journal, sees that
+        the folder is fancam's own.
 
         Raises:
             OutputError: It cannot be made.
         """
         with _explained(path.parent):
+            self.journal_path.parent.mkdir(parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
 
     def write_manifest(self, document: Mapping[str, Any]) -> None:
