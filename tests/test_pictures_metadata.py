@@ -181,9 +181,9 @@ def test_damaged_exif_never_raises_and_never_runs_away(data):
 
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_exif_are_none_or_fields(raw):
-    parse_exif(b"II*\0" + raw)
-    parse_exif(b"MM\0+\0\x08\0\0" + raw)
-    parse_exif(raw)
+    for start in (b"II*\0", b"MM\0+\0\x08\0\0", b""):
+        fields = parse_exif(start + raw)
+        assert fields is None or ((fields.dpi is None or min(fields.dpi) > 0) and fields.orientation >= 0)
 
 
 # --- XMP ----------------------------------------------------------------------------------------------------------
