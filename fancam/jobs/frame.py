@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +37,7 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
 
 
-class FolderJob:
+class FolderJob(ABC):
     """A verb that fills a folder; one input that fails harms no other.
 
     Args:
@@ -57,29 +58,29 @@ class FolderJob:
 
     # --- what a verb fills in ----------------------------------------------------------------------------------
 
+    @abstractmethod
     def find(self, inputs: Sequence[Path]) -> Found:
         """Return the files that are meant, and what is wrong with the other inputs."""
-        raise NotImplementedError
 
     def output_paths(self, source: Source) -> list[Path]:  # noqa: ARG002 - for those that need it
         """Return where the results of an input go; none where they have a folder of their own."""
         return []
 
+    @abstractmethod
     def work(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
         """Yield each input with what became of it, in any order.
 
         Raises:
             FancamError: No further input can succeed: a model is missing, the disk is full.
         """
-        raise NotImplementedError
 
     def finished(self, outcomes: Sequence[Outcome]) -> int:
         """Return how many items were finished."""
         return sum(bool(outcome.files) for outcome in outcomes)
 
+    @abstractmethod
     def extras(self, outcomes: Mapping[Source, Outcome]) -> dict[str, Any]:
         """Write what is about all results, and return what the manifest says besides."""
-        raise NotImplementedError
 
     def notes(self) -> list[str]:
         """Return what the whole job goes without."""
@@ -118,7 +119,7 @@ class FolderJob:
             _raise_if_useless(outcomes.get(sources[0], Outcome()))
         return self._finish({source: outcomes[source] for source in sources if source in outcomes}, lost)
 
-    def step(self, done: int, of: int) -> None:
+    def step(self, done: int, of: int) -> None:  # noqa: B027 - a verb without a bar of its own has nothing to tell
         """Tell that an input is finished."""
 
     def owner(self, source: Source) -> Owner:

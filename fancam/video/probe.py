@@ -61,23 +61,7 @@ def frame_facts(frame: VideoFrame, aspect_ratio: Fraction) -> FrameFacts:
 
 
 def probe(path: Path, stream: int | None = None) -> VideoInfo:
-    """Return what a video is: size, orientation, colour, timing.
-
-    The first frame is decoded, because rotation, mirroring, interlacing and often colour are told by frames only.
-
-    Args:
-        path: A media file.
-        stream: Index in the container of the stream to take; the one with the largest picture when None.
-
-    Raises:
-        InputNotFoundError: There is no such file.
-        InputUnreadableError: It is a folder, or may not be read.
-        NotMediaError: It is no video.
-        NoVideoStreamError: It holds no video stream, or not the one asked for.
-        TruncatedInputError: It was cut off before anything in it could be decoded.
-        UnsupportedMediaError: This build has no decoder for it.
-        NoFramesError: It opens, but not one frame can be decoded.
-    """
+    """Return what a video is: size, orientation, colour, timing; arguments and errors are those of ``open_video``."""
     with opened(path) as container:
         return describe(container, chosen_stream(container, path, stream), path)
 
