@@ -181,8 +181,10 @@ def test_damaged_exif_never_raises_and_never_runs_away(data):
 
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_exif_are_none_or_fields(raw):
-    for start in (b"II*\0", b"MM\0+\0\x08\0\0", b""):
-        fields = parse_exif(start + raw)
+    one_field = b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0" + raw[:4].ljust(4, b"\0") + bytes(4)  # an orientation
+    assert parse_exif(one_field) is not None
+    for data in (one_field, b"II*\0" + raw, b"MM\0+\0\x08\0\0" + raw, raw):
+        fields = parse_exif(data)
         assert fields is None or ((fields.dpi is None or min(fields.dpi) > 0) and fields.orientation >= 0)
 
 
