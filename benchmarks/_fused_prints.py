@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._fancams import Case
-from fancam.enhance import CropRequest, Engine
-from fancam.enhance.cleaning.denoise import denoise, is_noisy
-from fancam.enhance.cleaning.noise import measure_noise
-from fancam.enhance.colour import match_low_band
-from fancam.enhance.engine import auto_share
-from fancam.enhance.enhancer import replace_plain
-from fancam.enhance.fusion.fuse import Fused, fuse
+from fancam.enhancing import CropRequest, Engine
+from fancam.enhancing.cleaning.denoise import denoise, is_noisy
+from fancam.enhancing.cleaning.noise import measure_noise
+from fancam.enhancing.colour import match_low_band
+from fancam.enhancing.engine import auto_share
+from fancam.enhancing.enhancer import replace_plain
+from fancam.enhancing.fusion.fuse import Fused, fuse
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.nn.networks import Network

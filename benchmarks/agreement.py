@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.golden import decibel, largest
 from benchmarks.throughput import picture
-from fancam.enhance import CropRequest, Engine
+from fancam.enhancing import CropRequest, Engine
 from fancam.geometry import Box
 from fancam.nn import ModelStore
 from fancam.nn.device import choose_compute

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from fancam.crop import synthesise_bleed
+from fancam.cropping import synthesise_bleed
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.pictures import read_picture, resample

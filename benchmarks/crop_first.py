@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from fancam.crop import frame_face
-from fancam.enhance import CropRequest, Engine
+from fancam.cropping import frame_face
+from fancam.enhancing import CropRequest, Engine
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.nn import ModelStore

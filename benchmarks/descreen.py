@@ -3,7 +3,7 @@
 Photographs are printed in four inks and scanned by ``printed_pages``. Everything fancam does is blind; the Gaussian is
 given the deviation (and the choice of linear light or coded values) that is best for each picture, the median and
 OpenCV's non-local means the best of their strengths, and making the picture smaller and larger again the best ratio
-near the true period. The photographs of this table are none of those that the constants of ``fancam.enhance.descreen``
+near the true period. The photographs of this table are none of those that the constants of ``fancam.enhancing.descreen``
 were tuned on (``TUNE``).
 """
 
@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from fancam.enhance.descreen.removal import descreen
-from fancam.enhance.descreen.screens import HalftoneScreen, find_screens
+from fancam.enhancing.descreen.removal import descreen
+from fancam.enhancing.descreen.screens import HalftoneScreen, find_screens
 from fancam.media import Picture, Samples
 from fancam.pictures import read_picture
 from tests.figures import psnr as psnr_of

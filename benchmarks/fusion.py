@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._fancams import CRFS, CRISP, REPORT, SIGMAS, SOFT, Case, Degradation, cases, enlarged, similarity
-from fancam.enhance.fusion.fuse import Fused, fuse
+from fancam.enhancing.fusion.fuse import Fused, fuse
 from fancam.media import NeighbourFrame, Picture
 from fancam.settings import FuseSettings
 from tests.figures import psnr

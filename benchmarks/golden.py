@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fancam.enhance import Engine
-from fancam.enhance.tiledprint import TiledPrint
-from fancam.enhance.tiling import TilePlan, plan_tiles
+from fancam.enhancing import Engine
+from fancam.enhancing.tiledprint import TiledPrint
+from fancam.enhancing.tiling import TilePlan, plan_tiles
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.nn.device import choose_compute, cpu_has_fast_bf16

@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhance import Engine
-from fancam.enhance.grain.adding import add_grain
-from fancam.enhance.grain.measure import measure_grain
-from fancam.enhance.grain.model import Grain, remove_grain
+from fancam.enhancing import Engine
+from fancam.enhancing.grain.adding import add_grain
+from fancam.enhancing.grain.measure import measure_grain
+from fancam.enhancing.grain.model import Grain, remove_grain
 from fancam.geometry import Box
 from fancam.media import Picture, Samples
 from fancam.nn import ModelStore

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from benchmarks._people import EAST_ASIAN, WOMEN, Portrait, portraits
 from fancam import faces, nn
-from fancam.enhance import Engine
-from fancam.enhance.guard import NOT_FOUND, FaceTrial, Guard, landmark_drift
-from fancam.enhance.prior.alignment import TEMPLATE, align, cut_face
+from fancam.enhancing import Engine
+from fancam.enhancing.guard import NOT_FOUND, FaceTrial, Guard, landmark_drift
+from fancam.enhancing.prior.alignment import TEMPLATE, align, cut_face
 from fancam.faces.embedding import DlibEmbedder
 from fancam.media import Picture
 from fancam.nn.networks import load_upscaler

@@ -24,11 +24,11 @@ from skimage.restoration import denoise_tv_chambolle
 
 from benchmarks import _fancams
 from benchmarks._pairs import REPORT, TUNE, Truth, truths
-from fancam.enhance.cleaning.blocks import planes_of
-from fancam.enhance.cleaning.deblock import SEAMS_FROM, deblock, measure_blockiness
-from fancam.enhance.cleaning.denoise import denoise, is_noisy
-from fancam.enhance.cleaning.noise import measure_noise
-from fancam.enhance.fusion.fuse import fuse
+from fancam.enhancing.cleaning.blocks import planes_of
+from fancam.enhancing.cleaning.deblock import SEAMS_FROM, deblock, measure_blockiness
+from fancam.enhancing.cleaning.denoise import denoise, is_noisy
+from fancam.enhancing.cleaning.noise import measure_noise
+from fancam.enhancing.fusion.fuse import fuse
 from fancam.media import Picture
 from fancam.results import NoiseModel
 from fancam.settings import FuseSettings

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from facexlib.utils.face_restoration_helper import FaceRestoreHelper
 
-from fancam.enhance.grain.matching import match_grain
-from fancam.enhance.prior.alignment import (
+from fancam.enhancing.grain.matching import match_grain
+from fancam.enhancing.prior.alignment import (
     FACE_SIZE_PX,
     TEMPLATE,
     FloatPicture,
@@ -30,8 +30,8 @@ from fancam.enhance.prior.alignment import (
     moved,
     warp,
 )
-from fancam.enhance.prior.gates import FloatMask, blend_mask, face_ellipse
-from fancam.enhance.prior.paste import paste_face
+from fancam.enhancing.prior.gates import FloatMask, blend_mask, face_ellipse
+from fancam.enhancing.prior.paste import paste_face
 
 Print = npt.NDArray[np.uint8]
 Paste = Callable[[Print, Matrix], object]

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from benchmarks.golden import decibel
-from fancam.enhance.tiledprint import TiledPrint
-from fancam.enhance.tiling import plan_tiles
+from fancam.enhancing.tiledprint import TiledPrint
+from fancam.enhancing.tiling import plan_tiles
 from fancam.nn import ModelStore
 from fancam.nn.device import Compute, choose_compute, resolve_device
 from fancam.nn.networks import Network, load_upscaler

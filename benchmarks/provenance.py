@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from benchmarks._fancams import REPORT, TUNE, Case, Degradation, cases
 from benchmarks._fused_prints import Engines, Prints, around_face, whole
-from fancam.enhance.evidence import DETAIL_SIGMA_PX, FEW_FRAMES, MANY_FRAMES, MOSTLY, map_evidence
+from fancam.enhancing.evidence import DETAIL_SIGMA_PX, FEW_FRAMES, MANY_FRAMES, MOSTLY, map_evidence
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.nn.networks import load_upscaler

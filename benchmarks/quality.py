@@ -23,9 +23,9 @@ from skimage.metrics import structural_similarity
 
 from benchmarks._pairs import DEGRADATIONS, REPORT, TUNE, Pair, Truth, pairs, steepness, truths
 from fancam import faces
-from fancam.enhance import CropRequest, Engine
-from fancam.enhance.colour import match_low_band, mean_delta_e
-from fancam.enhance.engine import auto_share, source_noise
+from fancam.enhancing import CropRequest, Engine
+from fancam.enhancing.colour import match_low_band, mean_delta_e
+from fancam.enhancing.engine import auto_share, source_noise
 from fancam.geometry import Box
 from fancam.media import Picture, Samples
 from fancam.nn import ModelStore

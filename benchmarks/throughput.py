@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fancam.enhance import CropRequest, Engine
+from fancam.enhancing import CropRequest, Engine
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.nn import ModelStore

@@ -29,7 +29,7 @@ import torch
 from skimage import data
 
 from benchmarks.golden import decibel, largest
-from fancam.enhance import Engine
+from fancam.enhancing import Engine
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.nn.device import cpu_has_fast_bf16

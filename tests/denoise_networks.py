@@ -10,7 +10,7 @@ from spandrel.architectures.DRUNet import DRUNet
 from spandrel.architectures.NAFNet import NAFNet
 from spandrel.architectures.SCUNet import SCUNet
 
-from fancam.enhance.cleaning.denoisenets import DenoiseNetwork, DenoiseRecipe
+from fancam.enhancing.cleaning.denoisenets import DenoiseNetwork, DenoiseRecipe
 from fancam.nn.device import Compute
 
 FP32 = Compute(torch.device("cpu"), torch.float32, "fp32")

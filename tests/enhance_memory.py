@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import torch
 
-from fancam.enhance import CropRequest, Engine
+from fancam.enhancing import CropRequest, Engine
 from fancam.geometry import Box
 from fancam.nn.networks import Network
 from fancam.settings import EnhanceSettings

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from fancam.enhance.prior.alignment import TEMPLATE
+from fancam.enhancing.prior.alignment import TEMPLATE
 from fancam.media import Picture
 
 Prior = Callable[[Picture], Picture]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fancam.enhance.prior.alignment import bounds, magnification, moved, warp
-from fancam.enhance.prior.paste import PasteResult
+from fancam.enhancing.prior.alignment import bounds, magnification, moved, warp
+from fancam.enhancing.prior.paste import PasteResult
 
 SEAM_SECTORS = 8
 """Directions in which a seam is looked for."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.data import astronaut
 
-from fancam.crop import synthesise_bleed
+from fancam.cropping import synthesise_bleed
 from fancam.geometry import Box
 
 HEIGHT, WIDTH, BLEED = 150, 120, 18

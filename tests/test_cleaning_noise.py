@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fancam.enhance.cleaning.denoise import is_noisy
-from fancam.enhance.cleaning.noise import measure_noise
+from fancam.enhancing.cleaning.denoise import is_noisy
+from fancam.enhancing.cleaning.noise import measure_noise
 from fancam.pictures import read_picture
 from tests.figures import compressed
 from tests.noisy_pictures import noisy, scene

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fancam.crop import compose, render_crop
+from fancam.cropping import compose, render_crop
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.results import CardGeometry

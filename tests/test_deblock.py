@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fancam.enhance.cleaning.deblock import deblock, measure_blockiness
+from fancam.enhancing.cleaning.deblock import deblock, measure_blockiness
 from fancam.pictures import read_picture
 from tests.figures import compressed, psnr
 from tests.noisy_pictures import noisy, scene

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from fancam.enhance.cleaning.denoise import Passes, denoise, filtered, halved_spectrum, is_noisy
-from fancam.enhance.cleaning.noise import measure_noise
+from fancam.enhancing.cleaning.denoise import Passes, denoise, filtered, halved_spectrum, is_noisy
+from fancam.enhancing.cleaning.noise import measure_noise
 from fancam.pictures import read_picture
 from fancam.results import NoiseModel
 from tests.figures import psnr

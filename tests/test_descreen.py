@@ -9,8 +9,8 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.descreen.removal import descreen
-from fancam.enhance.descreen.screens import HalftoneScreen, find_screens
+from fancam.enhancing.descreen.removal import descreen
+from fancam.enhancing.descreen.screens import HalftoneScreen, find_screens
 from fancam.video import open_video
 from tests.figures import psnr
 from tests.printed_pages import Printing, linear, printed_and_scanned

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance import colour
-from fancam.enhance.colour import lab_of_srgb, match_low_band, mean_delta_e
+from fancam.enhancing import colour
+from fancam.enhancing.colour import lab_of_srgb, match_low_band, mean_delta_e
 from fancam.geometry import Box
 from fancam.pictures import delta_e00, read_picture, resample
 

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fancam.enhance import CropRequest, Engine
-from fancam.enhance import work as work_module
-from fancam.enhance.engine import auto_share
-from fancam.enhance.work import CONTEXT_PX, cut_region
+from fancam.enhancing import CropRequest, Engine
+from fancam.enhancing import work as work_module
+from fancam.enhancing.engine import auto_share
+from fancam.enhancing.work import CONTEXT_PX, cut_region
 from fancam.geometry import Box
 from fancam.nn import ModelStore
 from fancam.nn.networks import Network

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.data import astronaut
 
-from fancam.enhance import CropRequest, Engine
-from fancam.enhance.colour import match_low_band
-from fancam.enhance.engine import auto_share, source_noise
+from fancam.enhancing import CropRequest, Engine
+from fancam.enhancing.colour import match_low_band
+from fancam.enhancing.engine import auto_share, source_noise
 from fancam.geometry import Box
 from fancam.nn import ModelStore
 from fancam.settings import EnhanceSettings

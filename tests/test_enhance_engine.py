@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from fancam.enhance import CropRequest, Engine
-from fancam.enhance.engine import auto_share
+from fancam.enhancing import CropRequest, Engine
+from fancam.enhancing.engine import auto_share
 from fancam.errors import DeviceError, ModelDamagedError, UsageError
 from fancam.geometry import Box
 from fancam.nn import ModelStore

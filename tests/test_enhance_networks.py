@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from fancam.enhance import Engine
+from fancam.enhancing import Engine
 from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
 from fancam.nn import ModelStore
 from fancam.nn.device import cpu_has_fast_bf16

@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.tiledprint import TiledPrint, lanczos_kernel
-from fancam.enhance.tiling import TilePlan, plan_axis, plan_tiles
+from fancam.enhancing.tiledprint import TiledPrint, lanczos_kernel
+from fancam.enhancing.tiling import TilePlan, plan_axis, plan_tiles
 from fancam.geometry import Box
 from fancam.pictures import resample
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fancam.enhance import CropRequest, Engine
+from fancam.enhancing import CropRequest, Engine
 from fancam.errors import CropError, DeviceError, FancamError, ModelDamagedError
 from fancam.geometry import Box
 from fancam.nn import planner
@@ -91,7 +91,7 @@ def test_a_picture_without_company_does_not_wait_for_ever():
 
 
 def test_large_pictures_are_not_open_together(monkeypatch):
-    from fancam.enhance import batches
+    from fancam.enhancing import batches
 
     monkeypatch.setattr(batches, "_OPEN_PX", 40 * 40)  # pictures that fill the real limit take gigabytes
     run = engine(batch_tiles=4)
@@ -257,7 +257,7 @@ def test_no_memory_for_the_smallest_tile_ends_the_stream():
 
 
 def test_a_result_that_the_host_cannot_hold_fails_alone(monkeypatch):
-    from fancam.enhance import batches
+    from fancam.enhancing import batches
 
     class Little(batches.TiledPrint):
         def __init__(self, plan, scale, dtype, device, box, size, share) -> None:

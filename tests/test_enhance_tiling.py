@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fancam.enhance.tiling import TilePlan, plan_axis, plan_tiles
+from fancam.enhancing.tiling import TilePlan, plan_axis, plan_tiles
 from fancam.errors import UsageError
 
 

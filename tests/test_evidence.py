@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance import evidence as room
-from fancam.enhance.evidence import evidence_figures, frames_at_print, invented_share, map_evidence
+from fancam.enhancing import evidence as room
+from fancam.enhancing.evidence import evidence_figures, frames_at_print, invented_share, map_evidence
 from fancam.geometry import Box
 from fancam.pictures import resample
 from fancam.results import Evidence

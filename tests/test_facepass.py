@@ -10,9 +10,9 @@ from PIL import Image
 
 from fancam import faces
 from fancam.cli import invoke
-from fancam.enhance.facepass import FacePass
-from fancam.enhance.guard import Guard
-from fancam.enhance.work import CropRequest, EnhanceJob, Work
+from fancam.enhancing.facepass import FacePass
+from fancam.enhancing.guard import Guard
+from fancam.enhancing.work import CropRequest, EnhanceJob, Work
 from fancam.geometry import Box
 from fancam.nn import ModelStore
 from fancam.pictures import resample

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fancam.crop import frame_face
-from fancam.crop.framing import FRAMING_CONVENTIONS, MAX_EYE_LINE_SHIFT, MAX_SIDEWAYS, eye_line_of, head_box
+from fancam.cropping import frame_face
+from fancam.cropping.framing import FRAMING_CONVENTIONS, MAX_EYE_LINE_SHIFT, MAX_SIDEWAYS, eye_line_of, head_box
 from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
 from fancam.geometry import Box
 from fancam.nn import ModelStore

@@ -190,7 +190,7 @@ def test_a_file_dlib_cannot_read_is_named(tmp_path):
 
 
 def test_landmarks_lie_where_the_aligned_face_has_them(shared):
-    from fancam.enhance.prior.alignment import TEMPLATE
+    from fancam.enhancing.prior.alignment import TEMPLATE
 
     landmarker = create_landmarker(create_detector(FaceSettings(), ModelStore()))
     pictures = [read_picture(shared(f"data/photo/goldens/inputs/{name}-face.jpg")).pixels for name in ("blurry", "lr")]

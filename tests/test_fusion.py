@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.fusion.align import coarse_shift, dense_flow, luma_of, warped
-from fancam.enhance.fusion.fuse import GRID, MergeStatistics, expected_gain_db, fuse
+from fancam.enhancing.fusion.align import coarse_shift, dense_flow, luma_of, warped
+from fancam.enhancing.fusion.fuse import GRID, MergeStatistics, expected_gain_db, fuse
 from fancam.geometry import Box
 from fancam.media import NeighbourFrame
 from fancam.settings import FuseSettings
@@ -100,7 +100,7 @@ def test_same_input_gives_the_same_bytes_with_any_number_of_threads(monkeypatch)
     reference, neighbours = frame(), moving(5)
     first = fuse(reference, neighbours, EVERY, face=FACE)
     # How many frames are aligned at once has no face: it must not be seen.
-    monkeypatch.setattr(sys.modules["fancam.enhance.fusion.fuse"], "THREADS", 1)
+    monkeypatch.setattr(sys.modules["fancam.enhancing.fusion.fuse"], "THREADS", 1)
     again = fuse(reference, list(reversed(neighbours)), EVERY, face=FACE)
     assert np.array_equal(first.pixels, again.pixels)
     assert np.array_equal(first.evidence_frames, again.evidence_frames)

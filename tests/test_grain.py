@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.grain import adding
-from fancam.enhance.grain.adding import GrainFields, add_grain
-from fancam.enhance.grain.measure import measure_grain
-from fancam.enhance.grain.model import Grain, column_counts, frequencies, remove_grain, smeared, unsmeared
+from fancam.enhancing.grain import adding
+from fancam.enhancing.grain.adding import GrainFields, add_grain
+from fancam.enhancing.grain.measure import measure_grain
+from fancam.enhancing.grain.model import Grain, column_counts, frequencies, remove_grain, smeared, unsmeared
 
 SIDE = 320
 

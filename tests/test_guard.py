@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fancam.enhance import guard as verdict_module
-from fancam.enhance.guard import (
+from fancam.enhancing import guard as verdict_module
+from fancam.enhancing.guard import (
     LADDER,
     LANDMARK_REPEATABILITY,
     NOT_FOUND,
@@ -19,7 +19,7 @@ from fancam.enhance.guard import (
     network_warnings,
     objections,
 )
-from fancam.enhance.prior.alignment import TEMPLATE
+from fancam.enhancing.prior.alignment import TEMPLATE
 from fancam.settings import GuardSettings
 
 SETTINGS = GuardSettings()

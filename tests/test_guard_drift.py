@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.guard import EYE_DISTANCE_PX, NOT_FOUND, landmark_drift
-from fancam.enhance.prior.alignment import TEMPLATE
+from fancam.enhancing.guard import EYE_DISTANCE_PX, NOT_FOUND, landmark_drift
+from fancam.enhancing.prior.alignment import TEMPLATE
 from fancam.pictures import read_picture
 from tests.made_priors import eyes_moved, sharpener
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fancam.enhance.guard import FaceTrial, Guard
-from fancam.enhance.prior.alignment import align, cut_face
+from fancam.enhancing.guard import FaceTrial, Guard
+from fancam.enhancing.prior.alignment import align, cut_face
 from fancam.faces import create_detector, create_embedder, create_landmarker, missing_embedder
 from fancam.nn import ModelStore
 from fancam.pictures import read_picture

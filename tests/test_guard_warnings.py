@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fancam.enhance.cleaning.deblock import HEAVY_BLOCKINESS, measure_blockiness
-from fancam.enhance.explain import list_warnings, warn_of_limits
-from fancam.enhance.work import CropRequest, EnhanceJob
+from fancam.enhancing.cleaning.deblock import HEAVY_BLOCKINESS, measure_blockiness
+from fancam.enhancing.explain import list_warnings, warn_of_limits
+from fancam.enhancing.work import CropRequest, EnhanceJob
 from fancam.geometry import Box
 from fancam.pictures import read_picture
 from fancam.results import Enhanced

@@ -9,14 +9,14 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fancam"
 SHARED = {"geometry", "results", "media", "settings", "errors", "files", "provenance", "__init__"}
-FOUNDATION = {"paper", "pictures", "nn", "crop"}
-STAGES = {"video", "picking", "faces", "enhance", "cards", "sheets", "report"}
+FOUNDATION = {"paper", "pictures", "nn", "cropping"}
+STAGES = {"video", "picking", "faces", "enhancing", "cards", "sheets", "report"}
 MAY_IMPORT = {
     **dict.fromkeys(SHARED, SHARED),
     "paper": SHARED,
     "pictures": SHARED,
     "nn": SHARED,
-    "crop": SHARED | {"paper", "pictures"},
+    "cropping": SHARED | {"paper", "pictures"},
     **{stage: SHARED | FOUNDATION for stage in STAGES},
     "jobs": SHARED | FOUNDATION | STAGES,
     "api": SHARED | FOUNDATION | STAGES | {"jobs"},
@@ -30,7 +30,7 @@ KNOWN_BY = {
     "typer": {"cli"},
     "rich": {"cli"},
     "platformdirs": {"cli", "jobs"},
-    "spandrel": {"nn", "enhance"},
+    "spandrel": {"nn", "enhancing"},
     "facexlib": {"faces"},
     "_dlib_pybind11": {"faces"},
     "safetensors": {"nn"},
@@ -39,7 +39,7 @@ KNOWN_BY = {
     "fpdf": {"sheets"},
     "pikepdf": {"sheets"},
     "pypdfium2": {"sheets"},
-    "torch": {"enhance", "faces", "nn"},
+    "torch": {"enhancing", "faces", "nn"},
 }
 NEVER = {"basicsr", "gfpgan", "realesrgan", "facexlib.tracking"}
 

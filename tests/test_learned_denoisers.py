@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from spandrel.architectures.DnCNN import DnCNN
 from spandrel.architectures.DRUNet import DRUNet
 
-from fancam.enhance.cleaning.denoisenets import RECIPES, denoise_network, grid_axis
-from fancam.enhance.cleaning.learned import NETWORKS, LearnedDenoiser, resolve_denoiser
+from fancam.enhancing.cleaning.denoisenets import RECIPES, denoise_network, grid_axis
+from fancam.enhancing.cleaning.learned import NETWORKS, LearnedDenoiser, resolve_denoiser
 from fancam.errors import DeviceError, ExitCode, ModelDamagedError, ModelMissingError, UsageError
 from fancam.nn import ModelStore, Variant
 from fancam.nn.device import Compute

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from fancam.enhance.descreen.paper import lighten_paper
+from fancam.enhancing.descreen.paper import lighten_paper
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fancam.crop import compose
+from fancam.cropping import compose
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.jobs.target import target

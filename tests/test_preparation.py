@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import skimage.data
 
-from fancam.enhance import preparation
-from fancam.enhance.enhancer import replace_plain
-from fancam.enhance.fusion.fuse import Fused
-from fancam.enhance.preparation import Preparation
-from fancam.enhance.work import CropRequest, EnhanceJob, plain_print
+from fancam.enhancing import preparation
+from fancam.enhancing.enhancer import replace_plain
+from fancam.enhancing.fusion.fuse import Fused
+from fancam.enhancing.preparation import Preparation
+from fancam.enhancing.work import CropRequest, EnhanceJob, plain_print
 from fancam.geometry import Box
 from fancam.media import NeighbourFrame
 from fancam.results import Face

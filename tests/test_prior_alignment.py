@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.prior.alignment import (
+from fancam.enhancing.prior.alignment import (
     FACE_SIZE_PX,
     TEMPLATE,
     Alignment,
@@ -212,6 +212,6 @@ def test_a_large_scan_is_averaged_in_strips_with_the_same_result(monkeypatch):
     pixels = np.random.default_rng(2).integers(0, 256, (900, 500, 3), np.uint8)
     whole = warp(pixels, similarity(1 / 6, 0, 0, 0), 83, 150)
     # Strips of a few rows, since a scan that has many real ones takes seconds.
-    monkeypatch.setattr(sys.modules["fancam.enhance.prior.alignment"], "_STRIP_ROWS", 7)
+    monkeypatch.setattr(sys.modules["fancam.enhancing.prior.alignment"], "_STRIP_ROWS", 7)
     assert np.array_equal(warp(pixels, similarity(1 / 6, 0, 0, 0), 83, 150), whole)
     assert magnification(similarity(1 / 3, 40, 5, 5)) == pytest.approx(1 / 3)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fancam.enhance.prior.alignment import TEMPLATE
-from fancam.enhance.prior.gates import agreement_mask, duplicates, face_area, occlusion_reason, skip_reason
+from fancam.enhancing.prior.alignment import TEMPLATE
+from fancam.enhancing.prior.gates import agreement_mask, duplicates, face_area, occlusion_reason, skip_reason
 from fancam.geometry import Box
 from fancam.results import Face
 from fancam.settings import RestoreSettings

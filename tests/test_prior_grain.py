@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fancam.enhance.grain.matching import match_grain, region_grain
-from fancam.enhance.prior.alignment import TEMPLATE, cut_square
-from fancam.enhance.prior.gates import blend_mask, face_ellipse
-from fancam.enhance.prior.paste import paste_face
+from fancam.enhancing.grain.matching import match_grain, region_grain
+from fancam.enhancing.prior.alignment import TEMPLATE, cut_square
+from fancam.enhancing.prior.gates import blend_mask, face_ellipse
+from fancam.enhancing.prior.paste import paste_face
 from tests.test_prior_alignment import grid
 from tests.test_prior_paste import levels, placed
 

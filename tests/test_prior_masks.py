@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.prior.alignment import FACE_SIZE_PX, TEMPLATE
-from fancam.enhance.prior.gates import BORDER_PX, blend_mask, face_ellipse, feathered, mask_share
+from fancam.enhancing.prior.alignment import FACE_SIZE_PX, TEMPLATE
+from fancam.enhancing.prior.gates import BORDER_PX, blend_mask, face_ellipse, feathered, mask_share
 
 FACE = face_ellipse(TEMPLATE)
 EVERYWHERE = np.ones((FACE_SIZE_PX, FACE_SIZE_PX), np.float32)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhance.prior.alignment import TEMPLATE, cut_square, mapped
-from fancam.enhance.prior.gates import blend_mask, face_ellipse
-from fancam.enhance.prior.paste import LIGHT_BAND_PX, blend_face, from_linear, match_face, paste_face, to_linear
+from fancam.enhancing.prior.alignment import TEMPLATE, cut_square, mapped
+from fancam.enhancing.prior.gates import blend_mask, face_ellipse
+from fancam.enhancing.prior.paste import LIGHT_BAND_PX, blend_face, from_linear, match_face, paste_face, to_linear
 from tests.pasting import cover, seam
 from tests.test_prior_alignment import grid, shift_px, similarity
 
@@ -209,7 +209,7 @@ def test_a_tall_print_is_worked_on_in_strips_with_the_same_result(monkeypatch):
     results = []
     for rows in (10_000, 37):
         # Strips of few rows, since a print that has many real ones takes seconds.
-        monkeypatch.setattr(sys.modules["fancam.enhance.prior.paste"], "_STRIP_ROWS", rows)
+        monkeypatch.setattr(sys.modules["fancam.enhancing.prior.paste"], "_STRIP_ROWS", rows)
         printed = np.full((700, 700, 3), 90, np.uint8)
         results.append((printed, paste_face(printed, face, MASK, placed(1.5, 20, 700, 0.3, 0.4), 0.8).alpha))
     (whole, alpha), (striped, striped_alpha) = results

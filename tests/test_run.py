@@ -143,7 +143,7 @@ def test_other_settings_replace_the_cards_of_the_same_folder(group_photo, bare_r
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(group_photo, bare_run, tmp_path, monkeypatch, capsys):
-    from fancam.enhance.facepass import FacePass
+    from fancam.enhancing.facepass import FacePass
 
     real = FacePass.__call__
     calls = []
@@ -188,7 +188,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(group_photo, tmp_path, 
 
 
 def test_a_failing_card_is_listed_and_the_others_are_made(group_photo, tmp_path, monkeypatch, capsys):
-    from fancam.enhance.facepass import FacePass
+    from fancam.enhancing.facepass import FacePass
     from fancam.errors import DeviceError
 
     real = FacePass.__call__

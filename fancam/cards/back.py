@@ -13,7 +13,7 @@ from fancam.cards.colours import COLOURS, INK, PAPER, Colour, fill, palette, par
 from fancam.cards.front import Side
 from fancam.cards.shapes import RoundedBox, pixels_per_mm, safe_zone, trim_shape
 from fancam.cards.text import first_row, fit_text, font_for, placed, print_text
-from fancam.crop import compose
+from fancam.cropping import compose
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.media import Picture, Samples

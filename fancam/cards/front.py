@@ -12,7 +12,7 @@ import numpy as np
 from fancam.cards.colours import paint, parse_colour
 from fancam.cards.shapes import pixels_per_mm, trim_shape
 from fancam.cards.text import lay_text
-from fancam.crop import check_border
+from fancam.cropping import check_border
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.media import Picture, Samples

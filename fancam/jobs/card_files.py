@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fancam import pictures
-from fancam.crop import compose
+from fancam.cropping import compose
 from fancam.errors import FancamError, InputNotFoundError, NotMediaError, UsageError
 from fancam.geometry import MM_PER_INCH
 from fancam.jobs.sources import find_pictures, required

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fancam import faces, pictures
-from fancam.enhance import Enhancer, Instruments, resolve_denoiser, resolve_restorer
+from fancam.enhancing import Enhancer, Instruments, resolve_denoiser, resolve_restorer
 from fancam.files import sha256_of_file
 from fancam.jobs.stopwatch import Stopwatch
 from fancam.media import Progress, no_progress

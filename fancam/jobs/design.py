@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fancam import faces, pictures
 from fancam.cards import CardFacts, Side, check_card, finish_front, make_back, parse_colour
-from fancam.crop import compose, main_subjects, render_crop
+from fancam.cropping import compose, main_subjects, render_crop
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.jobs.stopwatch import Stopwatch

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam import faces, picking
-from fancam.crop import frame_face
+from fancam.cropping import frame_face
 from fancam.errors import NoFramesError
 from fancam.geometry import Box
 from fancam.jobs.context import Context

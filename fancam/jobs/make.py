@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fancam.enhance import CropRequest, EnhanceJob
+from fancam.enhancing import CropRequest, EnhanceJob
 from fancam.files import seed_of
 from fancam.geometry import Box
 from fancam.jobs.stream import Item

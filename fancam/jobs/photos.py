@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fancam import pictures
-from fancam.enhance import CropRequest, EnhanceJob
+from fancam.enhancing import CropRequest, EnhanceJob
 from fancam.errors import FancamError, PictureTooLargeError
 from fancam.files import printable, seed_of, sha256_of_file
 from fancam.jobs import manifest

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fancam import __version__, pictures, video
-from fancam.enhance import Engine
+from fancam.enhancing import Engine
 from fancam.files import printable
 from fancam.jobs.photos import result_size
 from fancam.jobs.sources import find_media, find_pictures, output_ending, required

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fancam import pictures
-from fancam.enhance import find_screens, measure_noise
+from fancam.enhancing import find_screens, measure_noise
 from fancam.jobs.context import Context
 from fancam.media import Picture, Samples
 from fancam.results import Decision, Face

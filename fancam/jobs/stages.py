@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fancam import pictures
-from fancam.enhance import evidence_figures
+from fancam.enhancing import evidence_figures
 from fancam.geometry import Box
 from fancam.jobs.context import Context
 from fancam.jobs.result import PictureResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from fancam.enhance import EnhanceJob, Work
+from fancam.enhancing import EnhanceJob, Work
 from fancam.errors import FancamError, OutputError
 from fancam.jobs.context import Context
 from fancam.jobs.overlap import WriteBehind, read_ahead

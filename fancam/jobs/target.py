@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fancam.crop import compose, main_subjects
+from fancam.cropping import compose, main_subjects
 from fancam.geometry import MM_PER_INCH, Box
 from fancam.results import CardGeometry, Face
 from fancam.settings import DEFAULT_SCALE, PhotoSettings

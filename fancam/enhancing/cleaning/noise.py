@@ -1,0 +1,344 @@
+"""Blind noise estimation: the strength of a picture's noise by brightness and its spectrum, in homogeneous blocks."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fancam.enhancing.cleaning.blocks import BLOCK_PX, COEFFICIENTS, Floats, coefficients_of, planes_of
+from fancam.media import Samples
+from fancam.results import NoiseModel
+
+_TILE_PX = 256
+_MOST_TILES = 32
+"""Of a larger picture, so many parts are measured, evenly spread."""
+_STEP_PX = 4
+"""Blocks are taken on the grid of JPEG and half a block off it, so that a coder's seams count as often as they are."""
+_LUMA_BIN = 16
+_HOMOGENEOUS_SHARE = 0.08
+"""Of the blocks of one brightness, so many are taken for homogeneous, those first around which least varies."""
+_LEAST_BLOCKS = 64
+"""To judge a brightness by: the strength of white noise is told from so many to 2 %, a single coefficient to 10 %."""
+_CLIPPED_SHARE, _MOST_CLIPPED = 0.03, 0.6
+"""Of the samples of a block. Cut off at black or white noise is weaker than it is; such blocks count only at a
+brightness that has no others."""
+_FLAT_ENERGY = 1e-3
+_DARK_LEVEL, _BRIGHT_LEVEL = 20.0, 235.0
+"""Blocks beyond these without any variation are the black bars of a film, or clipped, and say nothing about noise."""
+
+_BAND_EDGES = (2, 4, 6, 8, 10, 15)
+"""Bands of coefficients by the sum of their two orders; 0 and 1 hold the slope of the light."""
+_EMPTY_BAND = 0.1
+"""Share of the mean power below which a band says nothing: compression emptied it."""
+_BAND_SPREAD = 1.3
+"""By so much in power the bands of noise differ where they are told from 64 blocks."""
+_EVEN = 1.8
+"""Upper over lower quartile of the energies of blocks up to which they hold noise alone. Of white noise 1.2 to 1.4,
+of noise that was demosaiced 1.5, of noise that went through JPEG up to 1.9; of texture 2 to 10."""
+_AGREEING = 1.7
+"""Largest ratio of the powers of two bands, each over that of the noise, where there is nothing but noise."""
+_TYPICAL_ENERGY = 2.0
+"""Times the median: blocks above it hold an edge or a speck."""
+_SAME_SHAPE = 1.5
+_GROWTH_POWER = 0.25
+_BRIGHTER_MARGIN, _DARKER_MARGIN = 1.1, 1.4
+_BLACK_OFFSET = 16.0
+_DOUBT, _NEAR_LEVELS = 1.3, 64.0
+"""Cloth can be as even as noise. Where noise was told at another brightness so near, it is believed to be stronger by
+no more than this times what can be."""
+_SLOPE_LIMIT = 1.3
+
+
+def _bands() -> npt.NDArray[np.bool_]:
+    """Return (5, 64): which coefficients are in each band."""
+    order = np.add.outer(np.arange(BLOCK_PX), np.arange(BLOCK_PX)).ravel()
+    return np.array([(order >= low) & (order < high) for low, high in itertools.pairwise(_BAND_EDGES)])
+
+
+_BANDS = _bands()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HomogeneousBlocks:
+    """The most homogeneous blocks of about one brightness: those in which noise is nearly all that varies."""
+
+    level: float
+    """Mean luma in levels of 255."""
+    power: Floats
+    """(3, 64, n) squared coefficients of Y, Cb and Cr."""
+
+
+def measure_noise(picture: Samples) -> NoiseModel:
+    """Return the noise of a picture.
+
+    It is measured by brightness in homogeneous blocks of 8 x 8 pixels, as in Ponomarenko et al., "An automatic approach
+    to lossy compression of AVIRIS images" (IGARSS 2007) and Colom & Buades, "Analysis and extension of the Ponomarenko
+    et al. method" (IPOL 2013). Unlike there the noise need not be white. The energy of noise is about the same in every
+    block, that of texture is not. The spectrum is taken at the brightnesses where the energies are even; at the others,
+    the band of frequencies in which texture adds least tells how strong the noise is.
+
+    Args:
+        picture: (height, width, 3) RGB, 8 or 16 bits, as it was coded: noise is not found again after resampling.
+
+    Returns:
+        One level with a strength of zero for a picture without noise, or too small (32 pixels) to tell.
+    """
+    found = _homogeneous_blocks(picture)
+    if not found:
+        return NoiseModel(np.array([128], np.float32), np.zeros((3, 1), np.float32), _white())
+    levels = np.array([blocks.level for blocks in found], np.float32)
+    power = np.stack([_mean_power(blocks) for blocks in found])
+    even = np.array([_unevenness(blocks) < _EVEN for blocks in found])
+    sigma, spectrum = np.zeros((3, len(found)), np.float32), _white()
+    trusted = even
+    for channel in range(3):
+        shape = _shape(power[:, channel], even)
+        ratio, weights = _band_ratios(power[:, channel], shape)
+        least = ratio.min(axis=1)
+        if channel == 0:
+            # Blocks without any variation: drawn, or a coder took all that was weak. What varies elsewhere is no noise.
+            silent = even & ~power[:, 0, 2:].any(axis=1)
+            trusted = silent if silent.any() else even & (ratio.max(axis=1) <= _AGREEING * least)
+        whole = np.sqrt((ratio * weights).sum(axis=1))
+        part = np.sqrt((np.minimum(ratio, _BAND_SPREAD * least[:, None]) * weights).sum(axis=1))
+        sigma[channel] = _plausible(levels, np.where(even, whole, part), part, trusted)
+        spectrum[channel] = shape.reshape(BLOCK_PX, BLOCK_PX)
+    _add_coarse_chroma(sigma, spectrum, even, _coarse_chroma(picture))
+    return NoiseModel(levels, sigma, spectrum, _outliers([found[k] for k in np.flatnonzero(even)]))
+
+
+def _add_coarse_chroma(sigma: Floats, spectrum: Floats, even: npt.NDArray[np.bool_], coarse: Floats) -> None:
+    """Raise strength and spectrum of Cb and Cr, in place, to the power that was found at low frequencies."""
+    for channel in (1, 2):
+        usual = float(np.median(sigma[channel][even])) ** 2 if even.any() else 0.0
+        if usual > 0:
+            whole = np.maximum(spectrum[channel], coarse[channel] / usual)
+            whole[0, 0] = max(whole[0, 0], (whole[0, 1] + whole[1, 0]) / 2)
+            spectrum[channel] = whole / whole.mean()
+            sigma[channel] *= np.sqrt(whole.mean())
+
+
+def _coarse_chroma(picture: Samples) -> Floats:
+    """Return (3, 8, 8) power of noise at frequencies too low to be told from the picture at its own size.
+
+    A quarter of the picture's chroma is stored, and coders leave little more of its noise than the mean of each block:
+    what is seen are blotches of 16 pixels. At half the size, coefficient 2k is at the frequency of k here, and the
+    power of one coefficient a quarter. Where the blocks of the smaller picture are not alike, nothing is told.
+    """
+    told = np.zeros((3, BLOCK_PX, BLOCK_PX), np.float32)
+    size, small = 1, picture
+    for orders in (((0, 1), (1, 0), (1, 1)), ((0, 0),)):
+        size *= 2
+        if min(small.shape[:2]) < 4 * BLOCK_PX:
+            break
+        small = _halved(small)
+        found = [blocks for blocks in _homogeneous_blocks(small) if _unevenness(blocks) < _EVEN]
+        if not found:
+            break
+        power = np.median([_mean_power(blocks) for blocks in found], axis=0).reshape(3, BLOCK_PX, BLOCK_PX)
+        for y, x in orders:
+            there = power[:, 2 * y, 2 * x] if y + x else (power[:, 0, 2] + power[:, 2, 0]) / 2
+            told[:, y, x] = size**2 * there
+    return told
+
+
+def _halved(picture: Samples) -> Samples:
+    half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return np.asarray(half, np.uint16) if picture.dtype == np.uint16 else np.asarray(half, np.uint8)
+
+
+# --- homogeneous blocks -------------------------------------------------------------------------------------------
+
+
+def _homogeneous_blocks(picture: Samples) -> list[HomogeneousBlocks]:
+    """Return the most homogeneous blocks of a picture, by brightness, the darkest first.
+
+    Blocks are chosen by how little the blocks *around* them vary: chosen by their own energy, those whose noise happens
+    to be low would be preferred, and the noise be told too weak.
+
+    Returns:
+        Nothing for a picture too small, or with nothing but borders.
+    """
+    parts = [part for part in map(_blocks_of_tile, _tiles(picture)) if part is not None]
+    if not parts:
+        return []
+    luma, power, around, clipped = (np.concatenate(each, axis=-1) for each in zip(*parts, strict=True))
+    number = (luma / _LUMA_BIN).astype(int)
+    found = []
+    for k in range(256 // _LUMA_BIN):
+        members = np.flatnonzero((number == k) & (clipped <= _CLIPPED_SHARE))
+        if len(members) < _LEAST_BLOCKS:
+            members = np.flatnonzero(number == k)
+        if len(members) >= _LEAST_BLOCKS:
+            count = max(int(len(members) * _HOMOGENEOUS_SHARE), _LEAST_BLOCKS)
+            chosen = members[np.argsort(around[members], kind="stable")[:count]]
+            found.append(HomogeneousBlocks(float(luma[chosen].mean()), power[:, :, chosen]))
+    return found
+
+
+def _tiles(picture: Samples) -> Iterator[Samples]:
+    height, width = picture.shape[:2]
+    down, across = math.ceil(height / _TILE_PX), math.ceil(width / _TILE_PX)
+    places = [(y, x) for y in range(down) for x in range(across)]
+    if len(places) > _MOST_TILES:
+        places = [places[k] for k in np.linspace(0, len(places) - 1, _MOST_TILES).astype(int)]
+    reach = _TILE_PX + 2 * BLOCK_PX
+    for y, x in places:
+        yield picture[y * _TILE_PX :, x * _TILE_PX :][:reach, :reach]
+
+
+def _blocks_of_tile(tile: Samples) -> tuple[Floats, Floats, Floats, Floats] | None:
+    """Return the blocks that have all their neighbours in the tile and are neither clipped nor borders.
+
+    Returns:
+        (n,) mean luma; (3, 64, n) squared coefficients; (n,) energy of the eight blocks that touch each, which share no
+        pixel with it; (n,) share of its samples that are 0 or the largest there is.
+    """
+    if min(tile.shape[:2]) < 3 * BLOCK_PX:
+        return None
+    power = np.stack([coefficients_of(plane, _STEP_PX) for plane in planes_of(tile)])
+    luma = power[0, 0] / BLOCK_PX
+    power *= power
+    energy = _without_slope(power).sum(axis=(0, 1))
+    share = ((tile == 0) | (tile == np.iinfo(tile.dtype).max)).mean(axis=2, dtype=np.float32)
+    clipped = coefficients_of(share, _STEP_PX)[0] / BLOCK_PX
+    use = ~((energy < _FLAT_ENERGY) & ((luma < _DARK_LEVEL) | (luma > _BRIGHT_LEVEL))) & (clipped <= _MOST_CLIPPED)
+    reach = BLOCK_PX // _STEP_PX
+    inside = np.zeros(use.shape, bool)
+    inside[reach:-reach, reach:-reach] = True
+    use &= inside
+    return luma[use], power[:, :, use], _around(energy)[use], clipped[use]
+
+
+def _without_slope(power: Floats) -> Floats:
+    """Return (3, 61, n) of (3, 64, n): without the mean and the two coefficients that a slope of light fills."""
+    return np.delete(power, (0, 1, BLOCK_PX), axis=1)
+
+
+def _around(energy: Floats) -> Floats:
+    """Return the sum over the eight blocks that touch each block."""
+    apart = BLOCK_PX // _STEP_PX
+    padded = np.pad(energy, apart, mode="edge")
+    rows, columns = energy.shape
+    total = -energy
+    for y in (0, apart, 2 * apart):
+        for x in (0, apart, 2 * apart):
+            total = total + padded[y : y + rows, x : x + columns]
+    return total
+
+
+# --- power and spectrum -------------------------------------------------------------------------------------------
+
+
+def _white() -> Floats:
+    return np.ones((3, BLOCK_PX, BLOCK_PX), np.float32)
+
+
+def _mean_power(blocks: HomogeneousBlocks) -> Floats:
+    """Return (3, 64): mean squared coefficients over the blocks without an edge or a speck."""
+    return np.stack([power.mean(axis=1) for power in _typical(blocks)])
+
+
+def _typical(blocks: HomogeneousBlocks) -> list[Floats]:
+    """Return (64, n) squared coefficients of each channel, of its blocks without an edge or a speck."""
+    energy = _without_slope(blocks.power).sum(axis=1)
+    # The chroma of most blocks is empty after compression; what is in the others is its noise.
+    usual = np.maximum(np.median(energy, axis=1), energy.mean(axis=1) / 4)
+    return [power[:, e <= _TYPICAL_ENERGY * limit] for power, e, limit in zip(blocks.power, energy, usual, strict=True)]
+
+
+def _outliers(found: list[HomogeneousBlocks]) -> Floats | None:
+    """Return ``NoiseModel.outliers``, from the fourth moment m4, which is 3 σ⁴ for a normal distribution: m4 / 3σ²."""
+    if not found:
+        return None
+    fourth, second = np.zeros((3, COEFFICIENTS), np.float64), np.full((3, COEFFICIENTS), 1e-9)
+    for blocks in found:
+        for channel, power in enumerate(_typical(blocks)):
+            usual = max(float(power[2:].mean()), 1e-6)
+            fourth[channel] += (power.astype(np.float64) ** 2).sum(axis=1) / usual**2
+            second[channel] += power.sum(axis=1, dtype=np.float64) / usual
+    return (fourth / (3 * second)).reshape(3, BLOCK_PX, BLOCK_PX).astype(np.float32)
+
+
+def _unevenness(blocks: HomogeneousBlocks) -> float:
+    lower, upper = np.percentile(_without_slope(blocks.power[:1]).sum(axis=(0, 1)), (25, 75))
+    return float(upper / max(lower, 1e-6))
+
+
+def _shape(power: Floats, even: npt.NDArray[np.bool_]) -> Floats:
+    """Return (64,) the spectrum of the noise with mean 1: that of the brightnesses where it is flattest.
+
+    Texture has most of its power in low frequencies; where it is mixed with noise, the spectrum is steeper.
+
+    Args:
+        power: (brightnesses, 64).
+        even: At which brightnesses the blocks are about alike; where none is, the noise is taken for white.
+    """
+    candidates = power[even]
+    candidates = candidates[candidates[:, 2:].any(axis=1)]
+    if not len(candidates):
+        return np.ones(COEFFICIENTS, np.float32)
+    low, high = (candidates[:, _BANDS[k]].mean(axis=1) for k in (0, 2))
+    steepness = low / np.maximum(high, 1e-6)
+    flat = candidates[steepness <= _SAME_SHAPE * steepness.min()]
+    shape = (flat / flat[:, 2:].mean(axis=1, keepdims=True)).mean(axis=0).reshape(BLOCK_PX, BLOCK_PX)
+    shape = _smoothed(_without_slope_of_light(shape))
+    return np.asarray(shape / shape.mean(), np.float32).ravel()
+
+
+def _smoothed(shape: Floats) -> Floats:
+    kernel = np.array([0.25, 0.5, 0.25])
+    return np.asarray(cv2.sepFilter2D(shape, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _without_slope_of_light(shape: Floats) -> Floats:
+    """Return the spectrum with what is no more than its neighbours where a slope of light may have added to it."""
+    shape = shape.copy()
+    shape[0, 1] = min(shape[0, 1], _SLOPE_LIMIT * (shape[0, 2] + shape[1, 1]) / 2)
+    shape[1, 0] = min(shape[1, 0], _SLOPE_LIMIT * (shape[2, 0] + shape[1, 1]) / 2)
+    shape[0, 0] = (shape[0, 1] + shape[1, 0]) / 2
+    return np.asarray(shape / shape.mean(), np.float32)
+
+
+def _band_ratios(power: Floats, shape: Floats) -> tuple[Floats, Floats]:
+    """Return (brightnesses, bands) power over that of the spectrum, and (bands,) their shares in the spectrum."""
+    bands = _BANDS[[shape[band].mean() >= _EMPTY_BAND for band in _BANDS]]
+    ratio = np.stack([power[:, band].mean(axis=1) / shape[band].mean() for band in bands], axis=1)
+    weights = np.array([shape[band].sum() for band in bands], np.float32)
+    return ratio, weights / weights.sum()
+
+
+def _plausible(levels: Floats, most: Floats, least: Floats, trusted: npt.NDArray[np.bool_]) -> Floats:
+    """Return the strengths, none of them higher than noise can be next to a brightness where it is known.
+
+    The noise of light grows with the root of the light at most; a camera's tone curve, which is steep in the shadows,
+    makes it grow less, or fall.
+
+    Args:
+        levels: (brightnesses,) rising.
+        most: Strength with all that varies.
+        least: Strength in the band of frequencies where there is least.
+        trusted: Where ``most`` holds; elsewhere the truth is between both. Where it holds nowhere, the lowest ``least``
+            is taken for it.
+    """
+    if not trusted.any():
+        trusted = np.arange(len(levels)) == least.argmin()
+        most = least
+    known_levels, known = levels[trusted], most[trusted]
+    result = most.copy()
+    for k in range(len(levels)):
+        growth = ((levels[k] + _BLACK_OFFSET) / (known_levels + _BLACK_OFFSET)) ** _GROWTH_POWER
+        limits = np.where(growth > 1, _BRIGHTER_MARGIN * growth, _DARKER_MARGIN) * known
+        distance = np.abs(known_levels - levels[k])
+        if trusted[k]:
+            result[k] = min(most[k], _DOUBT * float(limits[distance <= _NEAR_LEVELS].min()))
+        else:
+            nearest = int(distance.argmin())
+            result[k] = min(max(least[k], min(most[k], known[nearest])), limits[nearest])
+    return result

@@ -1,0 +1,225 @@
+"""What was decided for a picture and why, a line per step for ``--explain``, and what it warns of."""
+
+from __future__ import annotations
+
+from fancam.enhancing.cleaning.deblock import HEAVY_BLOCKINESS
+from fancam.enhancing.engine import Engine
+from fancam.enhancing.guard import Guard
+from fancam.enhancing.work import ENOUGH_PIXELS, EnhanceJob
+from fancam.nn import NetworkChoice
+from fancam.results import Cleaned, Decision, Enhanced, FaceOutcome, Fusion
+from fancam.settings import Settings
+
+MIN_FACE_HEIGHT_PX = 64
+"""A face lower than this in the source has eyes of about 5 pixels: what is drawn there is mostly invented."""
+
+MAX_SCALE = 4.0
+"""The networks were trained to enlarge by 4 (Real-ESRGAN, Wang et al. 2021); beyond, it is plain interpolation."""
+
+MIN_EFFECTIVE_PPI = 100.0
+"""Source pixels per printed inch below which a print looks soft at arm's length: 100 ppi at 60 cm are 41 pixels per
+degree of sight, and 20/20 vision resolves 60 (30 cycles per degree)."""
+
+
+def list_decisions(
+    settings: Settings, engine: Engine, choice: NetworkChoice, guard: Guard, job: EnhanceJob, enhanced: Enhanced
+) -> tuple[Decision, ...]:
+    """Return the steps of the chain in the order they ran, with what was measured for each.
+
+    Args:
+        settings: What was asked for.
+        engine: What enlarged the picture.
+        choice: Which face prior was taken.
+        guard: What watched over it.
+        job: The picture and what was asked of it.
+        enhanced: What came out.
+    """
+    cleaned = enhanced.cleaned
+    scanned = () if job.is_video else (_descreen(job, cleaned), *_paper(job, cleaned))
+    return (
+        *((_fuse(enhanced.fusion),) if job.is_video else ()),
+        *scanned,
+        *_deblock(job, cleaned),
+        *_denoise(job, cleaned),
+        _upscale(settings, engine, enhanced),
+        *_detail(settings, enhanced),
+        _restore(choice, enhanced.faces),
+        _guard(settings, guard, enhanced),
+        *_grain(job, cleaned),
+    )
+
+
+def list_warnings(settings: Settings, job: EnhanceJob, enhanced: Enhanced) -> tuple[str, ...]:
+    """Return what no enhancement can promise for a picture, and what the guard says of its colours and faces."""
+    lowest = min((face.box.height for face in job.faces), default=None)
+    found = [*warn_of_limits(lowest, enhanced.scale, job.effective_ppi, enhanced.cleaned.blockiness)]
+    if _too_far(settings, enhanced):
+        found.append(
+            f"the mean colour difference from the source is {enhanced.delta_e:.2f}, above "
+            f"{settings.guard.max_delta_e:g}: compare it with the source before you print"
+        )
+    return (*found, *(text for outcome in enhanced.faces for text in outcome.warnings))
+
+
+def _too_far(settings: Settings, enhanced: Enhanced) -> bool:
+    """Whether the colours are further from the source's than the guard allows."""
+    return enhanced.delta_e is not None and enhanced.delta_e > settings.guard.max_delta_e
+
+
+def warn_of_limits(
+    face_height_px: float | None, scale: float, effective_ppi: float | None, compression: float | None
+) -> tuple[str, ...]:
+    """Return what cannot be promised for a print, a line each; empty where there is nothing to say.
+
+    Args:
+        face_height_px: Of the smallest face that matters, in the source; None where there is no face.
+        scale: Print pixels per source pixel.
+        effective_ppi: Source pixels per printed inch; None where the size on paper is not known.
+        compression: From ``blockiness`` of the source; None where it was not measured.
+    """
+    found = []
+    if face_height_px is not None and face_height_px < MIN_FACE_HEIGHT_PX:
+        found.append(
+            f"the face is {face_height_px:.0f} px high in the source, under {MIN_FACE_HEIGHT_PX}: "
+            "its features are mostly invented; take a closer picture"
+        )
+    if scale > MAX_SCALE:
+        found.append(
+            f"enlarged {scale:.1f} times, above {MAX_SCALE:.0f}: detail beyond that is interpolated; "
+            "print smaller or crop less"
+        )
+    if effective_ppi is not None and effective_ppi < MIN_EFFECTIVE_PPI:
+        found.append(
+            f"{effective_ppi:.0f} source pixels per printed inch, under {MIN_EFFECTIVE_PPI:.0f}: "
+            "it looks soft at arm's length; print smaller or crop less"
+        )
+    if compression is not None and compression > HEAVY_BLOCKINESS:
+        found.append(
+            f"the source is heavily compressed (block edges {compression:.1f} times as steep as the rest): "
+            "they may be drawn as texture; use the original file"
+        )
+    return tuple(found)
+
+
+def _fuse(fusion: Fusion) -> Decision:
+    if fusion.frames_used == 1:
+        return Decision("fuse", "one frame", fusion.reason)
+    gain = "" if fusion.expected_gain_db is None else f"; {fusion.expected_gain_db:.1f} dB expected"
+    return Decision("fuse", f"{fusion.frames_used} of {fusion.frames_offered} frames", f"{fusion.reason}{gain}")
+
+
+def _descreen(job: EnhanceJob, cleaned: Cleaned) -> Decision:
+    if job.clean.descreen == "off":
+        return Decision("descreen", "off", "asked for")
+    if not cleaned.screens:
+        return Decision("descreen", "none", "no halftone was found")
+    found = ", ".join(_screen(screen) for screen in cleaned.screens)
+    return Decision("descreen", f"{len(cleaned.screens)} screens" if len(cleaned.screens) > 1 else "1 screen", found)
+
+
+def _screen(screen: object) -> str:
+    assert isinstance(screen, dict)
+    where = f"{screen['period_px']:.2f} px" if screen["lpi"] is None else f"{screen['lpi']:.0f} lpi"
+    ink = "" if screen["ink"] == "unknown" else f"{screen['ink']} "
+    return f"{ink}{where} at {screen['angle_deg']:.0f}°"
+
+
+def _paper(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
+    if job.clean.paper == "off":
+        return ()
+    if cleaned.paper is None:
+        return (Decision("paper", "left", "no paper was found in the picture"),)
+    return (Decision("paper", "lightened", cleaned.paper),)
+
+
+def _deblock(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
+    if cleaned.blockiness is None or not (cleaned.deblocked or cleaned.blockiness > HEAVY_BLOCKINESS):
+        return ()
+    measured = f"block edges are {cleaned.blockiness:.1f} times as steep as the rest"
+    if cleaned.deblocked:
+        return (Decision("deblock", "smoothed", measured),)
+    return (Decision("deblock", "off", f"asked for; {measured}" if job.clean.deblock == "off" else measured),)
+
+
+def _denoise(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
+    if cleaned.noise_luma is None or cleaned.noise_chroma is None:
+        return ()
+    measured = f"noise of {cleaned.noise_luma:.1f} levels in brightness, {cleaned.noise_chroma:.1f} in colour"
+    if cleaned.denoiser is None:
+        reason = "asked for" if job.clean.denoise == "off" else "too little to take out"
+        return (Decision("denoise", "none", f"{measured}: {reason}"),)
+    by = "" if cleaned.denoiser == "builtin" else f" by {cleaned.denoiser}"
+    return (Decision("denoise", f"{cleaned.denoise_strength:g} of it{by}", measured),)
+
+
+def _upscale(settings: Settings, engine: Engine, enhanced: Enhanced) -> Decision:
+    need = f"x{enhanced.scale:.2f}"
+    if engine.network is None:
+        return Decision("upscale", enhanced.upscaler, f"asked for; the result needs {need}")
+    if enhanced.scale <= ENOUGH_PIXELS:
+        return Decision("upscale", enhanced.upscaler, f"the result needs {need}: the picture has the pixels")
+    if enhanced.detail == 0:
+        return Decision("upscale", enhanced.upscaler, f"the result needs {need}, and none of the network's detail")
+    compute = engine.compute
+    beyond = enhanced.scale > engine.scale * ENOUGH_PIXELS
+    more = f"; beyond x{engine.scale} a plain filter goes on" if beyond else ""
+    asked = "" if settings.enhance.upscaler == enhanced.upscaler else f" ({settings.enhance.upscaler})"
+    reason = f"the result needs {need}; x{engine.scale} on {compute.device}, {compute.precision}{more}"
+    return Decision("upscale", f"{enhanced.upscaler}{asked}", reason)
+
+
+def _detail(settings: Settings, enhanced: Enhanced) -> list[Decision]:
+    if not enhanced.invented or enhanced.detail == 0:
+        return []
+    share = f"{enhanced.detail:.0%} network"
+    if settings.enhance.detail is not None:
+        return [Decision("detail", share, "asked for")]
+    if enhanced.detail == 1:
+        return [Decision("detail", share, f"at x{enhanced.scale:.2f} the plain filter has nothing to add")]
+    fused = ", of the fused frames" if enhanced.fusion.frames_used > 1 else ""
+    reason = f"at x{enhanced.scale:.2f} the network alone would be over-drawn: the rest is the plain filter{fused}"
+    return [Decision("detail", share, reason)]
+
+
+def _restore(choice: NetworkChoice, outcomes: tuple[FaceOutcome, ...]) -> Decision:
+    if choice.name is None:
+        return Decision("restore", "none", choice.reason)
+    if not outcomes:
+        return Decision("restore", "none", "no face was found")
+    touched = [outcome for outcome in outcomes if outcome.restorer is not None]
+    skipped: dict[str, int] = {}
+    for outcome in outcomes:
+        if outcome.restorer is None:
+            why = outcome.skipped or "guard"
+            skipped[why] = skipped.get(why, 0) + 1
+    left = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in sorted(skipped.items()))
+    reason = f"{choice.reason}; {len(touched)} of {len(outcomes)} faces{f', left alone: {left}' if left else ''}"
+    return Decision("restore", choice.name if touched else "none", reason)
+
+
+def _guard(settings: Settings, guard: Guard, enhanced: Enhanced) -> Decision:
+    if not settings.guard.enabled:
+        return Decision("guard", "off", "asked for: nothing was measured or held")
+    measures = ["colour"]
+    if enhanced.faces:
+        measures += guard.measures
+    lowered = [
+        outcome for outcome in enhanced.faces if outcome.restorer and outcome.strength < settings.restore.strength
+    ]
+    reason = "" if enhanced.delta_e is None else f"mean colour difference {enhanced.delta_e:.2f}"
+    if _too_far(settings, enhanced):
+        reason += f", above the limit of {settings.guard.max_delta_e:g}"
+    if lowered:
+        reason += f"; strength lowered for {len(lowered)} of {len(enhanced.faces)} faces"
+    return Decision("guard", " + ".join(measures), reason.lstrip("; ") or "nothing was enlarged")
+
+
+def _grain(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
+    if job.clean.grain_strength == 0:
+        return ()
+    if cleaned.grain is None:
+        return (Decision("grain", "none", "none was found that could be measured"),)
+    share = "" if cleaned.grain_strength == 1 else f", {cleaned.grain_strength:g} of it"
+    return (
+        Decision("grain", f"kept{share}", f"{cleaned.grain:.1f} levels; taken out before, made anew at the new size"),
+    )

@@ -1,0 +1,247 @@
+"""Multi-frame fusion of a region: alignment, robust merge, deblurring, and the gain that decides whether it pays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fancam.enhancing.cleaning.noise import measure_noise
+from fancam.enhancing.fusion.align import Plane, coarse_shift, dense_flow, luma_of, warped, warped_finely
+from fancam.enhancing.fusion.merge import (
+    CRISPNESS,
+    LUMA,
+    Aligned,
+    Merge,
+    crispness_of,
+    fine_detail,
+    freshness,
+    light_between,
+    lit,
+    noise_between,
+    sharpened,
+)
+from fancam.geometry import Box
+from fancam.media import NeighbourFrame, Picture
+from fancam.settings import FuseSettings
+
+GRID = 2
+"""Pixels of a fused picture per pixel of the source."""
+MIN_SIDE_PX = 24
+MIN_FIT = 0.4
+"""Normalised correlation of the face below which a neighbour shows something else."""
+MIN_AGREEMENT = 0.15
+"""Share of the pixels that must agree for a neighbour to count."""
+MIN_FRESH_SHARE = 0.05
+"""Share of the face that must differ from the frame beside it; below it the frame is a repeated one."""
+THREADS = 2
+
+CAUTION_DB = 0.25
+MAX_GAIN_DB = 5.0
+"""Beyond what any clip has shown."""
+SEEN_RANGE = (0.5, 0.7)
+"""Share of the frames that saw a pixel anew at which nothing, and all, of the gain is believed.
+
+Heavy compression copies from frame to frame, and no clip compressed to a CRF of 33 gained."""
+NOISE_RANGE = (0.3, 0.7)
+"""Noise of the reference alone over that between the frames at which nothing, and all, of the gain is believed.
+
+Frames that differ although none of them is noisy differ by their coding and by motion, and their mean is no better than
+one of them. Of the ``TUNE`` clips with noise of 8 levels those compressed to a CRF of 18 and 23 have 0.74 and more, and
+those of 33 that lost by fusing 0.18 and less.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fused:
+    """What became of a region that several frames show."""
+
+    pixels: Picture
+    """(h * grid, w * grid, 3) uint8 RGB; the reference itself where nothing was fused."""
+    grid: int
+    """Pixels of ``pixels`` per pixel of the source: ``GRID``, or 1 where nothing was fused."""
+    frames_used: int
+    """Frames that went in, the reference counted; 1 where nothing was fused."""
+    frames_offered: int
+    """Frames there were, the reference counted."""
+    expected_gain_db: float
+    """Predicted over the best that can be had of the single frame; 0 where nothing could be fused."""
+    evidence_frames: npt.NDArray[np.float32]
+    """(h * grid, w * grid) effective number of frames that agree on a pixel, 1 or more (Kish 1965)."""
+    residual_noise: float | None
+    """Noise left in the luma, standard deviation in levels of 255; None where it was not measured."""
+    reason: str
+    """One plain line on why it was fused, or was not."""
+
+
+def fuse(
+    reference: Picture, neighbours: Sequence[NeighbourFrame], settings: FuseSettings, *, face: Box | None = None
+) -> Fused:
+    """Merge what neighbouring frames show of a region into one picture.
+
+    Args:
+        reference: (h, w, 3) uint8 RGB, the region in the picked frame.
+        neighbours: The same region in the frames around it, of the same size.
+        settings: How many frames at most, and the least gain worth having.
+        face: Box of the face in pixels of the reference; it matters most. None means the middle of the picture.
+
+    Returns:
+        The fused picture, or the reference itself with the reason.
+    """
+    offered = len(neighbours) + 1
+    near = sorted(neighbours, key=lambda frame: (abs(frame.offset_s), frame.offset_s))[: settings.frames - 1]
+    if not near:
+        return _single(reference, offered, "no neighbouring frames" if settings.frames > 1 else "fusing is off")
+    if min(reference.shape[:2]) < MIN_SIDE_PX:
+        return _single(reference, offered, f"the region is smaller than {MIN_SIDE_PX} px")
+    region = _face_region(face, reference.shape[1], reference.shape[0])
+    with ThreadPoolExecutor(THREADS) as pool:
+        usable, ends = _usable(reference, near, region)
+        if not usable:
+            return _single(reference, offered, ends or "the frames do not agree")
+        aligned = list(_in_turn(pool, lambda u: _aligned(reference, u, region), usable))
+        noise = float(np.median([neighbour.noise for neighbour in aligned]))
+        merge = Merge(reference, GRID, noise)
+        for seen, weight, share in _in_turn(pool, merge.contribution, aligned):
+            if share >= MIN_AGREEMENT:
+                merge.add(seen, weight)
+    if merge.frames == 1:
+        return _single(reference, offered, ends or "the frames do not agree")
+    return _finished(reference, merge, region, offered, settings.least_gain_db, ends)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Usable:
+    """A neighbour that shows the same face."""
+
+    neighbour: NeighbourFrame
+    shift: tuple[float, float]
+    fresh: Plane
+
+
+def _usable(
+    reference: Picture, neighbours: Sequence[NeighbourFrame], region: tuple[int, int, int, int]
+) -> tuple[list[_Usable], str]:
+    """Return the neighbours that show the same face, from the reference outward, and why there are no more.
+
+    What comes after a neighbour that does not fit is not looked at: it is behind a cut, or the face has left.
+    """
+    luma = luma_of(reference)
+    left, top, right, bottom = region
+    found, ends = [], []
+    repeated = 0
+    for before in (True, False):
+        shift, beside = (0.0, 0.0), reference
+        for number, neighbour in enumerate(k for k in neighbours if (k.offset_s < 0) == before):
+            shift, fit = coarse_shift(luma, luma_of(neighbour.pixels), region, shift)
+            if fit < MIN_FIT:
+                ends.append(f"{number} frames {'before' if before else 'after'} it show the same face")
+                break
+            fresh = freshness(neighbour.pixels, beside)
+            beside = neighbour.pixels
+            if float(fresh[top:bottom, left:right].mean()) < MIN_FRESH_SHARE:
+                repeated += 1
+            else:
+                found.append(_Usable(neighbour, shift, fresh))
+    if repeated:
+        ends.append(f"{repeated} of the frames are repeated ones")
+    return sorted(found, key=lambda u: (abs(u.neighbour.offset_s), u.neighbour.offset_s)), "; ".join(ends)
+
+
+def _aligned(reference: Picture, usable: _Usable, region: tuple[int, int, int, int]) -> Aligned:
+    neighbour = usable.neighbour
+    flow = dense_flow(luma_of(reference), luma_of(neighbour.pixels), usable.shift)
+    near, fresh = warped(neighbour.pixels, flow), np.clip(warped(usable.fresh, flow), 0, 1)
+    light, trust = light_between(reference, near)
+    near = np.clip(np.rint(lit(near, light)), 0, 255).astype(np.uint8)
+    face = np.s_[region[1] : region[3], region[0] : region[2]]
+    wanted = fresh[face] > 0.5
+    noise = noise_between(reference[face], near[face], wanted) if wanted.any() else 0.0
+    return Aligned(neighbour.pixels, flow, near, light, trust, fresh, noise)
+
+
+def _in_turn(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> Iterator:
+    """Yield the results in the order of the items, with only THREADS of them at once in memory."""
+    for first in range(0, len(items), THREADS):
+        yield from pool.map(function, items[first : first + THREADS])
+
+
+def _finished(
+    reference: Picture, merge: Merge, region: tuple[int, int, int, int], offered: int, least_db: float, ends: str
+) -> Fused:
+    """Sharpen what was merged if that is worth having; ``ends`` says why there are not more frames."""
+    mean, evidence, noise, used = merge.mean(), merge.evidence(), merge.noise, merge.frames
+    seen = np.asarray(evidence / np.float32(used), np.float32)
+    left, top, right, bottom = (v * GRID for v in region)
+    face = slice(top, bottom), slice(left, right)
+    luma = np.asarray(mean @ LUMA, np.float32)
+    removed = fine_detail(luma_of(warped_finely(reference, None, GRID)) - luma, GRID)
+    measured = MergeStatistics(float(seen[face].mean()), float(removed[face].std()),
+                        float(fine_detail(luma, GRID)[face].std()), crispness_of(luma, GRID),
+                        measure_noise(reference).luma_sigma, noise)  # fmt: skip
+    gain = expected_gain_db(measured)
+    if gain < least_db:
+        reason = f"expected gain {gain:.1f} dB is below {least_db:g} dB"
+        return _single(reference, offered, f"{reason}; {ends}" if ends else reason, gain)
+    pixels = np.clip(np.rint(sharpened(mean, GRID, noise, seen)), 0, 255).astype(np.uint8)
+    residual = noise / float(np.sqrt(evidence.mean()))
+    reason = f"{used} frames agree" + (f"; {ends}" if ends else "")
+    return Fused(pixels, GRID, used, offered, gain, evidence, residual, reason)
+
+
+def _face_region(face: Box | None, wide: int, high: int) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of what the coarse alignment follows, inside the picture."""
+    box = Box(wide * 0.2, high * 0.15, wide * 0.8, high * 0.75) if face is None else face.grown(0.25)
+    box = box.clipped(wide, high)
+    if min(box.width, box.height) < 12:
+        return 0, 0, wide, high
+    return round(box.x0), round(box.y0), round(box.x1), round(box.y1)
+
+
+def _single(reference: Picture, offered: int, reason: str, gain: float = 0.0) -> Fused:
+    ones = np.ones(reference.shape[:2], np.float32)
+    return Fused(reference, 1, 1, offered, gain, ones, None, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class MergeStatistics:
+    """What the gain of a merge is predicted from, at and around the face."""
+
+    seen: float
+    """Share of the offered frames that measured a pixel anew and agree, in the mean: low where the encoder copied
+    blocks, where frames are repeated and where things move out of reach."""
+    removed: float
+    """Standard deviation of the fine detail that the merge took from the reference's luma, in levels: noise and the
+    encoder's error."""
+    detail: float
+    """Standard deviation of the fine detail of the merged luma, in levels."""
+    crispness: float
+    """Of the merged luma, see ``merge.crispness_of``."""
+    single_noise: float
+    """Standard deviation of the noise of the reference alone, in its homogeneous blocks, in levels."""
+    frame_noise: float
+    """The same of what a frame and the reference differ by: noise, and what moved or was coded otherwise."""
+
+
+def expected_gain_db(measured: MergeStatistics) -> float:
+    """Return the gain in PSNR over the best single-frame method, at and around the face.
+
+    That method smooths where the picture is flat and leaves noise where there is detail, so it is the noise relative to
+    the detail that fusing wins against. A least-squares fit to the ``TUNE`` clips of ``benchmarks/_fancams.py``, less
+    ``CAUTION_DB``: to lose what the single frame had is worse than to miss a gain that nobody sees.
+    """
+    ratio_db = 10 * math.log10(1 + measured.removed**2 / (2 + 0.03 * measured.detail**2))
+    gain = -0.185 + 0.173 * measured.seen + 0.258 * ratio_db + 0.475 * (measured.crispness - CRISPNESS) - CAUTION_DB
+    believed = _ramp(measured.seen, SEEN_RANGE) * _ramp(
+        measured.single_noise / max(measured.frame_noise, 1e-6), NOISE_RANGE
+    )
+    return float(min(max(gain * believed, 0.0), MAX_GAIN_DB))
+
+
+def _ramp(value: float, span: tuple[float, float]) -> float:
+    """Return 0 up to the first and 1 from the second of a span on, linear between."""
+    return min(max((value - span[0]) / (span[1] - span[0]), 0.0), 1.0)
