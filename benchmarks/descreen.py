@@ -3,8 +3,8 @@
 Photographs are printed in four inks and scanned by ``printed_pages``. Everything fancam does is blind; the Gaussian is
 given the deviation (and the choice of linear light or coded values) that is best for each picture, the median and
 OpenCV's non-local means the best of their strengths, and making the picture smaller and larger again the best ratio
-near the true period. The photographs of this table are none of those that the constants of ``fancam.enhancing.descreen``
-were tuned on (``TUNE``).
+near the true period. The photographs of this table are none of those that the constants of
+``fancam.enhancing.descreen`` were tuned on (``TUNE``).
 """
 
 from __future__ import annotations
