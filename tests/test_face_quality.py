@@ -6,11 +6,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from skimage.data import astronaut
 
 from fancam.geometry import Box
-from fancam.picking import score_face
-from fancam.results import Face
+from fancam.picking import score_face, tell_bystanders
+from fancam.results import Face, Score
 from fancam.settings import PickSettings
 
 FACE = Face(Box(181.5, 58.2, 269.9, 177.8), ((203, 102), (247, 104), (223, 125), (203, 142), (241, 144)), 0.9)
@@ -59,11 +61,40 @@ def test_each_gate_rejects_what_it_names(pixels, face, reason):
     assert score.why["sharpness"] is not None  # the reason can be judged even so
 
 
-def test_a_face_is_a_bystander_only_when_it_is_turned_away_and_in_shadow_at_once():
-    shadow = lit(0.16)
-    assert score_face(shadow, turned(18), SETTINGS).rejected == "turned_into_shadow"
-    assert score_face(shadow, FACE, SETTINGS).rejected is None
-    assert score_face(astronaut(), turned(18), SETTINGS).rejected is None
+def test_a_profile_in_shadow_is_weak_and_never_rejected_for_it():
+    shadow = score_face(lit(0.16), turned(18), SETTINGS)
+    assert shadow.rejected is None
+    assert 0 < shadow.value < score_face(astronaut(), turned(18), SETTINGS).value
+
+
+def people(*looks: tuple[float, float]) -> list[str | None]:
+    """What is said of faces of these heights and sharpnesses."""
+    faces = [replace(FACE, box=Box(0, 0, 0.75 * height, height)) for height, _ in looks]
+    return tell_bystanders(faces, [Score(0.5, {"sharpness": sharpness}) for _, sharpness in looks])
+
+
+def test_who_is_far_smaller_or_far_softer_than_the_people_of_the_photo_is_a_bystander():
+    said = people((300, 0.9), (260, 0.8), (80, 0.9), (290, 0.2))
+    assert said[:2] == [None, None]
+    assert "far smaller" in said[2] and "80 px high, they" in said[2]
+    assert "far softer" in said[3] and "0.20" in said[3]
+
+
+def test_rows_of_a_group_and_a_soft_picture_make_nobody_a_bystander():
+    assert people((82, 0.7), (70, 0.6), (55, 0.45), (67, 0.94)) == [None] * 4
+    assert people((100, 0.05)) == [None]
+    assert people() == []
+
+
+def test_a_crowd_in_the_background_does_not_make_the_portrait_the_exception():
+    assert [said is None for said in people((400, 0.9), *[(80, 0.9)] * 20)] == [True] + [False] * 20
+
+
+@given(st.lists(st.tuples(st.floats(10, 1000), st.just(0.7)), min_size=1, max_size=30))
+def test_nobody_of_a_third_of_the_height_of_the_highest_is_a_bystander(looks):
+    highest = max(height for height, _ in looks)
+    for (height, _), said in zip(looks, people(*looks), strict=True):
+        assert said is None or height < highest / 3
 
 
 def test_the_limits_come_from_the_settings():

@@ -230,22 +230,24 @@ def test_a_photo_without_a_face_is_exit_4_and_one_line(tmp_path, capsys):
     assert "no face found" in capsys.readouterr().err
 
 
-def test_a_photo_of_bystanders_only_is_exit_4_and_says_how_to_get_their_cards(
-    group_photo, tmp_path, monkeypatch, capsys
-):
+def test_bystanders_come_last_marked_or_are_said_to_be_left_out(group_photo, tmp_path, capsys, monkeypatch):
     from fancam import picking
 
-    real = picking.score_face
-
-    def in_shadow(*arguments):
-        return dataclasses.replace(real(*arguments), value=0.0, rejected="turned_into_shadow")
-
-    monkeypatch.setattr(picking, "score_face", in_shadow)
-    assert run(group_photo, "-o", tmp_path / "out", *BARE, "-q") == 4
-    errors = [line for line in capsys.readouterr().err.splitlines() if "warning" not in line]
-    assert len(errors) == 1
-    assert "every face in it is turned away and in shadow; --all-faces" in errors[0]
-    assert run(group_photo, "-o", tmp_path / "out", *BARE, "-q", "--all-faces") == 0
+    monkeypatch.setattr(picking, "tell_bystanders", lambda faces, _: ["far smaller"] + [None] * (len(faces) - 1))
+    assert run(group_photo, "-o", tmp_path / "out", *BARE) == 0
+    document = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    *others, last = document["picks"]
+    assert (last["id"], last["rejected"]) == ("group-face01", "bystander")
+    assert last["card"] and last["reason"].startswith("a bystander, far smaller; face 1 of")
+    assert "the face is that of a bystander" in last["warnings"]
+    assert [pick["id"] for pick in others] == ["group-face02", "group-face03"]
+    assert "bystander" not in {pick["rejected"] for pick in others}
+    assert "group-face01 (bystander)" in capsys.readouterr().out
+    assert run(group_photo, "-o", tmp_path / "few", *BARE, "-q", "--no-all-faces") == 0
+    document = json.loads((tmp_path / "few" / "manifest.json").read_text())
+    assert [pick["id"] for pick in document["picks"]] == [pick["id"] for pick in others]
+    assert document["inputs"][0]["faces_left_out"] == 1
+    assert "1 bystander was left out" in document["inputs"][0]["warnings"][-1]
 
 
 def test_json_is_the_manifest_and_nothing_else_on_stdout(single_photo, tmp_path, capsys):
@@ -466,21 +468,13 @@ def test_a_dark_arena_without_a_face_is_exit_4_and_a_clear_line(shared, tmp_path
     assert "no face found" in err
 
 
-def test_two_presidents_become_two_cards(shared, tmp_path):
+def test_everyone_in_a_group_photo_gets_a_card_a_girl_in_profile_too(shared, tmp_path):
     photo = shared("data/photo/group/obama_and_biden.jpg")
     assert run(photo, "-o", tmp_path / "out", *BARE, "-q") == 0
     document = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert len(document["picks"]) == 2
-    assert all(pick["card"] and not pick["warnings"] for pick in document["picks"])
-    assert "1 face was left out" in document["inputs"][0]["warnings"][0]  # a girl walks by, looking down, in shadow
-
-
-def test_a_bystander_gets_a_card_when_asked_for(shared, tmp_path):
-    photo = shared("data/photo/group/obama_and_biden.jpg")
-    assert run(photo, "-o", tmp_path / "out", *BARE, "-q", "--all-faces") == 0
-    document = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert [pick["rejected"] for pick in document["picks"]] == [None, None, "turned_into_shadow"]
-    assert all(pick["card"] for pick in document["picks"])
+    assert [pick["id"][-6:] for pick in document["picks"]] == ["face01", "face02", "face03"]
+    assert all(pick["card"] and pick["rejected"] is None for pick in document["picks"])
+    assert not any(pick["warnings"] for pick in document["picks"][:2])
 
 
 def walk(folder: str) -> list[str]:

@@ -72,7 +72,10 @@ TopOpt = Annotated[int | None, option(MOMENTS, "Moments per video.", "N", defaul
 MinGapOpt = Annotated[
     float | None, option(MOMENTS, "Between two picks.", "SECONDS", default=f"{DEFAULTS.pick.min_gap_s:g}")
 ]
-AllFacesOpt = Annotated[bool | None, option(MOMENTS, "Cards of a photo's bystanders too.", None, "--all-faces")]
+AllFacesOpt = Annotated[
+    bool | None,
+    option(MOMENTS, "Cards of a photo's bystanders, last.", None, "--all-faces/--no-all-faces", default="all-faces"),
+]
 DetectorOpt = Annotated[str | None, option(MOMENTS, f"{listed(s.DETECTORS)}.", "NAME", default="auto")]
 
 # --- the card ---------------------------------------------------------------------------------------------------------

@@ -115,8 +115,9 @@ def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
         box = pick["face"]["box"]
         sharpness = pick["why"].get("sharpness")
         ppi = pick["effective_ppi"]
+        marks = " (bystander)" if pick["rejected"] == "bystander" else ""
         row = [
-            escape(pick["id"]) + ("" if pick["card"] else " [red]failed[/]"),
+            escape(pick["id"]) + marks + ("" if pick["card"] else " [red]failed[/]"),
             "–" if pick["time_s"] is None else format_time(pick["time_s"]),
             f"{pick['score']:.2f}",
             "–" if sharpness is None else f"{sharpness:.2f}",

@@ -78,7 +78,7 @@ class Found:
     """What was found in one input."""
 
     moments: list[Moment]
-    """Best first; of a photo from left to right."""
+    """Best first; of a photo from left to right, bystanders last."""
     faces_found: int
     """Of a photo; of a video those that were looked at."""
     faces_rejected: Mapping[str, int]
@@ -120,7 +120,7 @@ def find_in_video(context: Context, film: Video) -> Found:
 
 
 def find_in_photo(context: Context, photo: StillPicture) -> Found:
-    """Return the faces of a photo from left to right, without bystanders unless the settings ask for them.
+    """Return the faces of a photo from left to right, the bystanders last; without these where the settings say so.
 
     Raises:
         FancamError: A model is missing.
@@ -131,17 +131,20 @@ def find_in_photo(context: Context, photo: StillPicture) -> Found:
     with context.watch("faces"):
         found = sorted(context.photo_detector.detect([pixels])[0], key=lambda face: face.box.centre)
         context.progress("faces", 1, 1)
-    moments = []
-    left_out = 0
-    for number, face in enumerate(found, start=1):
-        score = picking.score_face(pixels, face, settings)
-        if picking.is_bystander(score) and not settings.all_faces:
-            left_out += 1
-            continue
+    scores = [picking.score_face(pixels, face, settings) for face in found]
+    moments, bystanders = [], []
+    for number, (face, score, by) in enumerate(
+        zip(found, scores, picking.tell_bystanders(found, scores), strict=True), start=1
+    ):
         others = tuple(other for other in found if other is not face)
         reason = f"face {number} of {len(found)} from the left; {face.box.height:.0f} px high"
-        moments.append(Moment(photo, f"face{number:02d}", face, score, reason, others))
-    return Found(moments, len(found), {picking.BYSTANDER: left_out} if left_out else {})
+        if by is None:
+            moments.append(Moment(photo, f"face{number:02d}", face, score, reason, others))
+        else:
+            score = dataclasses.replace(score, value=0.0, rejected=picking.BYSTANDER)
+            bystanders.append(Moment(photo, f"face{number:02d}", face, score, f"a bystander, {by}; {reason}", others))
+    left_out = {} if settings.all_faces or not bystanders else {picking.BYSTANDER: len(bystanders)}
+    return Found(moments if left_out else moments + bystanders, len(found), left_out)
 
 
 def compose_pick(
@@ -163,7 +166,10 @@ def compose_pick(
     )
     # Whoever is in a photo was asked for: a weak face is said to be weak, and gets its card.
     rejected = moment.scored.rejected
-    weak = (f"the face is {rejected.replace('_', ' ')}",) if rejected else ()
+    how = {picking.BYSTANDER: "that of a bystander"}.get(
+        rejected or "", (rejected or "").removeprefix("face_").replace("_", " ")
+    )
+    weak = (f"the face is {how}",) if rejected else ()
     return Pick(
         f"{stem}-{moment.name}", moment.pts, None if moment.time_s is None else round(moment.time_s, 6),
         _stated_face(moment.face), _stated_score(moment.scored), _stated_crop(crop, geometry), moment.reason,

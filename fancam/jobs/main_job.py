@@ -252,9 +252,6 @@ class Run(FolderJob):
 
 def _nothing_found(source: Source, report: InputReport) -> NothingFoundError:
     about = report.details
-    if about.get("faces_left_out"):
-        cause = "every face in it is turned away and in shadow"
-        return NothingFoundError(cause, item=source.path, remedy="--all-faces makes their cards all the same")
     if not source.is_video:
         return NothingFoundError("no face found", item=source.path, remedy="try --preset wide-stage for small faces")
     rejected = about["faces_rejected"]

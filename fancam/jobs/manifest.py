@@ -102,8 +102,8 @@ def video_report(info: VideoInfo, found: Found, sha256: str, chosen: Mapping[str
 def photo_report(photo: StillPicture, found: Found, sha256: str, chosen: Mapping[str, Any]) -> InputReport:
     """Return the report on a photo of ``run``; the arguments are those of ``video_report``."""
     left_out = sum(found.faces_rejected.values())
-    people = "1 face was" if left_out == 1 else f"{left_out} faces were"
-    said = [f"{people} left out: turned away and in shadow; --all-faces makes their cards too"] if left_out else []
+    people = "1 bystander was" if left_out == 1 else f"{left_out} bystanders were"
+    said = [f"{people} left out: far smaller or far softer than the others; --all-faces"] if left_out else []
     details = {
         "rotation_deg": 0, "frames_scanned": 1, "frames_rejected": {}, "faces_found": found.faces_found,
         "faces_left_out": left_out, **chosen,

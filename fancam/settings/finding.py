@@ -68,8 +68,8 @@ class PickSettings(Checked):
     """A face lower than this does not become a card."""
     min_sharpness: float = between(0, 1, default=0.15)
     """A face softer than this (0 to 1, see ``picking.sharpness``) does not become a card."""
-    all_faces: bool = False
-    """Whether a photo's bystanders, who are turned away and in shadow, get a card as well."""
+    all_faces: bool = True
+    """Whether a photo's bystanders, who are far smaller or far softer than the people it is of, get a card as well."""
 
 
 @dataclass(frozen=True, slots=True)
