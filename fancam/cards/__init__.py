@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 from fancam.cards.back import make_back
-from fancam.cards.card import CardFile, write_card
+from fancam.cards.card import write_card
 from fancam.cards.colours import parse_colour
 from fancam.cards.front import Side, finish_front
 from fancam.cards.mockups import cut_preview, mockup
 from fancam.cards.overlay import safe_zone_overlay
 from fancam.cards.preflight import CardFacts, check_card
-
-__all__ = [
-    "CardFacts",
-    "CardFile",
-    "Side",
-    "check_card",
-    "cut_preview",
-    "finish_front",
-    "make_back",
-    "mockup",
-    "parse_colour",
-    "safe_zone_overlay",
-    "write_card",
-]

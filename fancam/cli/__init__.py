@@ -9,5 +9,3 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from fancam.cli.app import invoke, main
-
-__all__ = ["invoke", "main"]

@@ -4,16 +4,5 @@ from __future__ import annotations
 
 from fancam.cropping.bleed import synthesise_bleed
 from fancam.cropping.composition import check_border, compose, render_crop
-from fancam.cropping.framing import FRAMING_CONVENTIONS, Framing, frame_face
+from fancam.cropping.framing import frame_face
 from fancam.cropping.placing import main_subjects
-
-__all__ = [
-    "FRAMING_CONVENTIONS",
-    "Framing",
-    "check_border",
-    "compose",
-    "frame_face",
-    "main_subjects",
-    "render_crop",
-    "synthesise_bleed",
-]

@@ -16,17 +16,3 @@ from fancam.enhancing.enhancer import Enhancer, Instruments
 from fancam.enhancing.evidence import evidence_figures
 from fancam.enhancing.prior.restorers import resolve_restorer
 from fancam.enhancing.work import CropRequest, EnhanceJob, Work
-
-__all__ = [
-    "CropRequest",
-    "Engine",
-    "EnhanceJob",
-    "Enhancer",
-    "Instruments",
-    "Work",
-    "evidence_figures",
-    "find_screens",
-    "measure_noise",
-    "resolve_denoiser",
-    "resolve_restorer",
-]

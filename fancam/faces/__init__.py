@@ -8,22 +8,8 @@ here.
 
 from __future__ import annotations
 
-from fancam.faces.detection import DEFAULT_DETECTOR, PHOTO_LONG_EDGES_PX, FaceDetector, WeightStore, create_detector
+from fancam.faces.detection import DEFAULT_DETECTOR, PHOTO_LONG_EDGES_PX, FaceDetector, create_detector
 from fancam.faces.embedding import create_embedder, missing_embedder
 from fancam.faces.landmarks import create_landmarker
 from fancam.faces.parsing import create_parser
 from fancam.faces.tracking import FaceTracker, track_faces
-
-__all__ = [
-    "DEFAULT_DETECTOR",
-    "PHOTO_LONG_EDGES_PX",
-    "FaceDetector",
-    "FaceTracker",
-    "WeightStore",
-    "create_detector",
-    "create_embedder",
-    "create_landmarker",
-    "create_parser",
-    "missing_embedder",
-    "track_faces",
-]

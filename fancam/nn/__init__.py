@@ -5,15 +5,5 @@ loads a network by name or from a file, and ``runtime`` runs it on a device. Tho
 needed, so that looking for files does not load torch.
 """
 
-from fancam.nn.registry import ModelEntry, NetworkChoice, Variant, WeightFile
+from fancam.nn.registry import NetworkChoice, Variant
 from fancam.nn.store import ModelStatus, ModelStore, file_sha256
-
-__all__ = [
-    "ModelEntry",
-    "ModelStatus",
-    "ModelStore",
-    "NetworkChoice",
-    "Variant",
-    "WeightFile",
-    "file_sha256",
-]

@@ -6,7 +6,6 @@ from fancam.paper.checks import Check, Status, require_passed
 from fancam.paper.printers import DEFAULT_LIMITS, Printer, limits, printer, printers
 from fancam.paper.sizes import (
     CardSize,
-    Length,
     Paper,
     card_geometry,
     card_size,
@@ -16,24 +15,3 @@ from fancam.paper.sizes import (
     parse_length,
     size_name,
 )
-
-__all__ = [
-    "DEFAULT_LIMITS",
-    "CardSize",
-    "Check",
-    "Length",
-    "Paper",
-    "Printer",
-    "Status",
-    "card_geometry",
-    "card_size",
-    "card_sizes",
-    "limits",
-    "paper_size",
-    "papers",
-    "parse_length",
-    "printer",
-    "printers",
-    "require_passed",
-    "size_name",
-]

@@ -11,14 +11,3 @@ from fancam.picking.quality import BYSTANDER, score_face, tell_bystanders
 from fancam.picking.selection import explain, reject_reasons, select
 from fancam.picking.sharpness import face_sharpness
 from fancam.picking.shortlist import Shortlist
-
-__all__ = [
-    "BYSTANDER",
-    "Shortlist",
-    "explain",
-    "face_sharpness",
-    "reject_reasons",
-    "score_face",
-    "select",
-    "tell_bystanders",
-]

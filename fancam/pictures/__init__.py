@@ -5,63 +5,14 @@ from __future__ import annotations
 from fancam.pictures.colour import adobe_rgb_profile, is_srgb, matrix_profile, profile_description, srgb_profile
 from fancam.pictures.decode import to_8_bit
 from fancam.pictures.draw import Canvas, builtin_font, drawable, fitted, text_width
-from fancam.pictures.embedding import AlphaPlane, EmbeddedPicture, embeddable
-from fancam.pictures.fonts import MAX_FONT_BYTES, find_font
-from fancam.pictures.gamut import OUT_OF_GAMUT_DELTA_E, delta_e00, most_ink, out_of_gamut, total_ink
+from fancam.pictures.embedding import EmbeddedPicture, embeddable
+from fancam.pictures.fonts import find_font
+from fancam.pictures.gamut import delta_e00, most_ink, out_of_gamut, total_ink
 from fancam.pictures.header import PictureFacts
 from fancam.pictures.lettering import TextMask, line_width, missing_characters, shaping_available, text_mask
 from fancam.pictures.opening import MAX_PIXELS, looks_like_picture, picture_suffixes
-from fancam.pictures.press import Ink, PressProfile, read_press_profile, soft_proof, to_press
+from fancam.pictures.press import PressProfile, read_press_profile, soft_proof, to_press
 from fancam.pictures.resample import resample
 from fancam.pictures.save import SavedPicture, check_writable, save_picture, writable_suffixes
 from fancam.pictures.still import StillPicture, open_picture, read_picture
 from fancam.pictures.xmp import FieldValue, PictureMetadata, xmp_packet
-
-__all__ = [
-    "MAX_FONT_BYTES",
-    "MAX_PIXELS",
-    "OUT_OF_GAMUT_DELTA_E",
-    "AlphaPlane",
-    "Canvas",
-    "EmbeddedPicture",
-    "FieldValue",
-    "Ink",
-    "PictureFacts",
-    "PictureMetadata",
-    "PressProfile",
-    "SavedPicture",
-    "StillPicture",
-    "TextMask",
-    "adobe_rgb_profile",
-    "builtin_font",
-    "check_writable",
-    "delta_e00",
-    "drawable",
-    "embeddable",
-    "find_font",
-    "fitted",
-    "is_srgb",
-    "line_width",
-    "looks_like_picture",
-    "matrix_profile",
-    "missing_characters",
-    "most_ink",
-    "open_picture",
-    "out_of_gamut",
-    "picture_suffixes",
-    "profile_description",
-    "read_picture",
-    "read_press_profile",
-    "resample",
-    "save_picture",
-    "shaping_available",
-    "soft_proof",
-    "srgb_profile",
-    "text_mask",
-    "text_width",
-    "to_8_bit",
-    "to_press",
-    "total_ink",
-    "writable_suffixes",
-    "xmp_packet",
-]

@@ -11,18 +11,3 @@ from fancam.report.contact import ContactEntry, contact_sheet, ppi_colour, ppi_g
 from fancam.report.evidence_map import write_evidence_map
 from fancam.report.page import write_page
 from fancam.report.strip import write_strip
-
-__all__ = [
-    "Comparison",
-    "ContactEntry",
-    "Stage",
-    "contact_sheet",
-    "explain_lines",
-    "facts_of",
-    "ppi_colour",
-    "ppi_grade",
-    "write_contact_sheet",
-    "write_evidence_map",
-    "write_page",
-    "write_strip",
-]

@@ -8,20 +8,3 @@ from fancam.sheets.layout import plan_sheet, plan_single
 from fancam.sheets.pdf import PdfFile, write_pdf
 from fancam.sheets.preflight import check_sheet
 from fancam.sheets.preview import preview_cut, preview_printed
-
-__all__ = [
-    "PdfFile",
-    "calibration_distance_mm",
-    "check_sheet",
-    "cut_dxf",
-    "cut_svg",
-    "offset_from_readings",
-    "plan_calibration",
-    "plan_sheet",
-    "plan_single",
-    "preview_cut",
-    "preview_printed",
-    "rounded_rectangle",
-    "write_cut",
-    "write_pdf",
-]

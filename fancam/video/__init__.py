@@ -7,7 +7,4 @@ too, and ``Video.sample_frames`` a few from all over it. Damage, rotation, colou
 
 from fancam.video.container import codecs
 from fancam.video.probe import looks_like_video
-from fancam.video.scan import Scan
 from fancam.video.video import Video, open_video
-
-__all__ = ["Scan", "Video", "codecs", "looks_like_video", "open_video"]
