@@ -34,21 +34,14 @@ if TYPE_CHECKING:
         UsageError,
     )
     from fancam.geometry import Box
-    from fancam.jobs.cards import CardExtras
+    from fancam.jobs.cards import CardExtras, make_cards
+    from fancam.jobs.enhancing import enhance_pictures
     from fancam.jobs.find import Moment
+    from fancam.jobs.frame import default_store
+    from fancam.jobs.main_job import run
+    from fancam.jobs.planning import plan_enhance, plan_run
     from fancam.jobs.result import RunResult
-    from fancam.jobs.sheets import SheetExtras
-    from fancam.jobs.verbs import (
-        calibrate_printer,
-        correct_printer,
-        default_store,
-        enhance_pictures,
-        make_cards,
-        make_sheet,
-        plan_enhance,
-        plan_run,
-        run,
-    )
+    from fancam.jobs.sheets import SheetExtras, calibrate_printer, correct_printer, make_sheet
     from fancam.nn import ModelStore
     from fancam.pictures import StillPicture, open_picture
     from fancam.results import Enhanced, Face
@@ -62,14 +55,14 @@ _PLACES = {
         "PreflightError", "UsageError",
     ),
     "geometry": ("Box",),
-    "jobs.cards": ("CardExtras",),
+    "jobs.cards": ("CardExtras", "make_cards"),
+    "jobs.enhancing": ("enhance_pictures",),
     "jobs.find": ("Moment",),
+    "jobs.frame": ("default_store",),
+    "jobs.main_job": ("run",),
+    "jobs.planning": ("plan_enhance", "plan_run"),
     "jobs.result": ("RunResult",),
-    "jobs.sheets": ("SheetExtras",),
-    "jobs.verbs": (
-        "calibrate_printer", "correct_printer", "default_store", "enhance_pictures", "make_cards", "make_sheet",
-        "plan_enhance", "plan_run", "run",
-    ),
+    "jobs.sheets": ("SheetExtras", "calibrate_printer", "correct_printer", "make_sheet"),
     "nn": ("ModelStore",),
     "pictures": ("StillPicture", "open_picture"),
     "results": ("Enhanced", "Face"),

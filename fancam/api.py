@@ -1,4 +1,4 @@
-"""What ``import fancam`` offers: each function with everything that it needs, and nothing loaded before."""
+"""What ``import fancam`` offers, from moments to cards; loaded when one of its names is first used."""
 
 from __future__ import annotations
 
@@ -8,23 +8,30 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fancam.cards import write_card
 from fancam.errors import FancamError, NothingFoundError, UsageError
-from fancam.jobs.verbs import default_store, make_context
+from fancam.jobs.context import Context
+from fancam.jobs.find import Moment, compose_pick, find_in_photo, find_in_video
+from fancam.jobs.frame import default_store
+from fancam.jobs.make import card_job, neighbours_box
+from fancam.jobs.photos import Loaded, load_picture, photo_job, write_enhanced
+from fancam.jobs.stream import Item, enhance_stream
+from fancam.jobs.workspace import safe_stem
 from fancam.media import Frame, NeighbourFrame, Picture, Progress, no_progress
 from fancam.nn import ModelStore
-from fancam.pictures import StillPicture
+from fancam.paper import card_geometry
+from fancam.picking import score_face
+from fancam.pictures import StillPicture, looks_like_picture, open_picture
+from fancam.pictures.header import ORIENTATIONS
+from fancam.provenance import Provenance
 from fancam.results import CardGeometry, Crop, Enhanced, Face, Pick
 from fancam.settings import Settings
-
-if TYPE_CHECKING:
-    from fancam.jobs.find import Moment
-    from fancam.jobs.stream import Item
-    from fancam.video import Video
+from fancam.video import Video, open_video
 
 _EXIF_ORIENTATION = 0x0112
 Image = Any
@@ -56,7 +63,7 @@ def detect_faces(
         >>> [face.box for face in fancam.detect_faces("group.jpg")]
         [Box(x0=812.4, y0=640.1, x1=1011.9, y1=905.3), ...]
     """
-    found = make_context(settings, store).photo_detector.detect([_still(image).srgb()])[0]
+    found = Context(settings, store).photo_detector.detect([_still(image).srgb()])[0]
     return tuple(sorted(found, key=lambda face: face.box.centre))
 
 
@@ -86,18 +93,15 @@ def pick(
         >>> [(moment.time_s, moment.reason) for moment in fancam.pick("concert.mp4", top=2)]
         [(41.2, 'sharper than 28 of 30 looked at; face 402 px; facing the camera'), (12.8, ...)]
     """
-    from fancam import pictures, video
-    from fancam.jobs.find import find_in_photo, find_in_video
-
     settings = settings or Settings()
     if top is not None:
         settings = dataclasses.replace(settings, pick=dataclasses.replace(settings.pick, top=top))
-    context = make_context(settings, store, progress)
+    context = Context(settings, store, progress=progress)
     if isinstance(source, Path | str):
         path = Path(source)
-        if pictures.looks_like_picture(path):
-            return find_in_photo(context, pictures.open_picture(path)).moments
-        source = video.open_video(path)
+        if looks_like_picture(path):
+            return find_in_photo(context, open_picture(path)).moments
+        source = open_video(path)
     return find_in_video(context, source).moments
 
 
@@ -156,11 +160,6 @@ def crop(
         >>> fancam.crop("portrait.jpg", card="kpop").pixels.shape
         (1210, 811, 3)
     """
-    from fancam.jobs.find import Moment, compose_pick
-    from fancam.jobs.workspace import safe_stem
-    from fancam.paper import card_geometry
-    from fancam.picking import score_face
-
     settings = settings or Settings()
     if card is not None:
         settings = dataclasses.replace(settings, card=dataclasses.replace(settings.card, size=card))
@@ -195,9 +194,6 @@ def save_card(picture: Enhanced, path: Path | str, *, settings: Settings | None 
         UsageError: The picture is no card, or the ending is unknown.
         OutputError: The file cannot be written; nothing is left behind.
     """
-    from fancam.cards import write_card
-    from fancam.provenance import Provenance
-
     made_of, path = picture.made_of, Path(path)
     if not isinstance(made_of, CardCrop):
         raise UsageError("the picture is no card", item=path, remedy="enhance what fancam.crop gives, or save_picture")
@@ -223,8 +219,6 @@ def save_picture(picture: Enhanced, path: Path | str, *, settings: Settings | No
         UsageError: The picture is a card, or the ending is unknown.
         OutputError: The file cannot be written; nothing is left behind.
     """
-    from fancam.jobs.photos import Loaded, write_enhanced
-
     path = Path(path)
     if not isinstance(picture.made_of, Loaded):
         raise UsageError("the picture is no whole one", item=path, remedy="use save_card for a card")
@@ -262,7 +256,7 @@ class Enhancer:
         settings = settings or Settings()
         if device is not None:
             settings = dataclasses.replace(settings, enhance=dataclasses.replace(settings.enhance, device=device))
-        self._context = make_context(settings, store)
+        self._context = Context(settings, store)
         _ = self._context.enhancer
 
     def __call__(
@@ -281,8 +275,6 @@ class Enhancer:
         Raises:
             DeviceError: The device has not enough memory for the smallest piece of work.
         """
-        from fancam.jobs.stream import enhance_stream
-
         made_of: dict[int, Any] = {}
 
         def items() -> Iterator[Item]:
@@ -299,16 +291,10 @@ class Enhancer:
                 made_of.pop(number, None)
                 yield number, made
             else:
-                yield (
-                    number,
-                    dataclasses.replace(made, made_of=made_of.pop(number)),
-                )
+                yield number, dataclasses.replace(made, made_of=made_of.pop(number))
 
     def _job(self, number: int, picture: CardCrop | Image) -> tuple[Any, Any]:
         """Return what a picture is saved by, and its job."""
-        from fancam.jobs.make import card_job, neighbours_box
-        from fancam.jobs.photos import load_picture, photo_job
-
         if not isinstance(picture, CardCrop):
             loaded = load_picture(self._context, _still(picture))
             return loaded, photo_job(number, loaded, self._context)
@@ -374,12 +360,10 @@ def _loaded_enhancer(device: str | None, settings: Settings, store: ModelStore) 
 
 def _still(image: Image) -> StillPicture:
     """Return a picture with all that is written back."""
-    from fancam import pictures
-
     if isinstance(image, StillPicture):
         return image
     if isinstance(image, Path | str):
-        return pictures.open_picture(Path(image))
+        return open_picture(Path(image))
     if isinstance(image, Frame):
         return _made_still(image.pixels, image.source)
     if isinstance(image, np.ndarray):
@@ -391,8 +375,6 @@ def _still(image: Image) -> StillPicture:
 
 def _still_of_pil(image: Any) -> StillPicture:
     """Return a PIL image upright, with its profile and resolution."""
-    from fancam.pictures.header import ORIENTATIONS
-
     mode, turn = image.mode, ORIENTATIONS.get(image.getexif().get(_EXIF_ORIENTATION, 1), ORIENTATIONS[1])
     if mode in ("CMYK", "LAB", "YCbCr", "HSV", "F", "I"):
         raise UsageError(f"a PIL image of mode {mode}", remedy="give the path of the file, or an RGB image")

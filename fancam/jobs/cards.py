@@ -15,10 +15,9 @@ from fancam.files import printable
 from fancam.geometry import Box
 from fancam.jobs.card_files import BACK_SUFFIX, fronts
 from fancam.jobs.design import Designer, FinishedCard
-from fancam.jobs.frame import FolderJob, Outcome
-from fancam.jobs.result import Failure, InputReport
+from fancam.jobs.frame import FolderJob, Outcome, Paths, Stopwatch, default_store
+from fancam.jobs.result import Failure, InputReport, RunResult
 from fancam.jobs.sources import Found
-from fancam.jobs.stopwatch import Stopwatch
 from fancam.jobs.workspace import Source, Workspace
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
@@ -47,25 +46,42 @@ class CardExtras:
     """Each card as it is cut, and its cut path."""
 
 
-class CardRun(FolderJob):
-    """Makes finished cards of pictures, one after the other: each is small and none needs a network.
+def make_cards(
+    inputs: Paths, out: Path | str, settings: Settings | None = None, *,
+    store: ModelStore | None = None, crop: Box | None = None, extras: CardExtras | None = None,
+    check_only: bool = False, force: bool = False, progress: Progress = no_progress,
+) -> RunResult:  # fmt: skip
+    """Make finished cards of pictures: exact size, bleed, text, frame and back, checked for a printer.
 
     Args:
-        settings: Of the card, what lies over it, the press and the faces.
-        store: Where the weights of the face detector are.
-        workspace: The output folder.
+        inputs: Pictures, or folders of them.
+        out: The output folder: a new or empty one, or one of fancam's.
+        settings: Of the card, what lies over it, the press and the faces; the defaults where None.
+        store: Where the weights of the face detector are; see ``default_store``.
         crop: The part to show after cutting, in pixels of every picture; None composes.
-        extras: What else is written.
+        extras: What else is written; None is nothing.
         check_only: Preflight only; nothing is written.
         force: Write although preflight failed.
-        progress: Told of every step.
+        progress: Called as ``progress("cards", done, total)``.
+
+    Raises:
+        FancamError: The only picture cannot be used, or nothing can be written.
     """
+    job = CardRun(
+        settings or Settings(), store or default_store(), Workspace(Path(out)), crop=crop,
+        extras=extras or CardExtras(), check_only=check_only, force=force, progress=progress,
+    )  # fmt: skip
+    return job(inputs)
+
+
+class CardRun(FolderJob):
+    """Makes finished cards of pictures, one after the other: each is small and none needs a network."""
 
     verb = "card"
 
     def __init__(
         self, settings: Settings, store: ModelStore, workspace: Workspace, *,
-        crop: Box | None, extras: CardExtras, check_only: bool, force: bool, progress: Progress = no_progress,
+        crop: Box | None, extras: CardExtras, check_only: bool, force: bool, progress: Progress,
     ) -> None:  # fmt: skip
         super().__init__(settings, workspace, Stopwatch(), progress)
         self.beside = extras

@@ -11,7 +11,7 @@ from typing import Any
 from fancam import faces, pictures
 from fancam.enhancing import Enhancer, Instruments, resolve_denoiser, resolve_restorer
 from fancam.files import sha256_of_file
-from fancam.jobs.stopwatch import Stopwatch
+from fancam.jobs.frame import Stopwatch, default_store
 from fancam.media import Progress, no_progress
 from fancam.nn import ModelStore, NetworkChoice
 from fancam.nn.device import resolve_device
@@ -28,8 +28,8 @@ class Context:
     """The shared part of a job.
 
     Args:
-        settings: Of every stage.
-        store: Where the weights are.
+        settings: Of every stage; the defaults where None.
+        store: Where the weights are; see ``default_store``.
         stream: Video stream to use; None takes the best.
         progress: Told of every step.
         keep_stages: Whether the enlargement before the face prior is kept, for comparisons.
@@ -39,8 +39,8 @@ class Context:
 
     def __init__(
         self,
-        settings: Settings,
-        store: ModelStore,
+        settings: Settings | None = None,
+        store: ModelStore | None = None,
         *,
         stream: int | None = None,
         progress: Progress = no_progress,
@@ -48,8 +48,8 @@ class Context:
         keep_evidence: bool = False,
         by_preset: Mapping[str, Settings] | None = None,
     ) -> None:
-        self.settings = settings
-        self.store = store
+        self.settings = settings or Settings()
+        self.store = store or default_store()
         self.stream = stream
         self.progress = progress
         self.keep_stages = keep_stages

@@ -12,7 +12,7 @@ from fancam.cards import CardFacts, Side, check_card, finish_front, make_back, p
 from fancam.cropping import compose, main_subjects, render_crop
 from fancam.errors import UsageError
 from fancam.geometry import Box
-from fancam.jobs.stopwatch import Stopwatch
+from fancam.jobs.frame import Stopwatch
 from fancam.jobs.workspace import Source
 from fancam.media import Picture
 from fancam.nn import ModelStore

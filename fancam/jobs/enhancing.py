@@ -12,22 +12,46 @@ from fancam.errors import FancamError
 from fancam.files import printable
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
-from fancam.jobs.frame import FolderJob, Outcome
+from fancam.jobs.frame import FolderJob, Outcome, Paths
 from fancam.jobs.photos import PhotoMaker, PhotoResult
-from fancam.jobs.result import Failure
+from fancam.jobs.result import Failure, RunResult
 from fancam.jobs.sources import Found, find_pictures
 from fancam.jobs.stages import write_comparisons
 from fancam.jobs.workers import Workers
 from fancam.jobs.workspace import Source, Workspace, sha256_of_values
+from fancam.media import Progress, no_progress
+from fancam.nn import ModelStore
+from fancam.settings import Settings
+
+
+def enhance_pictures(
+    inputs: Paths, out: Path | str, settings: Settings | None = None, *,
+    store: ModelStore | None = None, compare: bool = False, provenance: bool = False,
+    by_preset: Mapping[str, Settings] | None = None, progress: Progress = no_progress,
+) -> RunResult:  # fmt: skip
+    """Enlarge and clean whole pictures into a folder; on several devices (``cuda:0,cuda:1``) with a process on each.
+
+    Args:
+        inputs: Pictures, or folders of them.
+        out: The output folder: a new or empty one, or one of fancam's.
+        settings: Of the cleaning, the enlargement, the face prior, the guard and the result; the defaults where None.
+        store: Where the weights are; see ``default_store``.
+        compare: Whether a page with before and after is written.
+        provenance: Whether a map of what was measured and what was invented is written for each picture.
+        by_preset: As for ``run``.
+        progress: Called as ``progress(stage, done, total)``.
+
+    Raises:
+        FancamError: As for ``run``.
+    """
+    context = Context(
+        settings, store, progress=progress, keep_stages=compare, keep_evidence=provenance, by_preset=by_preset
+    )
+    return EnhanceRun(context, Workspace(Path(out)))(inputs)
 
 
 class EnhanceRun(FolderJob):
-    """Enhances pictures into an output folder; what is finished is not done again.
-
-    Args:
-        context: Settings and models. Several devices (``cuda:0,cuda:1``) get a process each.
-        workspace: The output folder.
-    """
+    """Enhances pictures into an output folder; what is finished is not done again."""
 
     verb = "enhance"
 

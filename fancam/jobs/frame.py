@@ -2,23 +2,74 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import platformdirs
 
 from fancam.errors import FancamError, InputError, UsageError
 from fancam.files import printable, sha256_of_file
 from fancam.jobs.result import Failure, InputReport, PickResult, PictureResult, RunResult, exit_code
 from fancam.jobs.sources import Found
-from fancam.jobs.stopwatch import Stopwatch
 from fancam.jobs.workspace import Owner, Source, Workspace
 from fancam.media import Progress
+from fancam.nn import ModelStore
 from fancam.settings import Settings
 
 _log = logging.getLogger(__name__)
+
+Paths = Path | str | Sequence[Path | str]
+Item = TypeVar("Item")
+
+
+def as_paths(inputs: Paths) -> list[Path]:
+    """Return one input, or several, as a list."""
+    return [Path(inputs)] if isinstance(inputs, Path | str) else [Path(one) for one in inputs]
+
+
+@functools.cache
+def default_store() -> ModelStore:
+    """Return the weight files of the installed packages and of the user's cache, which ``fancam models pull`` fills.
+
+    For a folder of your own: ``fancam.ModelStore(models_dir=Path("weights"))``.
+    """
+    return ModelStore(cache_dir=Path(platformdirs.user_cache_dir("fancam", appauthor=False)) / "models")
+
+
+class Stopwatch:
+    """Adds up the wall-clock seconds spent in each stage; stages that overlap each count in full."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Count what happens inside the block, also when it fails."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+    def iterated(self, stage: str, items: Iterator[Item]) -> Iterator[Item]:
+        """Yield the items and count the time until each of them is there, not what the caller does with it."""
+        while True:
+            try:
+                with self(stage):
+                    item = next(items)
+            except StopIteration:
+                return
+            yield item
 
 
 @dataclass(slots=True)
@@ -92,7 +143,7 @@ class FolderJob(ABC):
 
     # --- the frame ---------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Sequence[Path]) -> RunResult:
+    def __call__(self, inputs: Paths) -> RunResult:
         """Do the job.
 
         Returns:
@@ -102,7 +153,7 @@ class FolderJob(ABC):
             FancamError: The only input cannot be used, a model is missing, or nothing can be written; what was finished
                 before stays, and a second call goes on from there.
         """
-        found, lost = self.find(inputs)
+        found, lost = self.find(as_paths(inputs))
         if not found and len(lost) == 1:
             raise lost[0]
         sources = self.workspace.sources(found, self.verb)

@@ -15,33 +15,67 @@ from fancam.files import printable
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
 from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video
-from fancam.jobs.frame import FolderJob, Outcome
+from fancam.jobs.frame import FolderJob, Outcome, Paths
 from fancam.jobs.make import card_jobs
 from fancam.jobs.presets import choose, measure_still, measure_video
-from fancam.jobs.result import Failure, InputReport, PictureResult
+from fancam.jobs.result import Failure, InputReport, PictureResult, RunResult
 from fancam.jobs.sources import Found, find_media
 from fancam.jobs.stages import keep_extras, write_comparisons
 from fancam.jobs.stream import enhance_and_write
 from fancam.jobs.workspace import MadeFile, Source, Workspace, sha256_of_values
-from fancam.media import Progress, Samples
+from fancam.media import Progress, Samples, no_progress
+from fancam.nn import ModelStore
 from fancam.paper import card_geometry
 from fancam.pictures import StillPicture
 from fancam.provenance import Provenance
 from fancam.report import ContactEntry, write_contact_sheet
 from fancam.results import Decision, Enhanced, Pick
+from fancam.settings import Settings
 from fancam.video import Video
 
 _PICKS = "picks"
 """The journal's step for what was found in an input."""
 
 
-class Run(FolderJob):
-    """One run of the main job.
+def run(
+    inputs: Paths, out: Path | str, settings: Settings | None = None, *,
+    store: ModelStore | None = None, stream: int | None = None, compare: bool = False, provenance: bool = False,
+    by_preset: Mapping[str, Settings] | None = None, progress: Progress = no_progress,
+) -> RunResult:  # fmt: skip
+    """Make the cards of videos and photos, with a contact sheet and a manifest; what is finished is not done again.
 
     Args:
-        context: Settings and models.
-        workspace: The output folder.
+        inputs: Videos, photos, or folders of them.
+        out: The output folder: a new or empty one, or one of fancam's.
+        settings: Of every stage; the defaults where None.
+        store: Where the weights are; see ``default_store``.
+        stream: Index of the video stream to use; None takes the one with the largest picture.
+        compare: Whether a page with before and after is written.
+        provenance: Whether a map of what was measured and what was invented is written for each card.
+        by_preset: The settings of the presets of which one is chosen for each input, as ``load_presets`` gives them.
+        progress: Called as ``progress(stage, done, total)``.
+
+    Returns:
+        What was made; an input that failed is among its failures and harms no other.
+
+    Raises:
+        FancamError: The only input cannot be used, a model is missing, or nothing can be written; what was finished
+            stays, and a second call goes on from there.
+
+    Example:
+        >>> result = fancam.run("concert.mp4", "cards", fancam.load_settings("group"))
+        >>> result.to_manifest()["picks"][0]["card"]["path"]
+        'cards/concert-000123456.png'
     """
+    context = Context(
+        settings, store, stream=stream, progress=progress, keep_stages=compare, keep_evidence=provenance,
+        by_preset=by_preset,
+    )  # fmt: skip
+    return Run(context, Workspace(Path(out)))(inputs)
+
+
+class Run(FolderJob):
+    """One run of the main job."""
 
     verb = "run"
 

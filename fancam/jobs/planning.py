@@ -12,6 +12,7 @@ import numpy as np
 from fancam import __version__, pictures, video
 from fancam.enhancing import Engine
 from fancam.files import printable
+from fancam.jobs.frame import Paths, as_paths
 from fancam.jobs.photos import result_size
 from fancam.jobs.sources import find_media, find_pictures, output_ending, required
 from fancam.jobs.workspace import distinct_stems
@@ -27,24 +28,25 @@ _USUAL_SCALE = 1.5
 """Print pixels per pixel of the frame, for cards whose crop is not known yet: a face of 350 px on a card of 300 dpi."""
 
 
-def plan(
-    inputs: Sequence[Path], settings: Settings, *, stream: int | None = None, store: ModelStore | None = None
+def plan_run(
+    inputs: Paths, settings: Settings | None = None, *, stream: int | None = None, store: ModelStore | None = None
 ) -> dict[str, Any]:
-    """Return what a run would do, without writing.
+    """Return what ``run`` would do, as JSON values, without writing.
 
     Args:
         inputs: Videos, photos, or folders of them.
-        settings: Of the run.
+        settings: Of the run; the defaults where None.
         stream: Video stream to use; None takes the largest.
-        store: With it the time is estimated, by a trial of the decoder and of the network; None reads headers only.
+        store: With it ``estimated_s`` is measured, by a trial of the decoder and of the network, in some seconds.
 
     Raises:
-        FancamError: An input cannot be used; with a store also a missing model or device.
+        FancamError: An input cannot be used.
     """
+    settings = settings or Settings()
     geometry = card_geometry(settings.card)
     rows: list[dict[str, Any]] = []
     scan_s, cards = 0.0, 0
-    for path, is_video in required(find_media(inputs)):
+    for path, is_video in required(find_media(as_paths(inputs))):
         cards += settings.pick.top if is_video else 1
         if is_video:
             film = video.open_video(path, stream=stream)
@@ -62,21 +64,21 @@ def plan(
     return _plan("run", settings, seconds, inputs=rows, card=card)
 
 
-def plan_enhance(inputs: Sequence[Path], settings: Settings, *, store: ModelStore | None = None) -> dict[str, Any]:
-    """Return what ``enhance`` would do, without writing.
+def plan_enhance(inputs: Paths, settings: Settings | None = None, *, store: ModelStore | None = None) -> dict[str, Any]:
+    """Return what ``enhance_pictures`` would do, as JSON values, without writing.
 
     Args:
         inputs: Pictures, or folders of them.
-        settings: Of the enlargement.
-        store: With it the time is estimated, by a trial of the network; None reads headers only.
+        settings: Of the enlargement; the defaults where None.
+        store: With it ``estimated_s`` is measured, by a trial of the network, in some seconds.
 
     Raises:
-        FancamError: An input cannot be used, or its result could not be written; with a store also a missing model or
-            device.
+        FancamError: An input cannot be used.
     """
+    settings = settings or Settings()
     rows: list[dict[str, Any]] = []
     sizes_px: list[tuple[int, int]] = []
-    paths = [path for path, _ in required(find_pictures(inputs))]
+    paths = [path for path, _ in required(find_pictures(as_paths(inputs)))]
     for path, stem in zip(paths, distinct_stems(paths), strict=True):
         still = pictures.open_picture(path)
         aim = result_size(still, (), settings.photo)

@@ -15,8 +15,8 @@ from fancam.cards import CardFacts, check_card
 from fancam.errors import ExitCode, PreflightError, UsageError
 from fancam.files import printable, replace_file, sha256_of_file
 from fancam.jobs.card_files import CardFiles, find_cards, sheet_cards
+from fancam.jobs.frame import Paths, Stopwatch, as_paths
 from fancam.jobs.result import Failure, RunResult
-from fancam.jobs.stopwatch import Stopwatch
 from fancam.media import Progress, no_progress
 from fancam.paper import Check, limits, paper_size, require_passed
 from fancam.provenance import Provenance
@@ -51,23 +51,49 @@ class SheetExtras:
     """The pages as printed and as cut."""
 
 
-class SheetRun:
-    """Lays finished cards on paper.
+def make_sheet(
+    cards: Paths, out: Path | str, settings: Settings | None = None, *,
+    copies: int | Sequence[int] | None = None, size: str | None = None, back: Path | str | None = None,
+    extras: SheetExtras | None = None, check_only: bool = False, force: bool = False, raises: bool = True,
+    progress: Progress = no_progress,
+) -> RunResult:  # fmt: skip
+    """Lay finished cards on paper, as a PDF with marks to cut along.
 
     Args:
-        settings: Of the sheet, the press, and the card's size where files do not say it.
+        cards: Card files, or folders that fancam has written.
         out: The PDF.
-        extras: What else is written.
-        progress: Told of every step.
+        settings: Of the sheet and the press; the defaults where None.
+        copies: Of every card, or one number per card; None takes that of the settings.
+        size: Of the cards, as ``"kpop"`` or ``"55x85mm"``; None takes what the files say.
+        back: Back of every card; None takes those beside the fronts.
+        extras: What else is written; None is nothing.
+        check_only: Preflight only; nothing is written.
+        force: Write although preflight failed.
+        raises: Whether a preflight that failed is raised; else it is in the result.
+        progress: Called as ``progress(stage, done, total)``.
 
     Raises:
-        UsageError: ``out`` is no PDF, the printer is unknown.
-        ProfileError: The press profile cannot be used.
+        PreflightError: A limit of the printer is broken; nothing was written.
+        FancamError: A card cannot be used, nothing fits on the paper, or the PDF cannot be written.
     """
+    settings = settings or Settings()
+    if isinstance(copies, int):
+        settings = dataclasses.replace(settings, sheet=dataclasses.replace(settings.sheet, copies=copies))
+        copies = None
+    job = SheetRun(settings, Path(out), extras=extras or SheetExtras(), progress=progress)
+    result = job(
+        as_paths(cards), size=size, copies=copies or (), back=None if back is None else Path(back),
+        check_only=check_only, force=force,
+    )  # fmt: skip
+    if raises and result.errors:
+        raise result.errors[0]
+    return result
 
-    def __init__(
-        self, settings: Settings, out: Path, *, extras: SheetExtras, progress: Progress = no_progress
-    ) -> None:  # fmt: skip
+
+class SheetRun:
+    """Lays finished cards on paper; the arguments are those of ``make_sheet``."""
+
+    def __init__(self, settings: Settings, out: Path, *, extras: SheetExtras, progress: Progress) -> None:
         self.settings = settings
         self.out = pdf_path(out)
         self.extras = extras
@@ -81,19 +107,7 @@ class SheetRun:
         self, inputs: Sequence[Path], *, size: str | None, copies: Sequence[int], back: Path | None,
         check_only: bool, force: bool,
     ) -> RunResult:  # fmt: skip
-        """Plan, check and write.
-
-        Args:
-            inputs: Card files and folders.
-            size: Of the cards, as the user named it; None takes what the files say.
-            copies: One number per card; empty for the settings' number of each.
-            back: Back of every card; None takes those beside the fronts.
-            check_only: Preflight only; nothing is written.
-            force: Write although preflight failed.
-
-        Raises:
-            FancamError: A card cannot be used, nothing fits, or nothing can be written.
-        """
+        """Plan, check and write; empty copies are the settings' number of each."""
         files = find_cards(inputs, back=back, copies=copies)
         if any(self.out.resolve() == path.resolve() for one in files for path in (one.front, one.back) if path):
             raise UsageError("the PDF would replace an input", item=self.out, remedy="choose another --out")
@@ -294,13 +308,14 @@ def _assumed(file: PdfFile) -> list[str]:
 # --- the back of a sheet ------------------------------------------------------------------------------------------
 
 
-def calibration(out: Path, settings: Settings) -> RunResult:
+def calibrate_printer(out: Path | str, settings: Settings | None = None) -> RunResult:
     """Write the two pages that measure how a printer lays the back of a sheet.
 
     Raises:
         FancamError: The paper is unknown or too small, or the PDF cannot be written.
     """
-    path, chosen = pdf_path(out), settings.sheet
+    settings = settings or Settings()
+    path, chosen = pdf_path(Path(out)), settings.sheet
     paper = paper_size(chosen.paper)
     plan = plan_calibration(paper, chosen)
     file = write_pdf(plan, path, title=f"Calibration, {paper.title}", software=f"fancam {__version__}")
@@ -310,8 +325,16 @@ def calibration(out: Path, settings: Settings) -> RunResult:
     return _result(settings, pdf={"path": printable(path), "sha256": file.sha256}, next=steps)
 
 
-def printer_offset(out: Path, settings: Settings, left: tuple[float, float], right: tuple[float, float]) -> RunResult:
-    """Write the settings file that undoes what a calibration page showed: x and y in mm, read left and right.
+def correct_printer(
+    out: Path | str, settings: Settings, left: tuple[float, float], right: tuple[float, float]
+) -> RunResult:
+    """Write the settings file that undoes what a calibration page showed.
+
+    Args:
+        out: The TOML file.
+        settings: Its paper is the calibration's.
+        left: What was read on the left: x, y in mm.
+        right: What was read on the right.
 
     Raises:
         UsageError: The readings mean more than can be corrected.
@@ -331,6 +354,7 @@ def printer_offset(out: Path, settings: Settings, left: tuple[float, float], rig
         f'duplex = "{settings.sheet.duplex}"',
         *(f"{name} = {value}" for name, value in values.items()),
     ]
+    out = Path(out)
     replace_file(out, ("\n".join(lines) + "\n").encode())
     steps = [
         f"{out} moves the back by {x_mm:g} mm to the right and {y_mm:g} mm down, and turns it by {angle_deg:g} degrees",
