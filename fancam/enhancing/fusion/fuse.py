@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.enhancing.cleaning.noise import measure_noise
-from fancam.enhancing.fusion.align import Plane, coarse_shift, dense_flow, luma_of, warped, warped_finely
+from fancam.enhancing.fusion.align import Plane, coarse_shift, dense_flow, enlarged, luma_of, warped
 from fancam.enhancing.fusion.merge import (
     CRISPNESS,
     LUMA,
@@ -21,8 +21,8 @@ from fancam.enhancing.fusion.merge import (
     fine_detail,
     freshness,
     light_between,
-    lit,
     noise_between,
+    relit,
     sharpened,
 )
 from fancam.geometry import Box
@@ -106,9 +106,8 @@ def fuse(
         aligned = list(_in_turn(pool, lambda u: _aligned(reference, u, region), usable))
         noise = float(np.median([neighbour.noise for neighbour in aligned]))
         merge = Merge(reference, GRID, noise)
-        for seen, weight, share in _in_turn(pool, merge.contribution, aligned):
-            if share >= MIN_AGREEMENT:
-                merge.add(seen, weight)
+        for neighbour in aligned:
+            merge.add(neighbour, MIN_AGREEMENT, pool.map)
     if merge.frames == 1:
         return _single(reference, offered, ends or "the frames do not agree")
     return _finished(reference, merge, region, offered, settings.least_gain_db, ends)
@@ -157,7 +156,7 @@ def _aligned(reference: Picture, usable: _Usable, region: tuple[int, int, int, i
     flow = dense_flow(luma_of(reference), luma_of(neighbour.pixels), usable.shift)
     near, fresh = warped(neighbour.pixels, flow), np.clip(warped(usable.fresh, flow), 0, 1)
     light, trust = light_between(reference, near)
-    near = np.clip(np.rint(lit(near, light)), 0, 255).astype(np.uint8)
+    near = relit(near, light)
     face = np.s_[region[1] : region[3], region[0] : region[2]]
     wanted = fresh[face] > 0.5
     noise = noise_between(reference[face], near[face], wanted) if wanted.any() else 0.0
@@ -179,7 +178,7 @@ def _finished(
     left, top, right, bottom = (v * GRID for v in region)
     face = slice(top, bottom), slice(left, right)
     luma = np.asarray(mean @ LUMA, np.float32)
-    removed = fine_detail(luma_of(warped_finely(reference, None, GRID)) - luma, GRID)
+    removed = fine_detail(luma_of(enlarged(reference, GRID)) - luma, GRID)
     measured = MergeStatistics(float(seen[face].mean()), float(removed[face].std()),
                         float(fine_detail(luma, GRID)[face].std()), crispness_of(luma, GRID),
                         measure_noise(reference).luma_sigma, noise)  # fmt: skip

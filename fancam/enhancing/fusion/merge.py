@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.enhancing.cleaning.blocks import YCBCR_FROM_RGB
-from fancam.enhancing.fusion.align import Flow, Plane, luma_of, warped_finely
+from fancam.enhancing.fusion.align import Fine, Flow, Plane, enlarged, enlarged_rows, luma_of
 from fancam.media import Picture
 
 Colours = npt.NDArray[np.float32]
@@ -29,6 +30,11 @@ LIGHT_SPREAD = 0.12
 """How far the light of a part may be from that of the whole, as a difference of logarithms."""
 COPIED_LEVELS = 0.2
 """Mean difference of two frames of a clip below which an encoder copied the one from the other."""
+
+STRIP_ROWS = 64
+"""Rows of the source that are merged at once: float copies of a whole picture on the fine grid are gigabytes."""
+BLUR_REACH_PX = 8
+"""More than a Gaussian filter of ``AGREE_BLUR_PX`` reaches."""
 
 LUMA: npt.NDArray[np.float32] = YCBCR_FROM_RGB[0].astype(np.float32)
 SIZES_PX = (0.6, 1.2)
@@ -54,7 +60,7 @@ class Aligned:
     near: Picture
     """(h, w, 3) the look as seen from the reference, in the reference's light."""
     light: Colours
-    """(a few, a few, 3) by what the neighbour's light was changed; see ``lit``."""
+    """(a few, a few, 3) by what the neighbour's light was changed; see ``lit_rows``."""
     trust: Plane
     """(a few, a few) whether that change is to be believed."""
     fresh: Plane
@@ -90,7 +96,7 @@ def light_between(reference: Picture, neighbour: Picture) -> tuple[Colours, Plan
     else that came into view, and must not be made to agree.
 
     Returns:
-        For ``lit``, at a size of a few cells per side: factors in [1 / MAX_LIGHT, MAX_LIGHT], and trust in [0, 1].
+        For ``lit_rows``, at a size of a few cells per side: factors in [1 / MAX_LIGHT, MAX_LIGHT], and trust in [0, 1].
     """
     high, wide = reference.shape[:2]
     cell = max(max(high, wide) * LIGHT_BLUR_SHARE / 4, 1.0)
@@ -105,14 +111,40 @@ def light_between(reference: Picture, neighbour: Picture) -> tuple[Colours, Plan
     return np.exp(np.clip(ratio, -bound, bound)).astype(np.float32), trust
 
 
-def lit(picture: Picture, light: Colours) -> Colours:
+def relit(picture: Picture, light: Colours) -> Picture:
     """Return a picture, of any size, in the light that ``light_between`` found."""
-    grown = cv2.resize(light, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray((picture + np.float32(LIGHT_OFFSET)) * grown - np.float32(LIGHT_OFFSET), np.float32)
+    made = np.empty_like(picture)
+    for top in range(0, picture.shape[0], STRIP_ROWS):
+        rows = lit_rows(picture[top : top + STRIP_ROWS], light, top, picture.shape[0])
+        made[top : top + STRIP_ROWS] = np.clip(np.rint(rows), 0, 255)
+    return made
+
+
+def lit_rows(rows: Picture, light: Colours, top: int, height: int) -> Colours:
+    """Return some rows of a picture in the light that ``light_between`` found for all of it.
+
+    Args:
+        rows: (h, W, 3) rows of the picture from ``top`` on.
+        light: (a few, a few, 3) of the whole picture.
+        top: Number of the first row.
+        height: Of the whole picture.
+    """
+    wide = cv2.resize(light, (rows.shape[1], light.shape[0]), interpolation=cv2.INTER_LINEAR)
+    at = (np.arange(top, top + rows.shape[0]) + 0.5) * (light.shape[0] / height) - 0.5
+    above = np.floor(at)
+    share = (at - above).astype(np.float32)[:, None, None]
+    first, second = (np.clip(above + k, 0, light.shape[0] - 1).astype(np.intp) for k in (0, 1))
+    lit = rows + np.float32(LIGHT_OFFSET)
+    lit *= wide[first] * (1 - share) + wide[second] * share
+    lit -= np.float32(LIGHT_OFFSET)
+    return np.asarray(lit, np.float32)
 
 
 class Merge:
-    """The running weighted mean; the order in which neighbours are added is part of the result."""
+    """The running weighted mean; the order in which neighbours are added is part of the result.
+
+    All that is as large as the finer picture is kept once; what a neighbour adds is computed strip by strip.
+    """
 
     def __init__(self, reference: Picture, grid: int, noise: float) -> None:
         """Begin with the reference, which every pixel can fall back to.
@@ -126,33 +158,53 @@ class Merge:
         """Of one frame, in levels of luma."""
         self.frames = 1
         """How many have been merged, the reference counted."""
-        self._reference = reference.astype(np.float32)
-        self._smooth = cv2.GaussianBlur(self._reference, (0, 0), AGREE_BLUR_PX)
+        self._reference = reference
         self._grid = grid
         self._tolerance = TOLERANCE + TOLERANCE_PER_NOISE * noise
-        self._total = warped_finely(reference, None, grid).astype(np.float32)
+        self._total = enlarged(reference, grid).astype(np.float32)
         self._weights = np.ones(self._total.shape[:2], np.float32)
         self._squares = self._weights.copy()
 
-    def contribution(self, neighbour: Aligned) -> tuple[Colours, Plane, float]:
-        """Return the neighbour on the fine grid times its weights, the weights, and the share of pixels that agree."""
-        near = neighbour.near.astype(np.float32)
-        trust = cv2.resize(neighbour.trust, near.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        far = np.sum((cv2.GaussianBlur(near, (0, 0), AGREE_BLUR_PX) - self._smooth) ** 2, axis=2)
-        agreed = np.exp(-far / self._tolerance**2) * trust * _inside(neighbour.flow)
-        weight = agreed * neighbour.fresh
-        size = (weight.shape[1] * self._grid, weight.shape[0] * self._grid)
-        fine = np.clip(cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR), 0, 1)
-        seen = lit(warped_finely(neighbour.pixels, neighbour.flow, self._grid), neighbour.light)
-        seen *= fine[..., None]
-        return seen, np.asarray(fine, np.float32), float(agreed.mean())
+    def add(self, neighbour: Aligned, least_share: float, each: Callable = map) -> None:
+        """Add a neighbour, unless fewer of its pixels agree.
 
-    def add(self, seen: Colours, weight: Plane) -> None:
-        """Add what ``contribution`` gave."""
+        Args:
+            neighbour: Of the size of the reference.
+            least_share: Of its pixels that must agree with the reference.
+            each: Applies a function to strips, side by side or one after the other.
+        """
+        rows = range(0, self._reference.shape[0], STRIP_ROWS)
+        size = self._reference.shape[1::-1]
+        trust = np.asarray(cv2.resize(neighbour.trust, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        agreed = np.concatenate(list(each(lambda top: self._agreement(neighbour, trust, top), rows)))
+        if float(agreed.mean()) < least_share:
+            return
         self.frames += 1
-        self._total += seen
-        self._weights += weight
-        self._squares += weight * weight
+        weight, fine = agreed * neighbour.fresh, Fine(neighbour.pixels)
+        for _ in each(lambda top: self._add_strip(neighbour, fine, weight, top), rows):
+            pass
+
+    def _agreement(self, neighbour: Aligned, trust: Plane, top: int) -> Plane:
+        """Return how far a strip of the neighbour agrees with the reference, in [0, 1]."""
+        above, below = max(top - BLUR_REACH_PX, 0), top + STRIP_ROWS + BLUR_REACH_PX
+        smooth = [
+            cv2.GaussianBlur(p[above:below].astype(np.float32), (0, 0), AGREE_BLUR_PX)[top - above :][:STRIP_ROWS]
+            for p in (neighbour.near, self._reference)
+        ]
+        far = np.sum((smooth[0] - smooth[1]) ** 2, axis=2)
+        strip = slice(top, top + STRIP_ROWS)
+        return np.asarray(np.exp(-far / self._tolerance**2) * trust[strip] * _inside(neighbour.flow, strip), np.float32)
+
+    def _add_strip(self, neighbour: Aligned, fine: Fine, weight: Plane, top: int) -> None:
+        grid, height = self._grid, weight.shape[0]
+        bottom = min(top + STRIP_ROWS, height)
+        strip = slice(top * grid, bottom * grid)
+        share = np.clip(enlarged_rows(weight, top, bottom, grid), 0, 1)
+        seen = lit_rows(fine.taken(neighbour.flow, top, bottom, grid), neighbour.light, strip.start, height * grid)
+        seen *= share[..., None]
+        self._total[strip] += seen
+        self._weights[strip] += share
+        self._squares[strip] += share * share
 
     def mean(self) -> Colours:
         """Return the merged picture on the fine grid."""
@@ -163,11 +215,11 @@ class Merge:
         return np.asarray(np.maximum(self._weights**2 / self._squares, 1), np.float32)
 
 
-def _inside(flow: Flow) -> Plane:
-    """Return 1 where the flow points into the neighbour, 0 where it leaves it."""
+def _inside(flow: Flow, rows: slice) -> Plane:
+    """Return 1 where some rows of the flow point into the neighbour, 0 where they leave it."""
     high, wide = flow.shape[:2]
-    xs = flow[..., 0] + np.arange(wide, dtype=np.float32)[None, :]
-    ys = flow[..., 1] + np.arange(high, dtype=np.float32)[:, None]
+    xs = flow[rows, :, 0] + np.arange(wide, dtype=np.float32)[None, :]
+    ys = flow[rows, :, 1] + np.arange(high, dtype=np.float32)[rows, None]
     return np.asarray((xs >= -0.5) & (xs <= wide - 0.5) & (ys >= -0.5) & (ys <= high - 0.5), np.float32)
 
 
