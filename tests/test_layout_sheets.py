@@ -15,7 +15,7 @@ from fancam.errors import UsageError
 from fancam.paper import card_size, paper_size, papers
 from fancam.settings import SheetSettings
 from fancam.sheets import plan_sheet, plan_single
-from fancam.sheets.marks import clear_zones
+from fancam.sheets.margins import clear_zones
 from fancam.sheets.plan import Area, Page, SheetCard
 
 EPSILON_MM = 1e-6

@@ -341,17 +341,17 @@ def test_a_folder_that_is_not_there_is_said_so(tmp_path):
 
 
 def test_a_picture_that_changes_while_it_is_copied_is_an_error(tmp_path, monkeypatch):
-    from fancam.sheets import pdf_store as store
+    from fancam.sheets import pdf
 
     card = saved(tmp_path / "card.png")
-    looked = store.embeddable
+    looked = pdf.embeddable
 
     def then_changed(path):
         found = looked(path)
         saved(path, photo(seed=5))
         return found
 
-    monkeypatch.setattr(store, "embeddable", then_changed)
+    monkeypatch.setattr(pdf, "embeddable", then_changed)
     with pytest.raises(InputError, match="changed"):
         write_pdf(plan_of(page_of([placed(card)])), tmp_path / "a.pdf", title="", software="")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["card.png"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fancam.cropping import compose
 from fancam.errors import UsageError
 from fancam.geometry import Box
-from fancam.jobs.target import target
+from fancam.jobs.photos import target
 from fancam.results import CardGeometry, Face
 from fancam.settings import PhotoSettings
 

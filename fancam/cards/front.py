@@ -1,4 +1,4 @@
-"""The front of a card: border, frame and text over its picture."""
+"""The front of a card: what lies over its picture, and the card as a file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from fancam.cropping import check_border
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.media import Picture, Samples
-from fancam.pictures import open_picture, resample, to_8_bit
-from fancam.results import CardGeometry
-from fancam.settings import DesignSettings
+from fancam.pictures import PictureMetadata, open_picture, resample, save_picture, to_8_bit
+from fancam.provenance import Provenance
+from fancam.results import CardGeometry, Enhanced
+from fancam.settings import CardSettings, DesignSettings
 
 _ROWS = 256
 
@@ -187,3 +188,49 @@ def _mix(pixels: Samples, frame: Samples) -> None:
         alpha = frame[part, :, 3:].astype(np.uint64) * factor
         over = frame[part, :, :3].astype(np.uint64) * factor
         pixels[part] = (over * alpha + pixels[part] * (most - alpha) + most // 2) // most
+
+
+# --- the file -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CardFile:
+    """A card on disk."""
+
+    path: Path
+    sha256: str
+    """Of the file, in hex."""
+    width_px: int
+    height_px: int
+    dpi: float
+    warnings: tuple[str, ...] = ()
+    """What its format could not hold."""
+
+
+def write_card(
+    enhanced: Enhanced, geometry: CardGeometry, provenance: Provenance, path: Path, settings: CardSettings, *,
+    profile: bytes | None = None,
+) -> CardFile:  # fmt: skip
+    """Write a card with its resolution, colour profile, EXIF and provenance (XMP).
+
+    Args:
+        enhanced: Its pixels have exactly the size that the geometry asks for.
+        geometry: Size on paper and in pixels.
+        provenance: Goes into the file.
+        path: Its ending chooses the format; its folder exists.
+        settings: For the JPEG quality.
+        profile: ICC profile of the pixels; None: sRGB.
+
+    Raises:
+        OutputError: The file cannot be written; nothing is left behind.
+        UsageError: The ending names no format that is written.
+        ValueError: The pixels have another size than the card.
+    """
+    height, width = enhanced.pixels.shape[:2]
+    if (width, height) != (geometry.width_px, geometry.height_px):
+        raise ValueError(f"{width}x{height} pixels for a card of {geometry.width_px}x{geometry.height_px}")
+    metadata = PictureMetadata.of(provenance)
+    saved = save_picture(
+        path, enhanced.pixels, dpi=geometry.dpi, profile=profile, metadata=metadata, quality=settings.jpeg_quality
+    )
+    return CardFile(path, saved.sha256, width, height, geometry.dpi, saved.warnings)

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import fancam
 from fancam.cli import options as o
 from fancam.cli import report
-from fancam.cli.edge import edge
 from fancam.cli.enhance import expanded
+from fancam.cli.report import edge
 from fancam.settings import FITS, ORIENTATIONS, PLACES, load_settings
 
 SETTINGS = {

@@ -16,8 +16,8 @@ from rich.table import Table
 
 from fancam import __version__, faces, pictures, video
 from fancam.cli import options
-from fancam.cli.edge import edge, print_json
 from fancam.cli.models import status_row
+from fancam.cli.report import edge, print_json
 from fancam.errors import ExitCode
 from fancam.nn import ModelStore
 

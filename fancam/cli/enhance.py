@@ -14,7 +14,7 @@ from rich.table import Table
 import fancam
 from fancam.cli import options as o
 from fancam.cli import report
-from fancam.cli.edge import edge, print_json
+from fancam.cli.report import edge, print_json
 from fancam.settings import load_presets, load_settings
 
 SETTINGS = {

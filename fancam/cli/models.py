@@ -12,7 +12,7 @@ from rich.table import Table
 
 from fancam import __version__
 from fancam.cli import options, report
-from fancam.cli.edge import complain, edge, print_json
+from fancam.cli.report import complain, edge, print_json
 from fancam.errors import ExitCode, ModelDamagedError
 from fancam.nn import ModelStatus, ModelStore
 

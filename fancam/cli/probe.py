@@ -9,7 +9,7 @@ import typer
 
 from fancam import __version__, video
 from fancam.cli import options
-from fancam.cli.edge import edge, print_json
+from fancam.cli.report import edge, print_json
 from fancam.media import VideoInfo
 
 

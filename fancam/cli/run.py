@@ -9,7 +9,7 @@ from typing import Any
 import fancam
 from fancam.cli import options as o
 from fancam.cli import report
-from fancam.cli.edge import edge, print_json
+from fancam.cli.report import edge, print_json
 from fancam.settings import load_presets, load_settings
 
 SETTINGS = {

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import fancam
 from fancam.cli import options as o
 from fancam.cli import report
-from fancam.cli.edge import edge
+from fancam.cli.report import edge
 from fancam.errors import UsageError
 from fancam.paper import papers
 from fancam.settings import DUPLEX, GUTTERS, ORIENTATIONS, Settings, load_settings

@@ -8,8 +8,13 @@ here.
 
 from __future__ import annotations
 
-from fancam.faces.detection import DEFAULT_DETECTOR, PHOTO_LONG_EDGES_PX, FaceDetector, create_detector
+from fancam.faces.detection import (
+    DEFAULT_DETECTOR,
+    PHOTO_LONG_EDGES_PX,
+    FaceDetector,
+    create_detector,
+    create_landmarker,
+)
 from fancam.faces.embedding import create_embedder, missing_embedder
-from fancam.faces.landmarks import create_landmarker
 from fancam.faces.parsing import create_parser
 from fancam.faces.tracking import FaceTracker, track_faces

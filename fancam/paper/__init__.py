@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fancam.paper.checks import Check, Status, require_passed
-from fancam.paper.printers import DEFAULT_LIMITS, Printer, limits, printer, printers
+from fancam.paper.printers import DEFAULT_LIMITS, Check, Printer, Status, limits, printer, printers, require_passed
 from fancam.paper.sizes import (
     CardSize,
     Paper,

@@ -17,10 +17,9 @@ from PIL import Image
 from fancam.errors import InputError, InputNotFoundError, InputUnreadableError, NotMediaError
 from fancam.geometry import Orientation
 from fancam.media import Samples
-from fancam.pictures.code_points import code_points
 from fancam.pictures.colour import fitting_profile, grey_profile_like, srgb_profile, to_srgb
 from fancam.pictures.decode import Decoded
-from fancam.pictures.header import count_notes, stored_fields, stored_orientation
+from fancam.pictures.header import code_points, count_notes, stored_fields, stored_orientation
 from fancam.pictures.opening import MAX_PIXELS, checked_picture
 from fancam.pictures.png import PngHeader, checked_png_stream, parsed_png_header, png_pixels, png_rows
 from fancam.pictures.still import stated_profile, stored_samples

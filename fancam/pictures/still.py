@@ -14,7 +14,6 @@ from PIL import Image
 from fancam.files import sha256_of_file
 from fancam.geometry import Orientation
 from fancam.media import Frame, Picture, Samples
-from fancam.pictures.code_points import CodePoints, code_points, profile_of
 from fancam.pictures.colour import (
     adobe_rgb_profile,
     fitting_profile,
@@ -26,9 +25,12 @@ from fancam.pictures.colour import (
 )
 from fancam.pictures.decode import Decoded, decoded, to_8_bit
 from fancam.pictures.header import (
+    CodePoints,
     PictureFacts,
+    code_points,
     count_notes,
     facts_of,
+    profile_of,
     profile_space,
     raw_xmp,
     stored_fields,

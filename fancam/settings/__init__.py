@@ -6,17 +6,7 @@ The same name serves as field, TOML key and, with dashes, as command-line flag. 
 
 from __future__ import annotations
 
-from fancam.settings.enhancing import (
-    CleanSettings,
-    EnhanceSettings,
-    FuseSettings,
-    GuardSettings,
-    PhotoSettings,
-    RestoreSettings,
-)
-from fancam.settings.finding import CropSettings, FaceSettings, PickSettings, ScanSettings
 from fancam.settings.loading import Overrides, Settings, load_presets, load_settings, preset_names
-from fancam.settings.printing import CardSettings, DesignSettings, PressSettings, SheetSettings
 from fancam.settings.rules import (
     AUTO_PRESETS,
     CARD_FORMATS,
@@ -34,4 +24,20 @@ from fancam.settings.rules import (
     RESTORERS,
     SWITCH,
     UPSCALERS,
+)
+from fancam.settings.stages import (
+    CardSettings,
+    CleanSettings,
+    CropSettings,
+    DesignSettings,
+    EnhanceSettings,
+    FaceSettings,
+    FuseSettings,
+    GuardSettings,
+    PhotoSettings,
+    PickSettings,
+    PressSettings,
+    RestoreSettings,
+    ScanSettings,
+    SheetSettings,
 )

@@ -10,17 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from fancam.errors import InputNotFoundError, InputUnreadableError, UsageError, unknown_choice
-from fancam.settings.enhancing import (
+from fancam.settings.rules import AUTO, AUTO_PRESETS, SWITCH
+from fancam.settings.stages import (
+    CardSettings,
     CleanSettings,
+    CropSettings,
+    DesignSettings,
     EnhanceSettings,
+    FaceSettings,
     FuseSettings,
     GuardSettings,
     PhotoSettings,
+    PickSettings,
+    PressSettings,
     RestoreSettings,
+    ScanSettings,
+    SheetSettings,
 )
-from fancam.settings.finding import CropSettings, FaceSettings, PickSettings, ScanSettings
-from fancam.settings.printing import CardSettings, DesignSettings, PressSettings, SheetSettings
-from fancam.settings.rules import AUTO, AUTO_PRESETS, SWITCH
 
 _PACKAGE = Path(__file__).parent.parent
 

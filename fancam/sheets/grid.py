@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fancam.errors import UsageError
 from fancam.paper import Paper
 from fancam.settings import SheetSettings
-from fancam.sheets.marks import clear_zones, registration_marks
+from fancam.sheets.margins import clear_zones, registration_marks
 from fancam.sheets.plan import EPSILON_MM, Area, Line, Placement, SheetCard
 
 TURN_DEG = 90

@@ -10,15 +10,19 @@ from fancam.errors import UsageError
 from fancam.paper import Paper, paper_size, size_name
 from fancam.settings import SheetSettings
 from fancam.sheets.grid import Form, Grid, best_grid, line_behind, place, place_backs
-from fancam.sheets.margins import RULER_LENGTHS_MM, FreeSpace, layout_warnings, place_note, place_ruler
-from fancam.sheets.marks import (
+from fancam.sheets.margins import (
     ARM_MM,
     GAP_MM,
     LENGTHS_MM,
+    RULER_LENGTHS_MM,
     THICKNESS_MM,
     CropMarks,
+    FreeSpace,
     clear_zones,
     crop_marks,
+    layout_warnings,
+    place_note,
+    place_ruler,
     registration_marks,
 )
 from fancam.sheets.plan import (
