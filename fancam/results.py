@@ -222,6 +222,12 @@ class Cleaned:
     blockiness: float | None = None
     """See ``measure_blockiness``; about 1 where the picture was hardly compressed."""
     deblocked: bool = False
+    banded_share: float | None = None
+    """Of the picture, in plateaus with small steps between them, as coders leave; None where it was not measured."""
+    banding_step: float | None = None
+    """Height of these steps in levels of 255; 0 where there are none."""
+    smoothed: bool = False
+    """Whether these steps and the waves around edges near them were smoothed."""
     screens: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)
     """Of a printer's halftone, those that were taken out: ink, lpi, angle_deg, period_px."""
     paper: str | None = None
@@ -234,7 +240,7 @@ class Cleaned:
     @property
     def touched(self) -> bool:
         """Whether the picture that was enlarged is another one than the camera or the scanner gave."""
-        return bool(self.denoiser or self.deblocked or self.screens or self.paper or self.grain)
+        return bool(self.denoiser or self.deblocked or self.smoothed or self.screens or self.paper or self.grain)
 
 
 @dataclass(frozen=True, slots=True)

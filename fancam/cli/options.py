@@ -117,7 +117,7 @@ DenoiseOpt = Annotated[
 DenoiserOpt = Annotated[
     str | None, option(PICTURE, f"{listed(s.DENOISERS)}, or a weight file.", "NAME|FILE", default="auto")
 ]
-DeblockOpt = Annotated[str | None, option(PICTURE, "Smooth block edges.", "auto|off", default="auto")]
+DeblockOpt = Annotated[str | None, option(PICTURE, "Smooth traces of compression.", "auto|off", default="auto")]
 DescreenOpt = Annotated[str | None, option(PICTURE, "Take a printer's halftone out.", "auto|off|LPI", default="auto")]
 PaperTextureOpt = Annotated[
     str | None, option(PICTURE, "Lighten paper and show-through.", "auto|off", "--paper", default="off")

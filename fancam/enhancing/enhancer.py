@@ -19,6 +19,7 @@ import numpy as np
 
 from fancam.enhancing.cleaning.learned import LearnedDenoiser, resolve_denoiser
 from fancam.enhancing.colour import match_low_band, mean_delta_e
+from fancam.enhancing.dithering import to_depth
 from fancam.enhancing.engine import Engine
 from fancam.enhancing.evidence import map_evidence
 from fancam.enhancing.explain import list_decisions, list_warnings
@@ -149,7 +150,7 @@ class Enhancer:
             evidence=self._evidence(work) if self.keep_evidence else None,
         )  # fmt: skip
         if self.keep_stages:
-            network = before.pixels if made.restorer is not None else None
+            network = to_depth(before.pixels, job.request.pixels.dtype) if made.restorer is not None else None
             made = dataclasses.replace(made, stages=Stages(plain_print(job.request, "bicubic"), network))
         if work.grain is not None:
             strength = work.cleaned.grain_strength
@@ -157,6 +158,7 @@ class Enhancer:
             made = dataclasses.replace(made, pixels=pixels)
         return dataclasses.replace(
             made,
+            pixels=to_depth(made.pixels, job.request.pixels.dtype),
             decisions=list_decisions(self.settings, self.engine, self.choice, self.guard, job, made),
             warnings=list_warnings(self.settings, job, made),
         )

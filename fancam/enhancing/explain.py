@@ -133,12 +133,18 @@ def _paper(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
 
 
 def _deblock(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
-    if cleaned.blockiness is None or not (cleaned.deblocked or cleaned.blockiness > HEAVY_BLOCKINESS):
+    """Return what became of the traces of compression; nothing where none were found."""
+    measured = []
+    if cleaned.blockiness is not None and (cleaned.deblocked or cleaned.blockiness > HEAVY_BLOCKINESS):
+        measured.append(f"block edges are {cleaned.blockiness:.1f} times as steep as the rest")
+    if cleaned.smoothed and cleaned.banded_share is not None:
+        measured.append(f"{cleaned.banded_share:.0%} in steps of {cleaned.banding_step:.1f} levels")
+    if not measured:
         return ()
-    measured = f"block edges are {cleaned.blockiness:.1f} times as steep as the rest"
-    if cleaned.deblocked:
-        return (Decision("deblock", "smoothed", measured),)
-    return (Decision("deblock", "off", f"asked for; {measured}" if job.clean.deblock == "off" else measured),)
+    said = "; ".join(measured)
+    if cleaned.deblocked or cleaned.smoothed:
+        return (Decision("deblock", "smoothed", said),)
+    return (Decision("deblock", "off", f"asked for; {said}" if job.clean.deblock == "off" else said),)
 
 
 def _denoise(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:

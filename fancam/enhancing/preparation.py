@@ -15,6 +15,7 @@ from fancam.enhancing.cleaning.deblock import SEAMS_FROM, deblock, measure_block
 from fancam.enhancing.cleaning.denoise import denoise, is_noisy
 from fancam.enhancing.cleaning.learned import LearnedDenoiser
 from fancam.enhancing.cleaning.noise import measure_noise
+from fancam.enhancing.cleaning.traces import BANDED_SHARE, BANDED_SHARE_PHOTO, measure_traces, smooth_traces
 from fancam.enhancing.descreen.paper import lighten_paper
 from fancam.enhancing.descreen.removal import descreen
 from fancam.enhancing.descreen.screens import HalftoneScreen, find_screens
@@ -72,9 +73,9 @@ class Preparation:
 
     def _cleaned_finer(self, work: Work, box: Box, fused: Fused) -> Work:
         """Return a fused picture: the rest of the noise is taken out of the finer one, the other is averaged of it."""
-        finer, cleaned, grain, notes = self._clean(work.job, fused.pixels, fused=True)
+        finer, cleaned, grain, notes = self._clean(work.job, fused.pixels, grid=fused.grid)
         height, width = fused.pixels.shape[0] // fused.grid, fused.pixels.shape[1] // fused.grid
-        pixels = np.asarray(cv2.resize(finer, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        pixels = cast(Samples, cv2.resize(finer, (width, height), interpolation=cv2.INTER_AREA))
         work = _cut_to(work, box, pixels)
         return dataclasses.replace(
             work, crop=dataclasses.replace(work.crop, plain_grid=float(fused.grid)),
@@ -88,19 +89,24 @@ class Preparation:
         """Return a single picture without what the settings take out; the part around what is shown, if it is less."""
         box = _with_context(work.crop)
         part = work.crop.pixels[box.as_slices()]
-        pixels, cleaned, grain, notes = self._clean(work.job, part, fused=False)
+        pixels, cleaned, grain, notes = self._clean(work.job, part)
         if pixels is not part:
             work = _cut_to(work, box, pixels)
         return dataclasses.replace(work, cleaned=cleaned, grain=grain, notes=notes)
 
     def _clean(
-        self, job: EnhanceJob, pixels: Samples, *, fused: bool
+        self, job: EnhanceJob, pixels: Samples, grid: int | None = None
     ) -> tuple[Samples, Cleaned, Grain | None, tuple[str, ...]]:
         """Return the pixels without screen, paper, blocks and noise; the same array where there was none of it.
 
         What is the same all over a picture is measured on all of it: the job's frame, of which ``pixels`` is a part.
+
+        Args:
+            job: The picture, and what is asked of it.
+            pixels: A part of it, or what was fused of several frames.
+            grid: Fused pixels for each of the frame; None where nothing was fused.
         """
-        settings, whole = job.clean, job.request.pixels
+        settings, whole, fused = job.clean, job.request.pixels, grid is not None
         part = pixels
         about = Cleaned(blockiness=self._known(whole, "blockiness", measure_blockiness))
         if not job.is_video:
@@ -114,6 +120,12 @@ class Preparation:
         if settings.deblock == "auto" and seams and not fused and not about.screens:
             pixels = deblock(pixels, about.blockiness)
             about = dataclasses.replace(about, deblocked=True)
+        if settings.deblock == "auto" and not about.screens:
+            traces = self._known(whole, "traces", measure_traces)
+            about = dataclasses.replace(about, banded_share=traces.share, banding_step=traces.steps[0])
+            if traces.share >= (BANDED_SHARE if job.is_video else BANDED_SHARE_PHOTO):
+                pixels = smooth_traces(pixels, traces, grid or 1)
+                about = dataclasses.replace(about, smoothed=True)
         untouched = pixels is part and not fused
         if settings.grain_strength > 0:
             grain = self._known(whole, "grain", measure_grain) if untouched else measure_grain(pixels)

@@ -146,7 +146,8 @@ class CleanSettings(Checked):
     denoiser: str = name_or_file("denoiser", DENOISERS, default="auto")
     """``auto`` is the built-in one; a network by name, or the path of a weight file that spandrel knows."""
     deblock: str = one_of(AUTOMATIC, default="auto")
-    """Whether the steps between the blocks of a compressed picture are smoothed: ``auto`` where they are measured."""
+    """Whether the traces of compression are smoothed, steps between blocks and in flat parts, and waves around edges:
+    ``auto`` where they are measured."""
     descreen: str = word_or_number(AUTOMATIC, 20, 600, default="auto", number="lines per inch", unit=" lpi")
     """Whether a printer's halftone is taken out: ``auto`` where one is found, ``off``, or its lines per inch."""
     paper: str = one_of(AUTOMATIC, default="off")

@@ -195,7 +195,7 @@ def _filtered(plane: Floats, variance: Floats, spectrum: Floats, margin: int, wa
 
 def _two_passes(plane: Floats, variance: Floats, spectrum: Floats, last_step: int) -> Floats:
     """Return a plane after hard thresholding and the Wiener filter that its result steers."""
-    first = _thresholded(plane, variance, spectrum)
+    first = thresholded(plane, variance, spectrum)
     power_of_blocks = _block_mean(variance, last_step) + _TINY
     result = BlockMean(plane.shape, last_step)
     for blocks, pixels in bands_of_blocks(plane.shape[0], last_step):
@@ -217,7 +217,14 @@ def _two_passes(plane: Floats, variance: Floats, spectrum: Floats, last_step: in
     return result.plane()
 
 
-def _thresholded(plane: Floats, variance: Floats, spectrum: Floats) -> Floats:
+def thresholded(plane: Floats, variance: Floats, spectrum: Floats) -> Floats:
+    """Return a plane whose small coefficients are dropped: the first pass; its outermost pixels are in one block only.
+
+    Args:
+        plane: (height, width).
+        variance: (height, width) of the noise.
+        spectrum: (64,) of the noise, in units of the variance.
+    """
     power_of_blocks = _block_mean(variance, _FIRST_STEP) * np.float32(_THRESHOLD**2)
     result = BlockMean(plane.shape, _FIRST_STEP)
     for blocks, pixels in bands_of_blocks(plane.shape[0], _FIRST_STEP):
