@@ -89,14 +89,7 @@ class Outcome:
 
 
 class FolderJob(ABC):
-    """A verb that fills a folder; one input that fails harms no other.
-
-    Args:
-        settings: Of every stage.
-        workspace: The output folder.
-        watch: Counts the seconds of each stage.
-        progress: Told of every step.
-    """
+    """A verb that fills a folder; one input that fails harms no other."""
 
     verb = ""
 

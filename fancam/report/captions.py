@@ -63,9 +63,6 @@ _WIDEST_COLUMN = 32
 def explain_lines(decisions: Sequence[Decision]) -> list[str]:
     """Return one line per step in aligned columns: step, choice, reason.
 
-    Args:
-        decisions: In the order the steps are taken.
-
     Returns:
         Lines without line breaks or control characters; empty where there are no decisions.
     """
