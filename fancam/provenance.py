@@ -46,7 +46,7 @@ class Provenance:
     restorer: str | None = None
     """Name of the face prior; None where none touched a face."""
     strengths: Mapping[str, float] = field(default_factory=dict)
-    """Stage to its strength, in [0, 1]."""
+    """Stage to its strength: a share of 1, or the stops of the lift."""
     scale: float | None = None
     """Pixels of the picture per pixel of the camera."""
     invented: bool | None = None
