@@ -195,6 +195,13 @@ class NoiseModel:
     outliers: npt.NDArray[np.float32] | None = None
     """(3, 8, 8) power that normally distributed noise with outliers as large would have, in units of ``spectrum``: more
     than that where a coder left few coefficients, but large ones. None where the noise is normally distributed."""
+    evidence: tuple[str, ...] = ()
+    """What shows that this is noise, in words; empty where it cannot be told from texture."""
+
+    @property
+    def confident(self) -> bool:
+        """Whether something shows that this is noise and not texture."""
+        return bool(self.evidence)
 
     @property
     def luma_sigma(self) -> float:
@@ -214,6 +221,8 @@ class Cleaned:
     noise_luma: float | None = None
     """Standard deviation in levels of 255 where it is strongest; None where it was not measured."""
     noise_chroma: float | None = None
+    noise_evidence: tuple[str, ...] = ()
+    """What shows that it is noise, in words; empty where it cannot be told from texture."""
     denoiser: str | None = None
     """Name of what took the noise out: ``builtin``, or a network; None where nothing did."""
     denoiser_sha256: str | None = None
@@ -374,8 +383,6 @@ class Enhanced:
     """Mean CIEDE2000 between the source and the result made small again; None where it was not measured."""
     faces: tuple[FaceOutcome, ...] = ()
     """What the guard and the face prior did to each face, in pixels of the source."""
-    lift_stops: float = 0.0
-    """By which the shadows of the print were opened, after everything that compares it with the source."""
     fusion: Fusion = field(default_factory=Fusion)
     cleaned: Cleaned = field(default_factory=Cleaned)
     decisions: tuple[Decision, ...] = ()
@@ -396,7 +403,7 @@ class Enhanced:
 
     @property
     def strengths(self) -> dict[str, float]:
-        """Strength of each stage that has one; of the face prior the largest that was used, of the lift its stops."""
+        """Strength of each stage that has one, in [0, 1]; of the face prior the largest that was used."""
         used = [face.strength for face in self.faces if face.restorer is not None]
         found = {"detail": self.detail}
         if used:
@@ -405,8 +412,6 @@ class Enhanced:
             found["denoise"] = self.cleaned.denoise_strength
         if self.cleaned.grain is not None:
             found["grain"] = self.cleaned.grain_strength
-        if self.lift_stops:
-            found["lift"] = self.lift_stops
         return found
 
 

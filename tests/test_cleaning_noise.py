@@ -2,11 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from fancam.enhancing.cleaning.denoise import is_noisy
+from fancam.enhancing.cleaning.denoise import denoise, is_noisy
 from fancam.enhancing.cleaning.noise import measure_noise
 from fancam.pictures import read_picture
-from tests.figures import compressed
-from tests.noisy_pictures import noisy, scene
+from tests.figures import compressed, psnr
+from tests.noisy_pictures import in_low_light, noisy, scene, textured
 
 
 @pytest.mark.parametrize("sigma", [2, 5, 10, 20])
@@ -91,3 +91,64 @@ def test_noise_is_told_on_a_real_photo(shared):
     own, louder = measure_noise(photo), measure_noise(noisy(photo, 10))
     middle = np.interp(60, own.levels, own.sigma[0])
     assert np.interp(60, louder.levels, louder.sigma[0]) == pytest.approx(np.hypot(6.69, middle), rel=0.15)
+
+
+# --- noise or texture ---------------------------------------------------------------------------------------------
+
+TEXTURES = ("fur", "cloth", "sand", "gravel", "grass")
+
+
+@pytest.mark.parametrize("side", [128, 512])
+@pytest.mark.parametrize("kind", TEXTURES)
+def test_texture_without_noise_is_left_alone(kind, side):
+    model = measure_noise(textured(kind, side))
+    assert not model.confident
+    assert not is_noisy(model)
+
+
+@pytest.mark.parametrize("sigma", [5, 10, 15])
+@pytest.mark.parametrize("kind", TEXTURES)
+def test_noise_on_a_texture_is_told_by_its_colour_and_no_stronger_than_it_is(kind, sigma):
+    model = measure_noise(in_low_light(textured(kind, 128), sigma))
+    assert is_noisy(model)
+    assert 0.4 * 0.67 * sigma < model.luma_sigma < 2 * 0.67 * sigma
+    assert model.chroma_sigma < 1.5 * 0.65 * sigma
+
+
+@pytest.mark.parametrize("kind", TEXTURES)
+def test_a_noisy_texture_is_nearer_the_truth_when_it_was_cleaned(kind):
+    truth = textured(kind, 128)
+    source = in_low_light(truth, 10)
+    assert psnr(truth, denoise(source, measure_noise(source))) > psnr(truth, source)
+
+
+def test_flat_areas_of_many_brightnesses_show_noise_that_is_grey():
+    grey = scene(512).mean(axis=2)
+    field = np.random.default_rng(2).normal(0, 6, grey.shape)
+    model = measure_noise(np.clip(np.rint(grey + field), 0, 255).astype(np.uint8)[..., None].repeat(3, axis=2))
+    assert is_noisy(model)
+    assert any("brightness" in words for words in model.evidence)
+
+
+def test_an_evenly_lit_wall_with_grey_noise_may_as_well_be_plaster():
+    wall = np.clip(np.rint(np.random.default_rng(2).normal(130, 6, (256, 256))), 0, 255).astype(np.uint8)
+    assert not is_noisy(measure_noise(wall[..., None].repeat(3, axis=2)))
+
+
+def test_a_wall_whose_noise_has_colours_of_its_own_is_noisy():
+    assert is_noisy(measure_noise(noisy(np.full((128, 128, 3), 130.0), 5)))
+
+
+def test_a_dark_noisy_face_is_cleaned_and_a_clean_one_is_not(shared):
+    photo = read_picture(shared("data/photo/people/obama/obama3.jpg")).pixels[100:868, 420:1188]
+    face = cv2.resize(photo, (192, 192), interpolation=cv2.INTER_AREA)
+    dark = np.clip(np.rint(face * 0.35), 0, 255).astype(np.uint8)
+    assert not is_noisy(measure_noise(dark))
+    for sigma in (5, 12):
+        assert is_noisy(measure_noise(in_low_light(dark, sigma)))
+
+
+@pytest.mark.parametrize("kind", TEXTURES)
+def test_sixteen_bits_tell_noise_from_texture_as_eight_do(kind):
+    for picture in (textured(kind, 128), in_low_light(textured(kind, 128), 8)):
+        assert measure_noise(picture).evidence == measure_noise(picture.astype(np.uint16) * 257).evidence

@@ -16,6 +16,7 @@ from fancam.geometry import Box
 from fancam.media import NeighbourFrame
 from fancam.results import Face
 from fancam.settings import CleanSettings, FuseSettings
+from tests.noisy_pictures import textured
 
 SIDE = 240
 NOTHING = CleanSettings(denoise="off", deblock="off", descreen="off")
@@ -81,6 +82,13 @@ def test_the_strength_follows_the_settings(portrait):
         assert cleaned.denoise_strength == strength
         assert (cleaned.denoiser is None) == (strength == 0)
         assert cleaned.noise_luma > 3
+
+
+def test_texture_is_cleaned_only_where_a_strength_is_asked_for():
+    gravel = textured("gravel", SIDE)
+    alone, asked = (Preparation()(job_of(gravel, clean=CleanSettings(denoise=word))).cleaned for word in ("auto", "1"))
+    assert (alone.denoiser, alone.noise_evidence) == (None, ())
+    assert (asked.denoiser, asked.noise_evidence) == ("builtin", ())
 
 
 def test_a_frame_of_a_video_is_searched_for_no_halftone(portrait, monkeypatch):

@@ -16,6 +16,7 @@ from fancam.cli import invoke
 from fancam.jobs.presets import Measured, choose
 from fancam.settings import AUTO_PRESETS, Settings, load_presets, load_settings
 from tests.clips import moving_noise, write_clip
+from tests.noisy_pictures import textured
 
 PLAIN = Measured(is_video=False, faces=1, noise_luma=0.5, noise_chroma=0.5)
 
@@ -103,20 +104,25 @@ def test_each_picture_of_a_folder_gets_the_preset_that_fits_it(tmp_path, portrai
     Image.fromarray(cv2.GaussianBlur(portrait, (0, 0), 1.0)).save(folder / "clean.png")
     Image.fromarray(with_noise(portrait, 14)).save(folder / "dark.png")
     Image.fromarray(with_noise(poster, 8)).save(folder / "merch.png", dpi=(300, 300))
+    Image.fromarray(textured("gravel", 240)).save(folder / "gravel.png")
     words = ["--preset", "auto", "--upscaler", "lanczos", "--explain"]
     assert invoke(["enhance", str(folder), "--out", str(tmp_path / "out"), *words]) == 0
     document = json.loads((tmp_path / "out" / "manifest.json").read_text())
     chosen = {row["path"].split("/")[-1]: row["preset"]["choice"] for row in document["inputs"]}
-    assert chosen == {"clean.png": "fancam", "dark.png": "low-light", "merch.png": "album"}
+    assert chosen == {"clean.png": "fancam", "dark.png": "low-light", "gravel.png": "fancam", "merch.png": "album"}
     made = {row["path"]: row for row in document["pictures"]}
     assert made["clean.png"]["enhance"]["cleaned"]["denoiser"] is None
     assert made["dark.png"]["enhance"]["cleaned"]["denoiser"] == "builtin"
+    assert made["dark.png"]["enhance"]["cleaned"]["noise_evidence"]
+    assert made["gravel.png"]["enhance"]["cleaned"]["denoiser"] is None
+    assert made["gravel.png"]["enhance"]["cleaned"]["noise_evidence"] == []
     assert made["dark.png"]["enhance"]["cleaned"]["grain"] is None
     assert made["merch.png"]["enhance"]["cleaned"]["grain"] == pytest.approx(8 * 0.67, rel=0.5)
     assert all(row["chain"][0]["step"] == "preset" for row in made.values())
     told = capsys.readouterr().out
     assert "low-light" in told
     assert "noise of" in told
+    assert "noise cannot be told from texture" in " ".join(told.split())
 
 
 def test_a_named_preset_measures_nothing_and_writes_no_choice(tmp_path, portrait):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fancam.enhancing.cleaning.deblock import HEAVY_BLOCKINESS
+from fancam.enhancing.cleaning.denoise import NOISY_SIGMA
 from fancam.enhancing.engine import Engine
 from fancam.enhancing.guard import Guard
 from fancam.enhancing.work import ENOUGH_PIXELS, EnhanceJob
@@ -45,7 +46,6 @@ def list_decisions(
         *_detail(settings, enhanced),
         _restore(choice, enhanced.faces),
         _guard(settings, guard, enhanced),
-        *_lift(job, enhanced),
         *_grain(job, cleaned),
     )
 
@@ -152,11 +152,19 @@ def _denoise(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
     if cleaned.noise_luma is None or cleaned.noise_chroma is None:
         return ()
     measured = f"noise of {cleaned.noise_luma:.1f} levels in brightness, {cleaned.noise_chroma:.1f} in colour"
+    known = cleaned.noise_evidence
     if cleaned.denoiser is None:
-        reason = "asked for" if job.clean.denoise == "off" else "too little to take out"
+        if job.clean.denoise == "off":
+            reason = "asked for"
+        elif max(cleaned.noise_luma, cleaned.noise_chroma) >= NOISY_SIGMA and not known:
+            measured = f"{cleaned.noise_luma:.1f} levels vary in brightness, {cleaned.noise_chroma:.1f} in colour"
+            reason = "noise cannot be told from texture, nothing taken out"
+        else:
+            reason = "too little to take out"
         return (Decision("denoise", "none", f"{measured}: {reason}"),)
     by = "" if cleaned.denoiser == "builtin" else f" by {cleaned.denoiser}"
-    return (Decision("denoise", f"{cleaned.denoise_strength:g} of it{by}", measured),)
+    why = " and ".join(known) if known else "asked for, though it cannot be told from texture"
+    return (Decision("denoise", f"{cleaned.denoise_strength:g} of it{by}", f"{measured}: {why}"),)
 
 
 def _upscale(settings: Settings, engine: Engine, enhanced: Enhanced) -> Decision:
@@ -219,16 +227,6 @@ def _guard(settings: Settings, guard: Guard, enhanced: Enhanced) -> Decision:
     if lowered:
         reason += f"; strength lowered for {len(lowered)} of {len(enhanced.faces)} faces"
     return Decision("guard", " + ".join(measures), reason.lstrip("; ") or "nothing was enlarged")
-
-
-def _lift(job: EnhanceJob, enhanced: Enhanced) -> tuple[Decision, ...]:
-    if job.clean.lift == "off":
-        return ()
-    if enhanced.lift_stops == 0:
-        why = "the face is bright enough" if job.faces else "no face to go by"
-        return (Decision("lift", "none", why if job.clean.lift == "auto" else "asked for"),)
-    by = "the face is dark" if job.clean.lift == "auto" else "asked for"
-    return (Decision("lift", f"{enhanced.lift_stops:g} stops", f"{by}; shadows opened, black and highlights kept"),)
 
 
 def _grain(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:

@@ -19,7 +19,6 @@ from fancam.enhancing.cleaning.traces import BANDED_SHARE, BANDED_SHARE_PHOTO, m
 from fancam.enhancing.descreen.paper import lighten_paper
 from fancam.enhancing.descreen.removal import descreen
 from fancam.enhancing.descreen.screens import HalftoneScreen, find_screens
-from fancam.enhancing.dithering import to_depth
 from fancam.enhancing.fusion.fuse import Fused, fuse
 from fancam.enhancing.grain.measure import measure_grain
 from fancam.enhancing.grain.model import Grain, remove_grain
@@ -108,8 +107,6 @@ class Preparation:
             grid: Fused pixels for each of the frame; None where nothing was fused.
         """
         settings, whole, fused = job.clean, job.request.pixels, grid is not None
-        if settings.lift != "off":
-            pixels = to_depth(pixels, np.dtype(np.uint16))  # opened shadows have no room between 8-bit levels
         part = pixels
         about = Cleaned(blockiness=self._known(whole, "blockiness", measure_blockiness))
         if not job.is_video:
@@ -159,7 +156,9 @@ class Preparation:
     def _denoised(
         self, job: EnhanceJob, pixels: Samples, noise: NoiseModel, about: Cleaned
     ) -> tuple[Samples, Cleaned, tuple[str, ...]]:
-        about = dataclasses.replace(about, noise_luma=noise.luma_sigma, noise_chroma=noise.chroma_sigma)
+        about = dataclasses.replace(
+            about, noise_luma=noise.luma_sigma, noise_chroma=noise.chroma_sigma, noise_evidence=noise.evidence
+        )
         strength = job.clean.denoise_strength
         if strength == 0 or (job.clean.denoise == "auto" and not is_noisy(noise)):
             return pixels, about, ()

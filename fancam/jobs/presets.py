@@ -35,7 +35,7 @@ class Measured:
     faces: int
     """As many as half of the sampled frames have at least."""
     noise_luma: float
-    """In levels of 255, see ``measure_noise``; of a video the median."""
+    """In levels of 255, see ``measure_noise``; of a video the median. What may be texture counts as none."""
     noise_chroma: float
     lpi: tuple[float, ...] = ()
     """Of the halftone screens that were found, 0 where the resolution is not known."""
@@ -87,25 +87,34 @@ def measure_video(context: Context, film: Video) -> Measured:
     counts, noises = [], []
     for frame in film.sample_frames(_SAMPLES):
         counts.append(len(context.frame_detector.detect([frame.pixels])[0]))
-        noises.append(measure_noise(_middle(frame.pixels)))
+        noises.append(_noise(_middle(frame.pixels)))
     if not counts:
         return Measured(True, 0, 0.0, 0.0)
     return Measured(
         True, int(statistics.median_high(counts)),
-        statistics.median(noise.luma_sigma for noise in noises),
-        statistics.median(noise.chroma_sigma for noise in noises),
+        statistics.median(luma for luma, _ in noises), statistics.median(chroma for _, chroma in noises),
     )  # fmt: skip
 
 
 def measure_still(still: pictures.StillPicture, faces: Sequence[Face]) -> Measured:
-    """Return what is measured on a picture, with the faces found in it."""
+    """Return what is measured on a picture.
+
+    Args:
+        still: As its file holds it.
+        faces: Found in it.
+    """
     middle = _middle(still.colour)
     dpi = None if still.dpi is None else still.dpi[0]
-    noise = measure_noise(middle)
     return Measured(
-        False, len(faces), noise.luma_sigma, noise.chroma_sigma,
+        False, len(faces), *_noise(middle),
         tuple(screen.lpi or 0.0 for screen in find_screens(middle, dpi)), dpi, still.facts.by_camera,
     )  # fmt: skip
+
+
+def _noise(pixels: Samples) -> tuple[float, float]:
+    """Return the noise in brightness and in colour; none where it cannot be told from texture."""
+    noise = measure_noise(pixels)
+    return (noise.luma_sigma, noise.chroma_sigma) if noise.confident else (0.0, 0.0)
 
 
 def _middle(pixels: Picture | Samples) -> Samples:

@@ -154,7 +154,13 @@ def _no_room(form: Form, paper: Paper, settings: SheetSettings) -> UsageError:
 
 
 def place(grid: Grid, cards: Mapping[int, SheetCard], settings: SheetSettings) -> tuple[Placement, ...]:
-    """Return the fronts of a page."""
+    """Return the fronts of a page.
+
+    Args:
+        grid: Where positions are.
+        cards: Position to card; positions that are missing stay empty.
+        settings: For the gutter.
+    """
     return tuple(
         Placement(
             card=card.name,

@@ -86,8 +86,8 @@ _MARGIN_PX = max(_LUMA.margin_px, _CHROMA.margin_px)
 
 
 def is_noisy(noise: NoiseModel) -> bool:
-    """Whether it pays to clean a picture with this noise."""
-    return max(noise.luma_sigma, noise.chroma_sigma) >= NOISY_SIGMA
+    """Whether it pays to clean a picture with this noise; not where it may be texture."""
+    return noise.confident and max(noise.luma_sigma, noise.chroma_sigma) >= NOISY_SIGMA
 
 
 def denoise(picture: Samples, noise: NoiseModel, strength: float = 1.0) -> Samples:

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhancing.cleaning.blocks import BLOCK_PX, COEFFICIENTS, Floats, coefficients_of, planes_of
+from fancam.enhancing.cleaning.blocks import BLOCK_PX, COEFFICIENTS, YCBCR_FROM_RGB, Floats
+from fancam.enhancing.cleaning.homogeneous import FINE, ORDER, HomogeneousBlocks, homogeneous_blocks, without_slope
+from fancam.enhancing.cleaning.proof import evidence_of
 from fancam.media import Samples
 from fancam.results import NoiseModel
-
-_TILE_PX = 256
-_MOST_TILES = 32
-"""Of a larger picture, so many parts are measured, evenly spread."""
-_STEP_PX = 4
-"""Blocks are taken on the grid of JPEG and half a block off it, so that a coder's seams count as often as they are."""
-_LUMA_BIN = 16
-_HOMOGENEOUS_SHARE = 0.08
-"""Of the blocks of one brightness, so many are taken for homogeneous, those first around which least varies."""
-_LEAST_BLOCKS = 64
-"""To judge a brightness by: the strength of white noise is told from so many to 2 %, a single coefficient to 10 %."""
-_CLIPPED_SHARE, _MOST_CLIPPED = 0.03, 0.6
-"""Of the samples of a block. Cut off at black or white noise is weaker than it is; such blocks count only at a
-brightness that has no others."""
-_FLAT_ENERGY = 1e-3
-_DARK_LEVEL, _BRIGHT_LEVEL = 20.0, 235.0
-"""Blocks beyond these without any variation are the black bars of a film, or clipped, and say nothing about noise."""
 
 _BAND_EDGES = (2, 4, 6, 8, 10, 15)
 """Bands of coefficients by the sum of their two orders; 0 and 1 hold the slope of the light."""
@@ -53,25 +35,20 @@ _DOUBT, _NEAR_LEVELS = 1.3, 64.0
 """Cloth can be as even as noise. Where noise was told at another brightness so near, it is believed to be stronger by
 no more than this times what can be."""
 _SLOPE_LIMIT = 1.3
+_STILL_SHARE = 0.8
+"""Of the power of noise, what the mixture of channels has that varies least in a block; see ``HomogeneousBlocks``."""
+_ABOVE_STILL = 1.3
+"""Times that power, what is taken out where there is more: chance, and green that is measured more finely."""
+_LITTLE_MORE = 2.0
 
 
 def _bands() -> npt.NDArray[np.bool_]:
     """Return (5, 64): which coefficients are in each band."""
-    order = np.add.outer(np.arange(BLOCK_PX), np.arange(BLOCK_PX)).ravel()
+    order = ORDER
     return np.array([(order >= low) & (order < high) for low, high in itertools.pairwise(_BAND_EDGES)])
 
 
 _BANDS = _bands()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HomogeneousBlocks:
-    """The most homogeneous blocks of about one brightness: those in which noise is nearly all that varies."""
-
-    level: float
-    """Mean luma in levels of 255."""
-    power: Floats
-    """(3, 64, n) squared coefficients of Y, Cb and Cr."""
 
 
 def measure_noise(picture: Samples) -> NoiseModel:
@@ -83,18 +60,27 @@ def measure_noise(picture: Samples) -> NoiseModel:
     block, that of texture is not. The spectrum is taken at the brightnesses where the energies are even; at the others,
     the band of frequencies in which texture adds least tells how strong the noise is.
 
+    Texture can be as even as noise: what shows that it is noise stands in ``NoiseModel.evidence``. Where nothing does,
+    the model holds what varies in the calmest blocks, whatever it is. Where only the independence of the channels does,
+    it holds no more of luma and chroma than goes with that.
+
     Args:
         picture: (height, width, 3) RGB, 8 or 16 bits, as it was coded: noise is not found again after resampling.
 
     Returns:
         One level with a strength of zero for a picture without noise, or too small (32 pixels) to tell.
     """
-    found = _homogeneous_blocks(picture)
+    found = homogeneous_blocks(picture)
     if not found:
         return NoiseModel(np.array([128], np.float32), np.zeros((3, 1), np.float32), _white())
     levels = np.array([blocks.level for blocks in found], np.float32)
     power = np.stack([_mean_power(blocks) for blocks in found])
     even = np.array([_unevenness(blocks) < _EVEN for blocks in found])
+    evidence = evidence_of(found)
+    flat = evidence.flat
+    textured = evidence.by_colour and not flat.any()
+    if textured:
+        power, even = _limited(power, found), np.ones(len(found), bool)
     sigma, spectrum = np.zeros((3, len(found)), np.float32), _white()
     trusted = even
     for channel in range(3):
@@ -105,12 +91,33 @@ def measure_noise(picture: Samples) -> NoiseModel:
             # Blocks without any variation: drawn, or a coder took all that was weak. What varies elsewhere is no noise.
             silent = even & ~power[:, 0, 2:].any(axis=1)
             trusted = silent if silent.any() else even & (ratio.max(axis=1) <= _AGREEING * least)
+            trusted = trusted & flat if (trusted & flat).any() else trusted
         whole = np.sqrt((ratio * weights).sum(axis=1))
         part = np.sqrt((np.minimum(ratio, _BAND_SPREAD * least[:, None]) * weights).sum(axis=1))
         sigma[channel] = _plausible(levels, np.where(even, whole, part), part, trusted)
         spectrum[channel] = shape.reshape(BLOCK_PX, BLOCK_PX)
+    if textured:
+        return NoiseModel(levels, sigma, spectrum, evidence=evidence.words)
     _add_coarse_chroma(sigma, spectrum, even, _coarse_chroma(picture))
-    return NoiseModel(levels, sigma, spectrum, _outliers([found[k] for k in np.flatnonzero(even)]))
+    return NoiseModel(levels, sigma, spectrum, _outliers([found[k] for k in np.flatnonzero(even)]), evidence.words)
+
+
+def _limited(power: Floats, found: list[HomogeneousBlocks]) -> Floats:
+    """Return (brightnesses, 3, 64) power, no more than noise has that is independent in the channels.
+
+    Brightnesses that hold little more than that are left as they are: green is measured by more pixels, and its noise
+    reaches to higher frequencies than that of the mixture which varies least.
+    """
+    limited = power.copy()
+    for number, blocks in enumerate(found):
+        independent = blocks.independent
+        energy = independent[FINE].sum(axis=0)
+        still = independent[:, energy <= _TYPICAL_ENERGY * np.median(energy)].mean(axis=1) / _STILL_SHARE
+        for channel, weights in enumerate(YCBCR_FROM_RGB):
+            most = float(np.square(weights).sum()) * still
+            if power[number, channel, FINE].sum() > _LITTLE_MORE * most[FINE].sum():
+                limited[number, channel] = np.minimum(power[number, channel], _ABOVE_STILL * most)
+    return limited
 
 
 def _add_coarse_chroma(sigma: Floats, spectrum: Floats, even: npt.NDArray[np.bool_], coarse: Floats) -> None:
@@ -138,7 +145,7 @@ def _coarse_chroma(picture: Samples) -> Floats:
         if min(small.shape[:2]) < 4 * BLOCK_PX:
             break
         small = _halved(small)
-        found = [blocks for blocks in _homogeneous_blocks(small) if _unevenness(blocks) < _EVEN]
+        found = [blocks for blocks in homogeneous_blocks(small) if _unevenness(blocks) < _EVEN]
         if not found:
             break
         power = np.median([_mean_power(blocks) for blocks in found], axis=0).reshape(3, BLOCK_PX, BLOCK_PX)
@@ -151,86 +158,6 @@ def _coarse_chroma(picture: Samples) -> Floats:
 def _halved(picture: Samples) -> Samples:
     half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return np.asarray(half, np.uint16) if picture.dtype == np.uint16 else np.asarray(half, np.uint8)
-
-
-# --- homogeneous blocks -------------------------------------------------------------------------------------------
-
-
-def _homogeneous_blocks(picture: Samples) -> list[HomogeneousBlocks]:
-    """Return the most homogeneous blocks of a picture, by brightness, the darkest first.
-
-    Blocks are chosen by how little the blocks *around* them vary: chosen by their own energy, those whose noise happens
-    to be low would be preferred, and the noise be told too weak.
-
-    Returns:
-        Nothing for a picture too small, or with nothing but borders.
-    """
-    parts = [part for part in map(_blocks_of_tile, _tiles(picture)) if part is not None]
-    if not parts:
-        return []
-    luma, power, around, clipped = (np.concatenate(each, axis=-1) for each in zip(*parts, strict=True))
-    number = (luma / _LUMA_BIN).astype(int)
-    found = []
-    for k in range(256 // _LUMA_BIN):
-        members = np.flatnonzero((number == k) & (clipped <= _CLIPPED_SHARE))
-        if len(members) < _LEAST_BLOCKS:
-            members = np.flatnonzero(number == k)
-        if len(members) >= _LEAST_BLOCKS:
-            count = max(int(len(members) * _HOMOGENEOUS_SHARE), _LEAST_BLOCKS)
-            chosen = members[np.argsort(around[members], kind="stable")[:count]]
-            found.append(HomogeneousBlocks(float(luma[chosen].mean()), power[:, :, chosen]))
-    return found
-
-
-def _tiles(picture: Samples) -> Iterator[Samples]:
-    height, width = picture.shape[:2]
-    down, across = math.ceil(height / _TILE_PX), math.ceil(width / _TILE_PX)
-    places = [(y, x) for y in range(down) for x in range(across)]
-    if len(places) > _MOST_TILES:
-        places = [places[k] for k in np.linspace(0, len(places) - 1, _MOST_TILES).astype(int)]
-    reach = _TILE_PX + 2 * BLOCK_PX
-    for y, x in places:
-        yield picture[y * _TILE_PX :, x * _TILE_PX :][:reach, :reach]
-
-
-def _blocks_of_tile(tile: Samples) -> tuple[Floats, Floats, Floats, Floats] | None:
-    """Return the blocks that have all their neighbours in the tile and are neither clipped nor borders.
-
-    Returns:
-        (n,) mean luma; (3, 64, n) squared coefficients; (n,) energy of the eight blocks that touch each, which share no
-        pixel with it; (n,) share of its samples that are 0 or the largest there is.
-    """
-    if min(tile.shape[:2]) < 3 * BLOCK_PX:
-        return None
-    power = np.stack([coefficients_of(plane, _STEP_PX) for plane in planes_of(tile)])
-    luma = power[0, 0] / BLOCK_PX
-    power *= power
-    energy = _without_slope(power).sum(axis=(0, 1))
-    share = ((tile == 0) | (tile == np.iinfo(tile.dtype).max)).mean(axis=2, dtype=np.float32)
-    clipped = coefficients_of(share, _STEP_PX)[0] / BLOCK_PX
-    use = ~((energy < _FLAT_ENERGY) & ((luma < _DARK_LEVEL) | (luma > _BRIGHT_LEVEL))) & (clipped <= _MOST_CLIPPED)
-    reach = BLOCK_PX // _STEP_PX
-    inside = np.zeros(use.shape, bool)
-    inside[reach:-reach, reach:-reach] = True
-    use &= inside
-    return luma[use], power[:, :, use], _around(energy)[use], clipped[use]
-
-
-def _without_slope(power: Floats) -> Floats:
-    """Return (3, 61, n) of (3, 64, n): without the mean and the two coefficients that a slope of light fills."""
-    return np.delete(power, (0, 1, BLOCK_PX), axis=1)
-
-
-def _around(energy: Floats) -> Floats:
-    """Return the sum over the eight blocks that touch each block."""
-    apart = BLOCK_PX // _STEP_PX
-    padded = np.pad(energy, apart, mode="edge")
-    rows, columns = energy.shape
-    total = -energy
-    for y in (0, apart, 2 * apart):
-        for x in (0, apart, 2 * apart):
-            total = total + padded[y : y + rows, x : x + columns]
-    return total
 
 
 # --- power and spectrum -------------------------------------------------------------------------------------------
@@ -247,7 +174,7 @@ def _mean_power(blocks: HomogeneousBlocks) -> Floats:
 
 def _typical(blocks: HomogeneousBlocks) -> list[Floats]:
     """Return (64, n) squared coefficients of each channel, of its blocks without an edge or a speck."""
-    energy = _without_slope(blocks.power).sum(axis=1)
+    energy = without_slope(blocks.power).sum(axis=1)
     # The chroma of most blocks is empty after compression; what is in the others is its noise.
     usual = np.maximum(np.median(energy, axis=1), energy.mean(axis=1) / 4)
     return [power[:, e <= _TYPICAL_ENERGY * limit] for power, e, limit in zip(blocks.power, energy, usual, strict=True)]
@@ -267,7 +194,7 @@ def _outliers(found: list[HomogeneousBlocks]) -> Floats | None:
 
 
 def _unevenness(blocks: HomogeneousBlocks) -> float:
-    lower, upper = np.percentile(_without_slope(blocks.power[:1]).sum(axis=(0, 1)), (25, 75))
+    lower, upper = np.percentile(without_slope(blocks.power[:1]).sum(axis=(0, 1)), (25, 75))
     return float(upper / max(lower, 1e-6))
 
 
