@@ -7,19 +7,21 @@ import platform
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fancam import __version__, faces, pictures, video
+from fancam import __version__
 from fancam.cli import options
 from fancam.cli.models import status_row
 from fancam.cli.report import edge, print_json
 from fancam.errors import ExitCode
-from fancam.nn import ModelStore
+
+if TYPE_CHECKING:
+    from fancam.nn import ModelStore
 
 PACKAGES = ("av", "torch", "torchvision", "numpy", "opencv-python", "facexlib", "spandrel", "pillow", "typer", "rich")
 NEEDED_MODELS = ("centerface", "realesrgan-x4plus")
@@ -88,6 +90,8 @@ def _devices() -> list[Check]:
 
 
 def _codecs() -> list[Check]:
+    from fancam import video  # here, as below: other verbs need not load it
+
     missing = [name for name, present in video.codecs().items() if not present]
     state, remedy = ("note", "videos in these formats are refused") if missing else ("ok", "")
     detail = f"all of {', '.join(video.codecs())}" if not missing else f"missing: {', '.join(missing)}"
@@ -95,6 +99,8 @@ def _codecs() -> list[Check]:
 
 
 def _formats() -> list[Check]:
+    from fancam import pictures
+
     checks = [_check("codecs", "pictures", "ok", " ".join(sorted(pictures.picture_suffixes())))]
     if ".heic" not in pictures.picture_suffixes():
         checks.append(_check("codecs", "heic", "note", "iPhone photos cannot be read", "pip install pi-heif"))
@@ -102,6 +108,8 @@ def _formats() -> list[Check]:
 
 
 def _models(store: ModelStore) -> list[Check]:
+    from fancam import faces
+
     checks = []
     for name in NEEDED_MODELS:
         status = store.status(name, verify=True)

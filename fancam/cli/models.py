@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,7 +14,9 @@ from fancam import __version__
 from fancam.cli import options, report
 from fancam.cli.report import complain, edge, print_json
 from fancam.errors import ExitCode, ModelDamagedError
-from fancam.nn import ModelStatus, ModelStore
+
+if TYPE_CHECKING:
+    from fancam.nn import ModelStatus, ModelStore
 
 app = typer.Typer(help="List, verify, download and locate weight files.", no_args_is_help=True)
 

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import platformdirs
 import typer
@@ -14,9 +14,11 @@ import typer
 from fancam import settings as s
 from fancam.errors import UsageError, unknown_choice
 from fancam.geometry import Box
-from fancam.nn import ModelStore
 from fancam.paper import parse_length, printers
 from fancam.settings import Overrides, Settings, preset_names
+
+if TYPE_CHECKING:
+    from fancam.nn import ModelStore  # loaded when a store is opened: it brings the network libraries of Python
 
 DEFAULTS = Settings()
 
@@ -289,4 +291,6 @@ def cache_folder() -> Path:
 
 def open_store(models_dir: Path | None) -> ModelStore:
     """Return the store over the user's folders and the installed packages."""
+    from fancam.nn import ModelStore
+
     return ModelStore(models_dir=models_dir, cache_dir=cache_folder() / "models")

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from fancam import __version__, video
+import fancam
+from fancam import __version__
 from fancam.cli import options
 from fancam.cli.report import edge, print_json
 from fancam.media import VideoInfo
@@ -21,7 +22,7 @@ def probe(
 ) -> None:
     """Say what a video holds: size as shown, rotation, colour, rate, and what to watch out for."""
     with edge("probe", as_json=as_json, verbose=verbose):
-        row = _row(video.open_video(path, stream=stream).info)
+        row = _row(fancam.open_video(path, stream=stream).info)
         if as_json:
             print_json({"fancam": __version__, "verb": "probe", "inputs": [row]})
             return

@@ -21,7 +21,6 @@ from fancam.errors import ExitCode, FancamError
 from fancam.jobs.result import RunResult
 from fancam.media import Progress as ProgressCallback
 from fancam.media import format_time, no_progress
-from fancam.report import explain_lines, ppi_grade
 from fancam.results import Decision
 
 
@@ -138,6 +137,8 @@ def tell(
 
 def ppi_style(effective_ppi: float) -> str:
     """Return the colour a resolution is shown in, the same grades as on the contact sheet."""
+    from fancam.report import ppi_grade  # here: the room loads Pillow and OpenCV
+
     return ("green", "default", "yellow", "red")[ppi_grade(effective_ppi)]
 
 
@@ -227,6 +228,8 @@ def _status(status: str) -> str:
 
 def print_chains(chains: Mapping[str, Sequence[Mapping[str, str]] | None]) -> None:
     """Print which chain was chosen for each item, and why; items with the same chain share it."""
+    from fancam.report import explain_lines  # here: see ``ppi_style``
+
     items: dict[tuple[str, ...], list[str]] = {}
     for name, chain in chains.items():
         lines = tuple(explain_lines([Decision(**row) for row in chain or ()]))
