@@ -17,7 +17,7 @@ from rich.table import Table
 from fancam import __version__
 from fancam.cli import options
 from fancam.cli.models import status_row
-from fancam.cli.report import edge, print_json
+from fancam.cli.report import edge, print_document
 from fancam.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def doctor(
         checks = [*_packages(), *_devices(), *_codecs(), *_formats(), *_models(store), *_disk()]
         if as_json:
             rows = [status_row(store.status(entry.name)) for entry in store.entries()]
-            print_json({"fancam": __version__, "verb": "doctor", "checks": checks, "models": rows})
+            print_document("doctor", checks=checks, models=rows)
         else:
             _print_checks(checks)
         broken = [check for check in checks if check["state"] == "broken"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from rich.table import Table
 import fancam
 from fancam.cli import options as o
 from fancam.cli import report
-from fancam.cli.report import edge, print_json
+from fancam.cli.report import edge
 from fancam.settings import load_presets, load_settings
 
 SETTINGS = {
@@ -81,7 +81,8 @@ def enhance(
         paths = expanded(inputs)
         store = o.open_store(models_dir)
         if dry_run:
-            _show_plan(fancam.plan_enhance(paths, settings, store=store), as_json=as_json)
+            plan = fancam.plan_enhance(paths, settings, store=store)
+            report.tell_plan(plan, _plan_lines(plan), as_json=as_json)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.enhance_pictures(
@@ -124,12 +125,7 @@ def _show_result(document: Mapping[str, Any], out: Path) -> None:
     print(f"{len(document['pictures'])} in {out}")
 
 
-def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(plan)
-        return
+def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     for row in plan["pictures"]:
-        print(
-            f"{row['path']}: {row['width']}x{row['height']} to {row['width_px']}x{row['height_px']} ({row['output']})"
-        )
-    report.print_estimate(plan)
+        sizes = f"{row['width']}x{row['height']} to {row['width_px']}x{row['height_px']}"
+        yield f"{row['path']}: {sizes} ({row['output']})"

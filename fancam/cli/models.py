@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fancam import __version__
 from fancam.cli import options, report
-from fancam.cli.report import complain, edge, print_json
+from fancam.cli.report import complain, edge, print_document
 from fancam.errors import ExitCode, ModelDamagedError
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def status_row(status: ModelStatus) -> dict[str, Any]:
 
 def _print_statuses(verb: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        print_json({"fancam": __version__, "verb": verb, "models": rows})
+        print_document(verb, models=rows)
         return
     table = Table(header_style="bold")
     for heading in ("name", "task", "state", "from", "licence", "commercial use"):

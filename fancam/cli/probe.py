@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import typer
 
 import fancam
-from fancam import __version__
 from fancam.cli import options
-from fancam.cli.report import edge, print_json
+from fancam.cli.report import edge, print_document
 from fancam.media import VideoInfo
 
 
@@ -24,7 +23,7 @@ def probe(
     with edge("probe", as_json=as_json, verbose=verbose):
         row = _row(fancam.open_video(path, stream=stream).info)
         if as_json:
-            print_json({"fancam": __version__, "verb": "probe", "inputs": [row]})
+            print_document("probe", inputs=[row])
             return
         for name, value in row.items():
             if name != "warnings":

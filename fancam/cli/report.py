@@ -6,7 +6,7 @@ import json
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -38,7 +38,7 @@ def edge(verb: str, *, as_json: bool = False, verbose: bool = False) -> Iterator
         complain(error)
         if as_json:
             failure = {"item": error.item, "error": error.line(), "exit_code": int(error.exit_code)}
-            print_json({"fancam": __version__, "verb": verb, "failures": [failure]})
+            print_document(verb, failures=[failure])
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         print("fancam: interrupted; what is finished is kept, run the same command to go on", file=sys.stderr)
@@ -48,6 +48,11 @@ def edge(verb: str, *, as_json: bool = False, verbose: bool = False) -> Iterator
 def complain(error: FancamError) -> None:
     """Print an error as one line on stderr."""
     print(f"fancam: {error.line()}", file=sys.stderr)
+
+
+def print_document(verb: str, **more: Any) -> None:
+    """Print the JSON document of a verb that fills no folder."""
+    print_json({"fancam": __version__, "verb": verb, **more})
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -178,8 +183,13 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def print_estimate(plan: Mapping[str, Any]) -> None:
-    """Print how long a planned job will take, where that was measured."""
+def tell_plan(plan: Mapping[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+    """Tell what a verb would do: the document, or its lines and, where that was measured, how long it takes."""
+    if as_json:
+        print_json(plan)
+        return
+    for line in lines:
+        print(line)
     seconds = plan.get("estimated_s")
     if seconds is not None:
         said = f"{max(seconds, 1):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import fancam
 from fancam.cli import options as o
 from fancam.cli import report
-from fancam.cli.report import edge, print_json
+from fancam.cli.report import edge
 from fancam.settings import load_presets, load_settings
 
 SETTINGS = {
@@ -79,9 +79,8 @@ def run(
         settings = load_settings(preset, config, overrides)
         by_preset = load_presets(preset, config, overrides)
         if dry_run:
-            _show_plan(
-                fancam.plan_run(inputs, settings, stream=stream, store=o.open_store(models_dir)), as_json=as_json
-            )
+            plan = fancam.plan_run(inputs, settings, stream=stream, store=o.open_store(models_dir))
+            report.tell_plan(plan, _plan_lines(plan), as_json=as_json)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.run(
@@ -103,13 +102,10 @@ def _show_result(document: Mapping[str, Any], out: Path) -> None:
     )
 
 
-def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(plan)
-        return
+def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     for row in plan["inputs"]:
         most = "one card per face" if row["cards_at_most"] is None else f"at most {row['cards_at_most']} cards"
         frames = f", about {row['frames_expected']} frames" if row.get("frames_expected") else ""
-        print(f"{row['path']}: {row['kind']} {row['width']}x{row['height']}{frames}; {most}")
-    print(f"each card {plan['card']['width_px']}x{plan['card']['height_px']} px at {plan['card']['dpi']:g} dpi")
-    report.print_estimate(plan)
+        yield f"{row['path']}: {row['kind']} {row['width']}x{row['height']}{frames}; {most}"
+    card = plan["card"]
+    yield f"each card {card['width_px']}x{card['height_px']} px at {card['dpi']:g} dpi"
