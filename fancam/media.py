@@ -127,9 +127,9 @@ class ScanReport:
     """End of the last frame that was decoded."""
     warnings: list[str] = field(default_factory=list)
 
-    def reject(self, reason: str, count: int = 1) -> None:
-        """Count frames that were decoded or lost, and are not handed out."""
-        self.frames_rejected[reason] = self.frames_rejected.get(reason, 0) + count
+    def reject(self, reason: str) -> None:
+        """Count a frame that was decoded or lost, and is not handed out."""
+        self.frames_rejected[reason] = self.frames_rejected.get(reason, 0) + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

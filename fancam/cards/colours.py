@@ -130,23 +130,24 @@ def fill(pixels: Samples, shape: RoundedBox, colour: Colour) -> None:
 
 _SIDE_PX = 64
 _ROUNDS = 16
+_PALETTE = 5
+"""Colours of a palette; fewer where the picture has fewer."""
 
 
-def palette(pixels: Samples, count: int = 5) -> tuple[Colour, ...]:
+def palette(pixels: Samples) -> tuple[Colour, ...]:
     """Return the main colours of a picture, from light to dark.
 
     The means of k-means clusters in CIELAB, started from the colours that lie farthest apart; no chance is involved.
 
     Args:
         pixels: (height, width, 3) RGB, uint8 or uint16.
-        count: How many colours; fewer come back where the picture has fewer.
     """
     height, width = pixels.shape[:2]
     shrink = min(_SIDE_PX / max(height, width), 1.0)
     size = max(round(width * shrink), 1), max(round(height * shrink), 1)
     small = cv2.resize(pixels.astype(np.float32) / np.iinfo(pixels.dtype).max, size, interpolation=cv2.INTER_AREA)
     colours = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).reshape(-1, 3)
-    centres = _far_apart(colours, count)
+    centres = _far_apart(colours, _PALETTE)
     for _ in range(_ROUNDS):
         nearest = np.argmin(((colours[:, np.newaxis] - centres) ** 2).sum(axis=2), axis=1)
         members = [colours[nearest == index] for index in range(len(centres))]

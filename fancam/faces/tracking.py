@@ -50,11 +50,10 @@ class FaceTracker:
     """Gives faces track numbers, moment after moment.
 
     Faces of one moment never share a track. A track never goes on across a change of shot or a gap of more than
-    ``max_gap_s``. Numbers start at 0 and are not used twice. Same input, same numbers.
+    ``MAX_GAP_S``. Numbers start at 0 and are not used twice. Same input, same numbers.
     """
 
-    def __init__(self, *, max_gap_s: float = MAX_GAP_S) -> None:
-        self._max_gap_s = max_gap_s
+    def __init__(self) -> None:
         self._tracks: list[_Track] = []
         self._next = 0
         self._shot: int | None = None
@@ -71,7 +70,7 @@ class FaceTracker:
         elif candidate.time_s < self._time_s:
             raise ValueError(f"moments must come in time order: {candidate.time_s} s after {self._time_s} s")
         self._time_s = candidate.time_s
-        self._tracks = [track for track in self._tracks if candidate.time_s - track.time_s <= self._max_gap_s]
+        self._tracks = [track for track in self._tracks if candidate.time_s - track.time_s <= MAX_GAP_S]
         costs = np.array([[self._cost(track, face) for track in self._tracks] for face in faces], float)
         chosen = assign(costs.reshape(len(faces), len(self._tracks)))
         tracked, known = [], list(self._tracks)
@@ -163,16 +162,13 @@ def _shortest_augmenting_paths(table: npt.NDArray[np.float64]) -> npt.NDArray[np
     return owner[:columns]
 
 
-def track_faces(
-    moments: Sequence[tuple[Candidate, Sequence[Face]]], *, max_gap_s: float = MAX_GAP_S
-) -> list[list[Face]]:
+def track_faces(moments: Sequence[tuple[Candidate, Sequence[Face]]]) -> list[list[Face]]:
     """Return the faces of each moment with their ``track``, moments and faces in the given order.
 
     Args:
         moments: Candidates of one input with the faces found there, in any order.
-        max_gap_s: A face not seen for longer starts a new track.
     """
-    tracker = FaceTracker(max_gap_s=max_gap_s)
+    tracker = FaceTracker()
     tracked: list[list[Face]] = [[] for _ in moments]
     order = sorted(range(len(moments)), key=lambda i: (moments[i][0].shot, moments[i][0].time_s, moments[i][0].pts))
     for index in order:

@@ -19,7 +19,6 @@ from safetensors.torch import load_file
 from spandrel import ImageModelDescriptor, ModelLoader, ModelTiling, UnsupportedModelError, canonicalize_state_dict
 
 from fancam.errors import ModelDamagedError, UsageError
-from fancam.media import Progress, no_progress
 from fancam.nn.ncnn import load_ncnn
 from fancam.nn.store import ModelStore, file_sha256, find_weight_file
 from fancam.settings import EnhanceSettings
@@ -253,13 +252,12 @@ _FP32_ENDS = ("ESRGAN", "Compact")
 """Architectures that are known to enter by their first convolution and leave by their last."""
 
 
-def load_upscaler(settings: EnhanceSettings, store: ModelStore, progress: Progress = no_progress) -> Network | None:
+def load_upscaler(settings: EnhanceSettings, store: ModelStore) -> Network | None:
     """Return the network the settings ask for, or None where they ask for a plain filter.
 
     Args:
         settings: ``upscaler`` is a name of the registry, ``bicubic``, ``lanczos`` or the path of a weight file.
         store: Where the weights of the registry are.
-        progress: Called as ``("load", 0 or 1, 1)``.
 
     Raises:
         ModelMissingError: The weights are not here.
@@ -268,10 +266,7 @@ def load_upscaler(settings: EnhanceSettings, store: ModelStore, progress: Progre
     """
     if settings.upscaler in PLAIN_FILTERS:
         return None
-    progress("load", 0, 1)
-    network = describe_upscaler(load_weights(settings.upscaler, store, task="upscale", option="--upscaler"))
-    progress("load", 1, 1)
-    return network
+    return describe_upscaler(load_weights(settings.upscaler, store, task="upscale", option="--upscaler"))
 
 
 def describe_upscaler(weights: Weights) -> Network:

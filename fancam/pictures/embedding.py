@@ -117,7 +117,7 @@ class EmbeddedPicture:
             raise _changed(self.source) from error
 
 
-def embeddable(path: Path, *, max_pixels: int = MAX_PIXELS) -> EmbeddedPicture:
+def embeddable(path: Path) -> EmbeddedPicture:
     """Find out how a PDF can hold a picture, and check that all of it can be decoded.
 
     JPEG files go in as they are, byte for byte; so do the pixels of PNG files without transparency and interlacing, in
@@ -131,7 +131,7 @@ def embeddable(path: Path, *, max_pixels: int = MAX_PIXELS) -> EmbeddedPicture:
     Raises:
         InputError: As ``read_picture`` does; damage anywhere in the pixels is found here.
     """
-    with checked_picture(path, max_pixels) as image:
+    with checked_picture(path, MAX_PIXELS) as image:
         header = jpeg_header(path) if image.format in ("JPEG", "MPO") else None
         if header is not None and header.fits_pdf and image.size == (header.width, header.height):
             return _jpeg(path, image, header)

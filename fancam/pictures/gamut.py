@@ -35,11 +35,10 @@ def out_of_gamut(
     press: PressProfile,
     *,
     black_point: bool = True,
-    least_delta_e: float = OUT_OF_GAMUT_DELTA_E,
 ) -> tuple[npt.NDArray[np.bool_], float]:
     """Return where a press cannot print a colour.
 
-    A colour counts as out of gamut when it comes back from the press by more than ``least_delta_e`` (CIEDE2000) away
+    A colour counts as out of gamut when it comes back from the press by more than ``OUT_OF_GAMUT_DELTA_E`` away
     from what was asked for: converted relative colorimetric, so that whatever the press can print comes back but for
     the rounding of its tables. That no ink is as dark as a screen is no loss of colour: with ``black_point`` what is
     asked for is the picture between the white and the black of the press, which is what the conversion aims at then.
@@ -50,7 +49,6 @@ def out_of_gamut(
         press: The profile of the press.
         black_point: Whether the darkest tone of the source may become the darkest of the press; otherwise every tone
             that is darker than ink counts too.
-        least_delta_e: What counts as another colour.
 
     Returns:
         (height, width) bool, and the share of it that is true, in [0, 1].
@@ -69,8 +67,8 @@ def out_of_gamut(
         wanted, printed = lab_of_source(colours, source_profile), lab_of_press(ink, press)
         if scale is not None:
             wanted = _scaled(wanted, *scale)
-        lost = np.linalg.norm(wanted - printed, axis=2) > least_delta_e / _MOST_RATIO
-        lost[lost] = delta_e00(wanted[lost], printed[lost]) > least_delta_e
+        lost = np.linalg.norm(wanted - printed, axis=2) > OUT_OF_GAMUT_DELTA_E / _MOST_RATIO
+        lost[lost] = delta_e00(wanted[lost], printed[lost]) > OUT_OF_GAMUT_DELTA_E
         mask[y : y + step] = lost[0][places].reshape(band.shape[:2])
     return mask, float(np.count_nonzero(mask) / max(mask.size, 1))
 

@@ -76,7 +76,6 @@ def text_mask(
     *,
     align: str = "centre",
     outline_px: float = 0.0,
-    line_spacing: float = LINE_SPACING,
 ) -> TextMask:
     """Set text and return it as masks.
 
@@ -91,7 +90,6 @@ def text_mask(
         size_px: Size of the type (its em) in pixels.
         align: How lines lie to each other: ``left``, ``centre`` or ``right``, by their ink.
         outline_px: How far the outline reaches around the letters, with round corners.
-        line_spacing: From baseline to baseline, in type sizes.
 
     Returns:
         The masks, cropped to the ink; of no pixels where the text has nothing to draw.
@@ -102,7 +100,7 @@ def text_mask(
     """
     if align not in ALIGNMENTS:
         raise unknown_choice("alignment", align, ALIGNMENTS)
-    if not (size_px > 0 and outline_px >= 0 and line_spacing > 0):
+    if not (size_px > 0 and outline_px >= 0):
         raise ValueError(f"type of {size_px} px with an outline of {outline_px} px")
     lines = normalised(text).split("\n")
     opened, face = _checked_face("".join(lines), font)
@@ -114,7 +112,7 @@ def text_mask(
     kind = _fine_type(lines, opened, face, size_px, outline_px, shaped)
     try:
         drawn = [_drawn(line, kind) for line in lines]
-        return _laid_out(drawn, kind, align, line_spacing * size_px, () if shaped else _unshaped_notes(lines))
+        return _laid_out(drawn, kind, align, LINE_SPACING * size_px, () if shaped else _unshaped_notes(lines))
     except (OSError, ValueError) as error:  # FreeType meets a broken glyph
         raise damaged(font or Path("built-in font"), error) from error
 

@@ -70,15 +70,12 @@ def ppi_colour(effective_ppi: float) -> tuple[int, int, int]:
     return tuple(_PPI_COLOURS.values())[ppi_grade(effective_ppi)]
 
 
-def contact_sheet(
-    entries: Sequence[ContactEntry], geometry: CardGeometry, *, columns: int | None = None
-) -> Picture:  # fmt: skip
+def contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry) -> Picture:
     """Draw all cards on one sheet.
 
     Args:
         entries: In the order they are to be shown; of more than ``MOST_ENTRIES`` the first are shown.
         geometry: The cards' geometry; a thin line shows where they will be cut, the bleed outside it is faded.
-        columns: Cards per row; None chooses.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -90,7 +87,7 @@ def contact_sheet(
     if not entries:
         raise ValueError("a contact sheet needs at least one card")
     shown = entries[:MOST_ENTRIES]
-    per_row = columns or _columns(len(shown))
+    per_row = _columns(len(shown))
     thumbnail_height = round(_THUMBNAIL_WIDTH_PX * geometry.outer_height_mm / geometry.outer_width_mm)
     cell_width, cell_height = _THUMBNAIL_WIDTH_PX + _GAP_PX, thumbnail_height + _CAPTION_PX + _GAP_PX
     content_width = max(per_row * cell_width - _GAP_PX, _legend_width())

@@ -110,15 +110,11 @@ class Video:
                 if pixels is not None:
                     yield self._frame(target, pixels)
 
-    def sample_frames(self, count: int, *, threads: int | None = None) -> Iterator[Frame]:
-        """Yield some key frames from all over the video, for measuring what kind of video it is.
+    def sample_frames(self, count: int) -> Iterator[Frame]:
+        """Yield so many key frames, at most, from all over the video, for measuring what kind of video it is.
 
         Key frames are the least compressed ones, and the first a decoder can reach. There are fewer where several of
         the evenly spaced times lead to the same key frame; one where the file does not say how long it is.
-
-        Args:
-            count: How many at most.
-            threads: Decoder threads; one per processor, at most 8, when None.
 
         Raises:
             InputError: The file cannot be read any more.
@@ -127,7 +123,7 @@ class Video:
         start, length = info.start_pts_or_zero, int((info.duration_s or 0.0) / info.time_base)
         targets = sorted({start + length * (2 * number + 1) // (2 * count) for number in range(count)})
         seen: set[int] = set()
-        with ExactDecoder(info, threads) as decoder:
+        with ExactDecoder(info, None) as decoder:
             for target in targets:
                 found = decoder.key_frame(target)
                 if found is not None and found[0] not in seen:
