@@ -561,6 +561,7 @@ def test_same_picture_gives_the_same_bytes_whatever_the_machine(tmp_path, suffix
     picture = still(smooth(300, 700, dtype=np.uint16 if deep else np.uint8), profile=P3, dpi=(300.0, 300.0))
     digests = set()
     for threads in (1, 8):
+        # Pillow asks the machine here, and nowhere else, how many threads its AVIF encoder gets.
         monkeypatch.setattr(AvifImagePlugin, "_get_default_max_threads", lambda threads=threads: threads)
         digests.add(save_picture(tmp_path / f"x.{suffix}", picture, metadata=EXTRA).sha256)
     assert len(digests) == 1

@@ -242,6 +242,7 @@ def test_bands_make_no_difference(profiles, monkeypatch):
     pixels = photo(61, 47)
     whole = to_press(pixels, P3, profiles["cmyk"], intent="perceptual", black_point=True)
     mask = out_of_gamut(pixels, P3, profiles["cmyk"])[0]
+    # Small bands, since pictures of several real ones take seconds to convert.
     monkeypatch.setattr(press, "_BAND_PX", 100)
     monkeypatch.setattr(sys.modules["fancam.pictures.gamut"], "_BAND_PX", 100)
     assert np.array_equal(to_press(pixels, P3, profiles["cmyk"], intent="perceptual", black_point=True), whole)

@@ -93,6 +93,7 @@ def test_ends_of_the_clip_leave_fewer_on_one_side_and_not_more_on_the_other(clip
 
 def test_overlapping_windows_are_decoded_and_converted_once(clip, monkeypatch):
     starts, converted = [], []
+    # How often a file is opened and a frame converted shows in no result: only the decoder's own steps can be counted.
     restart, rendered = ExactDecoder._restart, ExactDecoder._rendered
     monkeypatch.setattr(ExactDecoder, "_restart", lambda self: (starts.append(1), restart(self))[1])
     monkeypatch.setattr(
@@ -158,6 +159,7 @@ def test_what_is_not_there_is_left_out_and_its_neighbours_are_not(clip, monkeypa
 def test_what_one_start_loses_is_sought_from_another(clip, monkeypatch):
     """A start in the middle of the file that loses a frame: the frame is there for a decode from the beginning."""
     monkeypatch.setattr(_exact, "SEEK_PAYS_S", 0.3)
+    # No small file loses a frame after a seek by itself.
     lost, seek = clip.sound[45], ExactDecoder._seek
 
     def losing(self, target, back_s):
