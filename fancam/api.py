@@ -18,7 +18,7 @@ from fancam.errors import FancamError, NothingFoundError, UsageError
 from fancam.jobs.context import Context
 from fancam.jobs.find import Moment, compose_pick, find_in_photo, find_in_video
 from fancam.jobs.frame import default_store
-from fancam.jobs.make import card_job, neighbours_box
+from fancam.jobs.make import card_job, neighbours_box, neighbours_px
 from fancam.jobs.photos import Loaded, load_picture, photo_job, write_enhanced
 from fancam.jobs.stream import Item, enhance_stream
 from fancam.jobs.workspace import safe_stem
@@ -306,7 +306,10 @@ class Enhancer:
         box = None
         if frame.pts is not None and settings.fuse.frames > 1:
             box = neighbours_box(picture.choice, frame.width, frame.height)
-            found = next(iter(source.frames_with_neighbours({frame.pts: [box]}, settings.fuse.frames)), None)
+            windows = source.frames_with_neighbours(
+                {frame.pts: [box]}, settings.fuse.frames, longest_px=neighbours_px(picture.geometry)
+            )
+            found = next(iter(windows), None)
             neighbours = () if found is None else found.neighbours[0]
         job = card_job(
             number, picture.choice, frame.pixels, picture.geometry, settings,

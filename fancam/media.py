@@ -164,7 +164,7 @@ class NeighbourFrame:
     """A region of a frame near the picked one."""
 
     pixels: Picture
-    """(h, w, 3) uint8 RGB: the same region as of the picked frame, and of its size."""
+    """(h, w, 3) uint8 RGB: the same region as of the picked frame, and of its size unless it was to be smaller."""
     pts: int
     offset_s: float
     """Time from the picked frame; negative before it."""

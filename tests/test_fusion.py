@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhancing.fusion.align import coarse_shift, dense_flow, luma_of, warped
+from fancam.enhancing.fusion import merge
+from fancam.enhancing.fusion.align import coarse_shift, luma_of, motion_between, warped
 from fancam.enhancing.fusion.fuse import GRID, MergeStatistics, expected_gain_db, fuse
 from fancam.geometry import Box
 from fancam.media import NeighbourFrame
@@ -76,6 +77,28 @@ def test_noise_goes_down_and_the_picture_is_on_the_finer_grid():
     assert error(fused.pixels, fine_truth()) < 0.6 * error(enlarged(reference), fine_truth())
     assert fused.expected_gain_db >= 0.2
     assert fused.residual_noise is not None and fused.residual_noise < 4
+
+
+def test_where_the_print_holds_no_more_the_picture_stays_on_the_grid_of_the_source():
+    reference = frame()
+    fused = fuse(reference, moving(), FuseSettings(), face=FACE, grid=1)
+    truth = cv2.resize(fine_truth(), (WIDE, HIGH), interpolation=cv2.INTER_AREA)
+    assert fused.grid == 1
+    assert fused.pixels.shape == reference.shape
+    assert fused.evidence_frames.shape == reference.shape[:2]
+    assert error(fused.pixels, truth) < 0.55 * error(reference, truth)
+
+
+@pytest.mark.parametrize("grid", [1, 2])
+def test_strips_leave_no_seam(monkeypatch, grid):
+    reference, neighbours = frame(), moving(4)
+    whole, parts = (
+        [monkeypatch.setattr(merge, "STRIP_ROWS", rows), fuse(reference, neighbours, EVERY, face=FACE, grid=grid)][1]
+        for rows in (4 * HIGH, 16)
+    )
+    far = np.abs(whole.pixels.astype(int) - parts.pixels)
+    assert far.max() <= 1  # where a sum in single precision lies half way between two levels
+    assert np.mean(far > 0) < 1e-3
 
 
 def test_fused_picture_is_not_shifted_against_the_reference():
@@ -266,13 +289,27 @@ def test_coarse_shift_follows_the_face(dx, dy):
     assert (x, y) == pytest.approx((-dx, -dy), abs=1.1) and fit > 0.8
 
 
-def test_flow_is_accurate_below_a_pixel():
+@pytest.mark.parametrize("step", [1, 2])
+def test_motion_is_accurate_below_a_pixel(step):
     reference, neighbour = frame(sigma=1), frame(1.3, -0.7, sigma=1, seed=5)
-    flow = dense_flow(luma_of(reference), luma_of(neighbour), (0.0, 0.0))
-    inner = flow[20:-20, 20:-20]
-    assert np.median(inner[..., 0]) == pytest.approx(-1.3, abs=0.08)
-    assert np.median(inner[..., 1]) == pytest.approx(0.7, abs=0.08)
-    assert error(warped(neighbour, flow), reference) < 0.6 * error(neighbour, reference)
+    motion = motion_between(luma_of(reference), luma_of(neighbour), (0.0, 0.0), step)
+    xs, ys = motion.places(20, HIGH - 20)
+    assert np.median((xs - np.arange(WIDE))[:, 20:-20]) == pytest.approx(-1.3, abs=0.08)
+    assert np.median((ys - np.arange(20, HIGH - 20)[:, None])[:, 20:-20]) == pytest.approx(0.7, abs=0.08)
+    assert error(warped(neighbour, motion), reference) < 0.6 * error(neighbour, reference)
+
+
+@pytest.mark.parametrize("size", [(61, 45), (64, 46)])
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("grid", [1, 2])
+def test_rows_lie_where_they_lie_in_the_whole_picture(size, step, grid):
+    reference, neighbour = (luma_of(frame(0.4 * k, seed=k)[: size[0], : size[1]]) for k in (0, 1))
+    motion = motion_between(reference, neighbour, (0.0, 0.0), step)
+    whole = motion.places(0, size[0], grid)
+    parts = [motion.places(top, min(top + 16, size[0]), grid) for top in range(0, size[0], 16)]
+    for axis in (0, 1):
+        assert whole[axis].shape == (size[0] * grid, size[1] * grid)
+        np.testing.assert_array_equal(np.concatenate([part[axis] for part in parts]), whole[axis])
 
 
 def test_expected_gain_rises_with_noise_and_falls_where_nothing_is_seen():

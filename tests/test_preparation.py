@@ -129,7 +129,7 @@ def test_a_fused_picture_lies_where_its_reference_lay(portrait, monkeypatch):
     region, box = Box(40, 30, 200, 210), Box(60.5, 50.5, 180.5, 170.5)
     seen = {}
 
-    def fuse(reference, neighbours, settings, *, face=None):
+    def fuse(reference, neighbours, settings, *, face=None, grid=2):
         seen.update(reference=reference, face=face, frames=settings.frames)
         return fused_of(cv2.resize(reference, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
 
@@ -153,7 +153,7 @@ def test_a_fused_picture_lies_where_its_reference_lay(portrait, monkeypatch):
 
 
 def test_where_nothing_is_fused_the_frame_itself_goes_on_and_says_why(portrait, monkeypatch):
-    def fuse(reference, neighbours, settings, *, face=None):
+    def fuse(reference, neighbours, settings, *, face=None, grid=2):
         return dataclasses.replace(fused_of(reference, used=1), grid=1, expected_gain_db=0.05, reason="too little")
 
     monkeypatch.setattr(preparation, "fuse", fuse)

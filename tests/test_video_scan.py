@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import textwrap
@@ -31,6 +32,18 @@ def test_luma_is_what_was_written_and_is_not_copied(tmp_path):
             assert (frame.bit_depth, frame.full_range, frame.width, frame.height) == (8, False, 192, 128)
     assert frames.report.frames_scanned == 6 and frames.report.frames_rejected == {}
     assert frames.report.end_time_s == pytest.approx(0.2, abs=0.01)
+
+
+def test_frames_are_freed_as_they_pass(tmp_path):
+    clip = open_video(write_clip(tmp_path / "a.mp4", moving_noise(40)))
+    gc.collect()
+    gc.disable()  # what waits for it is gigabytes at 4K before it comes
+    try:
+        with clip.scan() as frames:
+            most = max(sum(isinstance(each, av.VideoFrame) for each in gc.get_objects()) for _ in frames)
+    finally:
+        gc.enable()
+    assert most < 10
 
 
 def test_ten_bit_luma_keeps_its_ten_bits(tmp_path):

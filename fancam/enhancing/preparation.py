@@ -19,12 +19,13 @@ from fancam.enhancing.cleaning.traces import BANDED_SHARE, BANDED_SHARE_PHOTO, m
 from fancam.enhancing.descreen.paper import lighten_paper
 from fancam.enhancing.descreen.removal import descreen
 from fancam.enhancing.descreen.screens import HalftoneScreen, find_screens
-from fancam.enhancing.fusion.fuse import Fused, fuse
+from fancam.enhancing.fusion.fuse import GRID, Fused, fuse
 from fancam.enhancing.grain.measure import measure_grain
 from fancam.enhancing.grain.model import Grain, remove_grain
 from fancam.enhancing.work import CropRequest, EnhanceJob, Work
 from fancam.geometry import Box
 from fancam.media import Samples
+from fancam.pictures import resample
 from fancam.results import Cleaned, Fusion, NoiseModel
 
 Measured = TypeVar("Measured")
@@ -62,24 +63,32 @@ class Preparation:
         """Return the work of a frame and its neighbours: fused where that is worth it, else the frame's alone."""
         job = work.job
         reference = np.asarray(job.request.pixels[box.as_slices()], np.uint8)  # frames of videos are
-        around = job.faces[0].box.shifted(-box.x0, -box.y0) if job.faces else None
-        fused = fuse(reference, job.neighbours, job.fuse, face=around)
+        high, wide = job.neighbours[0].pixels.shape[:2]
+        if (high, wide) != reference.shape[:2]:
+            reference = resample(reference, Box(0, 0, box.width, box.height), wide, high)
+        scale = wide / box.width, high / box.height
+        around = job.faces[0].box.shifted(-box.x0, -box.y0).scaled(*scale) if job.faces else None
+        fused = fuse(reference, job.neighbours, job.fuse, face=around, grid=GRID if job.request.scale > 1 else 1)
         about = Fusion(
             fused.frames_used, fused.frames_offered, fused.expected_gain_db if fused.frames_offered > 1 else None,
             fused.reason,
         )  # fmt: skip
-        work = dataclasses.replace(work, fusion=about)
+        # The neighbours are not needed any more, and there are many of them.
+        work = dataclasses.replace(work, job=dataclasses.replace(job, neighbours=()), fusion=about)
         return self._cleaned(work) if fused.frames_used == 1 else self._cleaned_finer(work, box, fused)
 
     def _cleaned_finer(self, work: Work, box: Box, fused: Fused) -> Work:
-        """Return a fused picture: the rest of the noise is taken out of the finer one, the other is averaged of it."""
+        """Return a fused picture: noise is taken out of it on its own grid, and that of the frame is made of it."""
         finer, cleaned, grain, notes = self._clean(work.job, fused.pixels, grid=fused.grid)
-        height, width = fused.pixels.shape[0] // fused.grid, fused.pixels.shape[1] // fused.grid
-        pixels = cast(Samples, cv2.resize(finer, (width, height), interpolation=cv2.INTER_AREA))
+        height, width = round(box.height), round(box.width)
+        scale = finer.shape[1] / width, finer.shape[0] / height
+        filter_ = cv2.INTER_AREA if scale[0] > 1 else cv2.INTER_CUBIC
+        same = finer.shape[:2] == (height, width)
+        pixels = finer if same else cast(Samples, cv2.resize(finer, (width, height), interpolation=filter_))
         work = _cut_to(work, box, pixels)
+        own = dataclasses.replace(work.crop, pixels=finer, box=work.crop.box.scaled(*scale))
         return dataclasses.replace(
-            work, crop=dataclasses.replace(work.crop, plain_grid=float(fused.grid)),
-            finer=dataclasses.replace(work.crop, pixels=finer, box=work.crop.box.scaled(fused.grid)),
+            work, crop=dataclasses.replace(work.crop, plain_grid=scale[0]), finer=None if same else own,
             frames=fused.evidence_frames, cleaned=cleaned, grain=grain, notes=notes,
         )  # fmt: skip
 

@@ -88,7 +88,7 @@ class EnhanceJob:
     effective_ppi: float | None = None
     """Source pixels per printed inch; None where there is no paper."""
     neighbours: tuple[NeighbourFrame, ...] = ()
-    """Neighbouring frames of a video, in the order of time."""
+    """Neighbouring frames of a video, in the order of time; they may be smaller than the part they show."""
     neighbours_box: Box | None = None
     """Where the neighbours lie, in whole pixels of the request's frame; None where there are none."""
     is_video: bool = False
@@ -117,9 +117,11 @@ class Work:
     offset: Point = (0.0, 0.0)
     """Where the first pixel of ``crop`` lies in the frame."""
     finer: CropRequest | None = None
-    """The same picture with more pixels than the camera's, fused of several frames; for the plain filter."""
+    """The same picture, fused of several frames, with other pixels than the camera's: more of them, or as many as the
+    print can show; for the plain filter."""
     frames: npt.NDArray[np.float32] | None = None
-    """(h, w) for each pixel of ``finer`` how many frames agree on it; None where nothing was fused."""
+    """(h, w) for each pixel of ``finer``, or of ``crop`` where there is none, how many frames agree on it; None where
+    nothing was fused."""
     fusion: Fusion = field(default_factory=Fusion)
     cleaned: Cleaned = field(default_factory=Cleaned)
     grain: Grain | None = None

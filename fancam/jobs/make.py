@@ -17,6 +17,10 @@ from fancam.video import Video
 
 _MARGIN_SHARE = 0.08
 """Around a crop, in parts of its width: what moves into it between the frames comes from there."""
+_PX_PER_PRINT_PX = 2
+"""With two of them to a pixel of the print, fused frames come as near to the truth as with all that the camera has;
+with 1.5 they lose up to 1.5 dB where a noisy face is three times as large as its print (``benchmarks._fancams.TUNE``).
+"""
 
 
 def neighbours_box(pick: Pick, width: int, height: int) -> Box:
@@ -27,6 +31,12 @@ def neighbours_box(pick: Pick, width: int, height: int) -> Box:
         max(math.floor(box.x0 - margin), 0), max(math.floor(box.y0 - margin), 0),
         min(math.ceil(box.x1 + margin), width), min(math.ceil(box.y1 + margin), height),
     )  # fmt: skip
+
+
+def neighbours_px(geometry: CardGeometry) -> int:
+    """Return how long the longer side of what is fused has to be at most: twice what the print can show of it."""
+    width, height = geometry.width_px, geometry.height_px
+    return math.ceil(_PX_PER_PRINT_PX * (max(width, height) + 2 * _MARGIN_SHARE * width))
 
 
 def card_job(
@@ -74,11 +84,19 @@ def card_jobs(
         by_pts.setdefault(pick.pts, []).append(pick)
     width, height = source.info.width, source.info.height
     regions = {pts: [neighbours_box(pick, width, height) for pick in by_pts[pts]] for pts in sorted(by_pts)}
-    for window in source.frames_with_neighbours(regions, settings.fuse.frames, threads=threads):
-        pts = window.frame.pts
+    windows = source.frames_with_neighbours(
+        regions, settings.fuse.frames, longest_px=neighbours_px(geometry), threads=threads
+    )  # fmt: skip
+    for window in windows:
+        pixels, pts = window.frame.pixels, window.frame.pts
         assert pts is not None
-        for pick, neighbours, box in zip(by_pts[pts], window.neighbours, regions[pts], strict=True):
-            yield pick, card_job(
-                pick, pick, window.frame.pixels, geometry, settings, is_video=True, neighbours=neighbours,
-                neighbours_box=box,
+        parts = list(zip(by_pts[pts], window.neighbours, regions[pts], strict=True))
+        del window  # here and below nothing is held of a card that is being made: frames around it are large
+        while parts:
+            pick, neighbours, box = parts.pop(0)
+            job = card_job(
+                pick, pick, pixels, geometry, settings, is_video=True, neighbours=neighbours, neighbours_box=box
             )  # fmt: skip
+            del neighbours
+            yield pick, job
+            del job

@@ -42,6 +42,7 @@ def read_ahead(items: Iterable[Item], depth: int) -> Generator[Item]:
             for item in items:
                 if not offer(item):
                     break
+                del item  # the next one may be all that there is room for
         except BaseException as error:  # noqa: BLE001 - handed on to the thread that asked, whatever it is
             failure.append(error)
         finally:

@@ -50,8 +50,10 @@ def enhance_stream(
                     one = enhancer.prepare(job)
             except FancamError as error:
                 failed.append((key, error))
-            else:
-                yield one
+                continue
+            del job  # and the frames around it
+            yield one
+            del one
         context.progress("prepare", number, number)
 
     ahead = read_ahead(prepared(), _AHEAD)

@@ -13,6 +13,7 @@ import av.error
 from fancam.errors import CropError
 from fancam.geometry import Box
 from fancam.media import Frame, FrameWithNeighbours, NeighbourFrame, Picture, VideoInfo
+from fancam.pictures import resample
 from fancam.video.container import explained
 from fancam.video.decode import SEEK_BACK_S, ExactDecoder
 from fancam.video.probe import frame_facts
@@ -55,8 +56,11 @@ class NeighbourDecoder(ExactDecoder):
     has come, so it is known which regions of it are needed.
     """
 
-    def __init__(self, info: VideoInfo, threads: int | None, *, before: int, after: int) -> None:
+    def __init__(
+        self, info: VideoInfo, threads: int | None, *, before: int, after: int, longest_px: int | None = None
+    ) -> None:
         super().__init__(info, threads)
+        self._longest_px = longest_px
         self._ahead, self._behind = before, after
         self._lag = max(before, 1)
         self._history: deque[DecodedFrame] = deque(maxlen=self._lag + 2)
@@ -193,7 +197,17 @@ class NeighbourDecoder(ExactDecoder):
             elif frame.pts != window.pts and picture.shape[:2] == window.size:
                 offset_s = float((frame.pts - window.pts) * self.info.time_base)
                 for neighbours, region in zip(window.neighbours, window.regions, strict=True):
-                    neighbours.append(NeighbourFrame(picture[region].copy(), frame.pts, offset_s))
+                    neighbours.append(NeighbourFrame(self._part(picture, region), frame.pts, offset_s))
+
+    def _part(self, picture: Picture, region: _Slices) -> Picture:
+        """Return a copy of a region, smaller where it is larger than it has to be."""
+        part = picture[region]
+        height, width = part.shape[:2]
+        if self._longest_px is None or max(height, width) <= self._longest_px:
+            return part.copy()
+        share = self._longest_px / max(height, width)
+        size = max(round(width * share), 1), max(round(height * share), 1)
+        return resample(part, Box(0, 0, width, height), *size)
 
     def _completed(self, place: int | None, opened: deque[_Open]) -> Iterator[FrameWithNeighbours]:
         """Yield and forget the windows that need nothing from this place on; all where it is None."""

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
 from av.filter import Graph
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
@@ -298,7 +299,9 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 def _side_data(frame: VideoFrame, kind: SideDataType) -> bytes | None:
     """The bytes of one kind of side data; None where there is none, or where PyAV cannot list it."""
     try:
-        return bytes(frame.side_data[kind])  # type: ignore[literal-required]  # PyAV's stub names one kind only
+        # A container that the frame itself makes (``frame.side_data``) and the frame hold each other: frames of 12 MB
+        # would wait for the collector, which counts objects and not bytes.
+        return bytes(SideDataContainer(frame)[kind])  # type: ignore[call-arg]  # PyAV's stub has no constructor
     except KeyError:
         return None
     except ValueError:  # one kind that this PyAV has no name for hides all others

@@ -131,8 +131,9 @@ class Video:
                     yield self._frame(*found)
 
     def frames_with_neighbours(
-        self, regions: Mapping[int, Sequence[Box]], count: int, *, threads: int | None = None
-    ) -> Iterator[FrameWithNeighbours]:
+        self, regions: Mapping[int, Sequence[Box]], count: int, *, longest_px: int | None = None,
+        threads: int | None = None,
+    ) -> Iterator[FrameWithNeighbours]:  # fmt: skip
         """Yield chosen frames in ascending order, each with the same regions of the frames shown before and after it.
 
         The frame is the one that ``frames`` gives, byte for byte, and a neighbour is what a region of such a frame
@@ -150,6 +151,7 @@ class Video:
                 pixels of the upright frame; rounded outward to whole pixels and cut at the edge of the frame.
             count: How many frames are looked at, at most, the picked one counted: of 15 up to 7 before and 7 after it;
                 of an even number one more after it. Of 1 there are no neighbours.
+            longest_px: Neighbours whose longer side is larger are made smaller, to this; None leaves them as they are.
             threads: Decoder threads; one per processor, at most 8, when None.
 
         Yields:
@@ -164,7 +166,9 @@ class Video:
             raise ValueError(f"{count} frames hold no picked one")
         if not regions:
             return
-        with NeighbourDecoder(self.info, threads, before=(count - 1) // 2, after=count // 2) as decoder:
+        with NeighbourDecoder(
+            self.info, threads, before=(count - 1) // 2, after=count // 2, longest_px=longest_px
+        ) as decoder:
             yield from decoder.windows({pts: regions[pts] for pts in sorted(regions)})
 
     def _frame(self, pts: int, pixels: Picture) -> Frame:

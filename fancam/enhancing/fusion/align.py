@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +13,7 @@ from fancam.media import Picture
 Plane = npt.NDArray[np.float32]
 """(h, w) float32, levels of 255."""
 Flow = npt.NDArray[np.float32]
-"""(h, w, 2) in pixels: (x, y) of the reference is at (x + flow[..., 0], y + flow[..., 1]) in the neighbouring frame."""
+"""(h, w, 2): (x, y) of the reference is at (x + flow[..., 0], y + flow[..., 1]) in the neighbouring frame."""
 
 COARSE_SIDE_PX = 160
 """The coarse search runs on pictures whose longer side is at most this."""
@@ -61,8 +63,37 @@ def coarse_shift(
     return shift, float(best) if np.isfinite(best) else 0.0
 
 
-def dense_flow(reference: Plane, neighbour: Plane, start: tuple[float, float]) -> Flow:
-    """Return the flow from the reference to the neighbour by dense inverse search (Kroeger et al., ECCV 2016).
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """Where each pixel of the reference lies in another frame."""
+
+    flow: Flow
+    """Of every pixel, or of every square of ``step`` pixels."""
+    step: int
+    size: tuple[int, int]
+    """(width, height) of the reference."""
+
+    def places(self, top: int, bottom: int, grid: int = 1) -> tuple[Plane, Plane]:
+        """Return where some rows of the reference lie: x and y in pixels of the frame, 0 in the middle of the first.
+
+        Args:
+            top: First row of the reference.
+            bottom: The row after the last one.
+            grid: Pixels of the result per pixel of the reference, 1 or more.
+
+        Returns:
+            ((bottom - top) * grid, w * grid) each.
+        """
+        skipped, wide, rows = top % self.step * grid, self.size[0] * grid, (bottom - top) * grid
+        fine = enlarged_rows(self.flow, top // self.step, -(-bottom // self.step), grid * self.step)
+        fine = fine[skipped : skipped + rows, :wide]
+        xs, ys = np.arange(wide, dtype=np.float32), np.arange(top * grid, bottom * grid, dtype=np.float32)
+        xs, ys = ((place + np.float32(0.5)) / np.float32(grid) - np.float32(0.5) for place in (xs, ys))
+        return np.asarray(fine[..., 0] + xs[None, :], np.float32), np.asarray(fine[..., 1] + ys[:, None], np.float32)
+
+
+def motion_between(reference: Plane, neighbour: Plane, start: tuple[float, float], step: int = 1) -> Motion:
+    """Return the motion from the reference to the neighbour by dense inverse search (Kroeger et al., ECCV 2016).
 
     Patches of 8 px half a patch apart, down to the full size: coarser, smoother or variationally refined flow moves
     fewer noisy pixels wrongly and more of a face's fine features, and loses on the whole.
@@ -71,7 +102,24 @@ def dense_flow(reference: Plane, neighbour: Plane, start: tuple[float, float]) -
         reference: Luma.
         neighbour: Luma of the same size.
         start: A first guess for the whole picture.
+        step: How many times smaller the pictures are that it is found on: 2 where the print is smaller than they are,
+            at a quarter of the time and memory.
     """
+    high, wide = reference.shape
+    if step > 1:
+        reference, neighbour = (_reduced(p, step) for p in (reference, neighbour))
+    flow = _dense_flow(reference, neighbour, (start[0] / step, start[1] / step))
+    return Motion(np.asarray(flow * np.float32(step), np.float32), step, (wide, high))
+
+
+def _reduced(plane: Plane, step: int) -> Plane:
+    high, wide = plane.shape
+    whole = cv2.copyMakeBorder(plane, 0, -high % step, 0, -wide % step, cv2.BORDER_REPLICATE)
+    size = whole.shape[1] // step, whole.shape[0] // step
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _dense_flow(reference: Plane, neighbour: Plane, start: tuple[float, float]) -> Flow:
     dx, dy = round(start[0]), round(start[1])
     high, wide = reference.shape
     move = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
@@ -88,17 +136,16 @@ def dense_flow(reference: Plane, neighbour: Plane, start: tuple[float, float]) -
     return np.asarray(flow + np.array([dx, dy], np.float32), np.float32)
 
 
-def warped(picture: npt.NDArray, flow: Flow) -> npt.NDArray:
-    """Return a look as it would be seen from the reference, at its own size and in its own type.
+def warped(picture: npt.NDArray, motion: Motion, top: int = 0, bottom: int | None = None) -> npt.NDArray:
+    """Return some rows of a look as it would be seen from the reference, at its own size and in its own type.
 
     Args:
-        picture: (h, w) or (h, w, c).
-        flow: (h, w, 2).
+        picture: (h, w) or (h, w, c), all of it.
+        motion: From the reference to the picture.
+        top: First row of the reference.
+        bottom: The row after the last one; None goes to the end.
     """
-    high, wide = flow.shape[:2]
-    xs = np.arange(wide, dtype=np.float32)[None, :]
-    ys = np.arange(high, dtype=np.float32)[:, None]
-    return np.asarray(_taken(picture, flow[..., 0] + xs, flow[..., 1] + ys))
+    return _taken(picture, *motion.places(top, motion.size[1] if bottom is None else bottom))
 
 
 class Fine:
@@ -114,11 +161,11 @@ class Fine:
     def __init__(self, picture: Picture) -> None:
         self._large = enlarged(picture, ENLARGED)
 
-    def taken(self, flow: Flow, top: int, bottom: int, grid: int) -> Picture:
+    def taken(self, motion: Motion, top: int, bottom: int, grid: int) -> Picture:
         """Return some rows of the look as seen from the reference, on a grid of ``grid`` pixels per source pixel.
 
         Args:
-            flow: (h, w, 2) of the whole reference.
+            motion: From the reference to the look.
             top: First row of the reference.
             bottom: The row after the last one.
             grid: 1 or more.
@@ -126,16 +173,9 @@ class Fine:
         Returns:
             ((bottom - top) * grid, w * grid, 3) uint8 RGB.
         """
-        fine = enlarged_rows(flow, top, bottom, grid)
-        step = ENLARGED / grid
-        xs = np.arange(fine.shape[1], dtype=np.float32)[None, :]
-        ys = np.arange(top * grid, bottom * grid, dtype=np.float32)[:, None]
-        middle = np.float32((step - 1) / 2)
-        return np.asarray(
-            _taken(
-                self._large, fine[..., 0] * ENLARGED + xs * step + middle, fine[..., 1] * ENLARGED + ys * step + middle
-            ), np.uint8,
-        )  # fmt: skip
+        middle = np.float32((ENLARGED - 1) / 2)
+        xs, ys = (place * np.float32(ENLARGED) + middle for place in motion.places(top, bottom, grid))
+        return np.asarray(_taken(self._large, xs, ys), np.uint8)
 
 
 def enlarged(picture: Picture, grid: int) -> Picture:

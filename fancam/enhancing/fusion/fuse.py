@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.enhancing.cleaning.noise import measure_noise
-from fancam.enhancing.fusion.align import Plane, coarse_shift, dense_flow, enlarged, luma_of, warped
+from fancam.enhancing.fusion.align import coarse_shift, enlarged, luma_of, motion_between, warped
 from fancam.enhancing.fusion.merge import (
     CRISPNESS,
     LUMA,
@@ -30,7 +30,9 @@ from fancam.media import NeighbourFrame, Picture
 from fancam.settings import FuseSettings
 
 GRID = 2
-"""Pixels of a fused picture per pixel of the source."""
+"""Pixels of a fused picture per pixel of the source, where the print has more than the source."""
+COARSE_STEP = 2
+"""How many times smaller pictures are for the motion between them where the print is smaller than they are."""
 MIN_SIDE_PX = 24
 MIN_FIT = 0.4
 """Normalised correlation of the face below which a neighbour shows something else."""
@@ -63,7 +65,7 @@ class Fused:
     pixels: Picture
     """(h * grid, w * grid, 3) uint8 RGB; the reference itself where nothing was fused."""
     grid: int
-    """Pixels of ``pixels`` per pixel of the source: ``GRID``, or 1 where nothing was fused."""
+    """Pixels of ``pixels`` per pixel of the source; 1 where nothing was fused."""
     frames_used: int
     """Frames that went in, the reference counted; 1 where nothing was fused."""
     frames_offered: int
@@ -79,8 +81,9 @@ class Fused:
 
 
 def fuse(
-    reference: Picture, neighbours: Sequence[NeighbourFrame], settings: FuseSettings, *, face: Box | None = None
-) -> Fused:
+    reference: Picture, neighbours: Sequence[NeighbourFrame], settings: FuseSettings, *, face: Box | None = None,
+    grid: int = GRID,
+) -> Fused:  # fmt: skip
     """Merge what neighbouring frames show of a region into one picture.
 
     Args:
@@ -88,6 +91,7 @@ def fuse(
         neighbours: The same region in the frames around it, of the same size.
         settings: How many frames at most, and the least gain worth having.
         face: Box of the face in pixels of the reference; it matters most. None means the middle of the picture.
+        grid: Pixels of the fused picture per pixel of the reference; 1 where the print holds no more.
 
     Returns:
         The fused picture, or the reference itself with the reason.
@@ -103,9 +107,10 @@ def fuse(
         usable, ends = _usable(reference, near, region)
         if not usable:
             return _single(reference, offered, ends or "the frames do not agree")
-        aligned = list(_in_turn(pool, lambda u: _aligned(reference, u, region), usable))
+        step = 1 if grid > 1 else COARSE_STEP
+        aligned = list(_in_turn(pool, lambda u: _aligned(reference, u, region, step), usable))
         noise = float(np.median([neighbour.noise for neighbour in aligned]))
-        merge = Merge(reference, GRID, noise)
+        merge = Merge(reference, grid, noise)
         for neighbour in aligned:
             merge.add(neighbour, MIN_AGREEMENT, pool.map)
     if merge.frames == 1:
@@ -119,7 +124,7 @@ class _Usable:
 
     neighbour: NeighbourFrame
     shift: tuple[float, float]
-    fresh: Plane
+    fresh: npt.NDArray[np.bool_]
 
 
 def _usable(
@@ -151,16 +156,16 @@ def _usable(
     return sorted(found, key=lambda u: (abs(u.neighbour.offset_s), u.neighbour.offset_s)), "; ".join(ends)
 
 
-def _aligned(reference: Picture, usable: _Usable, region: tuple[int, int, int, int]) -> Aligned:
-    neighbour = usable.neighbour
-    flow = dense_flow(luma_of(reference), luma_of(neighbour.pixels), usable.shift)
-    near, fresh = warped(neighbour.pixels, flow), np.clip(warped(usable.fresh, flow), 0, 1)
+def _aligned(reference: Picture, usable: _Usable, region: tuple[int, int, int, int], step: int) -> Aligned:
+    pixels, (left, top, right, bottom) = usable.neighbour.pixels, region
+    motion = motion_between(luma_of(reference), luma_of(pixels), usable.shift, step)
+    near = np.asarray(warped(pixels, motion), np.uint8)
     light, trust = light_between(reference, near)
-    near = relit(near, light)
-    face = np.s_[region[1] : region[3], region[0] : region[2]]
-    wanted = fresh[face] > 0.5
-    noise = noise_between(reference[face], near[face], wanted) if wanted.any() else 0.0
-    return Aligned(neighbour.pixels, flow, near, light, trust, fresh, noise)
+    face = np.s_[top:bottom, left:right]
+    lit = relit(near[top:bottom], light, top, near.shape[0])[:, left:right]
+    wanted = warped(usable.fresh.astype(np.float32), motion, top, bottom)[:, left:right] > 0.5
+    noise = noise_between(reference[face], lit, wanted) if wanted.any() else 0.0
+    return Aligned(pixels, motion, light, trust, usable.fresh, noise)
 
 
 def _in_turn(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> Iterator:
@@ -174,22 +179,23 @@ def _finished(
 ) -> Fused:
     """Sharpen what was merged if that is worth having; ``ends`` says why there are not more frames."""
     mean, evidence, noise, used = merge.mean(), merge.evidence(), merge.noise, merge.frames
+    grid = merge.grid
     seen = np.asarray(evidence / np.float32(used), np.float32)
-    left, top, right, bottom = (v * GRID for v in region)
+    left, top, right, bottom = (v * grid for v in region)
     face = slice(top, bottom), slice(left, right)
     luma = np.asarray(mean @ LUMA, np.float32)
-    removed = fine_detail(luma_of(enlarged(reference, GRID)) - luma, GRID)
+    removed = fine_detail(luma_of(enlarged(reference, grid)) - luma, grid)
     measured = MergeStatistics(float(seen[face].mean()), float(removed[face].std()),
-                        float(fine_detail(luma, GRID)[face].std()), crispness_of(luma, GRID),
+                        float(fine_detail(luma, grid)[face].std()), crispness_of(luma, grid),
                         measure_noise(reference).luma_sigma, noise)  # fmt: skip
     gain = expected_gain_db(measured)
     if gain < least_db:
         reason = f"expected gain {gain:.1f} dB is below {least_db:g} dB"
         return _single(reference, offered, f"{reason}; {ends}" if ends else reason, gain)
-    pixels = np.clip(np.rint(sharpened(mean, GRID, noise, seen)), 0, 255).astype(np.uint8)
+    pixels = np.clip(np.rint(sharpened(mean, grid, noise, seen)), 0, 255).astype(np.uint8)
     residual = noise / float(np.sqrt(evidence.mean()))
     reason = f"{used} frames agree" + (f"; {ends}" if ends else "")
-    return Fused(pixels, GRID, used, offered, gain, evidence, residual, reason)
+    return Fused(pixels, grid, used, offered, gain, evidence, residual, reason)
 
 
 def _face_region(face: Box | None, wide: int, high: int) -> tuple[int, int, int, int]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.enhancing.cleaning.blocks import YCBCR_FROM_RGB
-from fancam.enhancing.fusion.align import Fine, Flow, Plane, enlarged, enlarged_rows, luma_of
+from fancam.enhancing.fusion.align import Fine, Motion, Plane, enlarged, enlarged_rows, luma_of, warped
 from fancam.media import Picture
 
 Colours = npt.NDArray[np.float32]
@@ -21,6 +21,8 @@ AGREE_BLUR_PX = 1.0
 TOLERANCE = 4.0
 """Difference of the smoothed colours, in levels, that still agrees where there is no noise."""
 TOLERANCE_PER_NOISE = 0.8
+WEIGHT_BLUR_PX = 1.0
+"""Weights are smoothed this much: one that follows the noise of a pixel prefers neighbours with the same noise."""
 LIGHT_BLUR_SHARE = 1 / 8
 """Light that changes between frames is matched in parts of this share of the longer side."""
 LIGHT_OFFSET = 4.0
@@ -39,6 +41,8 @@ BLUR_REACH_PX = 8
 LUMA: npt.NDArray[np.float32] = YCBCR_FROM_RGB[0].astype(np.float32)
 SIZES_PX = (0.6, 1.2)
 """Standard deviations of the smoothing that parts the bands of detail, in pixels of the source, each after the last."""
+SHARPENING_GRID = 2
+"""Pixels per source pixel on which the bands are parted; on those of the source Gaussians of such a size are coarse."""
 ENERGY_PX = 1.0
 """Standard deviation of the window in which the local energy of detail is measured, in pixels of the source."""
 DETAILED, FLAT = (1.02, 0.0), (-1.12, 0.0)
@@ -56,26 +60,24 @@ class Aligned:
     """A neighbour and where it lies."""
 
     pixels: Picture
-    flow: Flow
-    near: Picture
-    """(h, w, 3) the look as seen from the reference, in the reference's light."""
+    motion: Motion
     light: Colours
     """(a few, a few, 3) by what the neighbour's light was changed; see ``lit_rows``."""
     trust: Plane
     """(a few, a few) whether that change is to be believed."""
-    fresh: Plane
-    """(h, w), as seen from the reference: 1 where the neighbour is more than a copy of the frame before it."""
+    fresh: npt.NDArray[np.bool_]
+    """(h, w) where the neighbour is more than a copy of the frame before it."""
     noise: float
     """Difference to the reference in levels, as the noise of one frame."""
 
 
-def freshness(neighbour: Picture, beside: Picture) -> Plane:
-    """Return where a frame is more than a copy of the one beside it: (h, w), 0 where it is, 1 where it is not.
+def freshness(neighbour: Picture, beside: Picture) -> npt.NDArray[np.bool_]:
+    """Return where a frame is more than a copy of the one beside it, (h, w).
 
     Repeated frames and the encoder's skipped blocks measure nothing anew.
     """
     far = np.mean(cv2.absdiff(neighbour, beside).astype(np.float32), axis=2)
-    return np.asarray(cv2.blur(far, (9, 9)) > COPIED_LEVELS, np.float32)
+    return np.asarray(cv2.blur(far, (9, 9)) > COPIED_LEVELS)
 
 
 def noise_between(reference: Picture, neighbour: Picture, wanted: npt.NDArray[np.bool_]) -> float:
@@ -111,13 +113,9 @@ def light_between(reference: Picture, neighbour: Picture) -> tuple[Colours, Plan
     return np.exp(np.clip(ratio, -bound, bound)).astype(np.float32), trust
 
 
-def relit(picture: Picture, light: Colours) -> Picture:
-    """Return a picture, of any size, in the light that ``light_between`` found."""
-    made = np.empty_like(picture)
-    for top in range(0, picture.shape[0], STRIP_ROWS):
-        rows = lit_rows(picture[top : top + STRIP_ROWS], light, top, picture.shape[0])
-        made[top : top + STRIP_ROWS] = np.clip(np.rint(rows), 0, 255)
-    return made
+def relit(rows: Picture, light: Colours, top: int, height: int) -> Picture:
+    """Return what ``lit_rows`` returns, in whole levels."""
+    return np.asarray(np.clip(np.rint(lit_rows(rows, light, top, height)), 0, 255), np.uint8)
 
 
 def lit_rows(rows: Picture, light: Colours, top: int, height: int) -> Colours:
@@ -159,7 +157,8 @@ class Merge:
         self.frames = 1
         """How many have been merged, the reference counted."""
         self._reference = reference
-        self._grid = grid
+        self.grid = grid
+        """Pixels of the result per pixel of the source."""
         self._tolerance = TOLERANCE + TOLERANCE_PER_NOISE * noise
         self._total = enlarged(reference, grid).astype(np.float32)
         self._weights = np.ones(self._total.shape[:2], np.float32)
@@ -180,27 +179,32 @@ class Merge:
         if float(agreed.mean()) < least_share:
             return
         self.frames += 1
-        weight, fine = agreed * neighbour.fresh, Fine(neighbour.pixels)
+        fresh = np.clip(warped(neighbour.fresh.astype(np.float32), neighbour.motion), 0, 1)
+        weight = np.asarray(cv2.GaussianBlur(agreed * fresh, (0, 0), WEIGHT_BLUR_PX), np.float32)
+        fine = Fine(neighbour.pixels)
         for _ in each(lambda top: self._add_strip(neighbour, fine, weight, top), rows):
             pass
 
     def _agreement(self, neighbour: Aligned, trust: Plane, top: int) -> Plane:
         """Return how far a strip of the neighbour agrees with the reference, in [0, 1]."""
-        above, below = max(top - BLUR_REACH_PX, 0), top + STRIP_ROWS + BLUR_REACH_PX
+        height = self._reference.shape[0]
+        bottom = min(top + STRIP_ROWS, height)
+        above, below = max(top - BLUR_REACH_PX, 0), min(bottom + BLUR_REACH_PX, height)
+        near = relit(warped(neighbour.pixels, neighbour.motion, above, below), neighbour.light, above, height)
         smooth = [
-            cv2.GaussianBlur(p[above:below].astype(np.float32), (0, 0), AGREE_BLUR_PX)[top - above :][:STRIP_ROWS]
-            for p in (neighbour.near, self._reference)
+            cv2.GaussianBlur(p.astype(np.float32), (0, 0), AGREE_BLUR_PX)[top - above : bottom - above]
+            for p in (near, self._reference[above:below])
         ]
         far = np.sum((smooth[0] - smooth[1]) ** 2, axis=2)
-        strip = slice(top, top + STRIP_ROWS)
-        return np.asarray(np.exp(-far / self._tolerance**2) * trust[strip] * _inside(neighbour.flow, strip), np.float32)
+        inside = _inside(neighbour.motion, top, bottom)
+        return np.asarray(np.exp(-far / self._tolerance**2) * trust[top:bottom] * inside, np.float32)
 
     def _add_strip(self, neighbour: Aligned, fine: Fine, weight: Plane, top: int) -> None:
-        grid, height = self._grid, weight.shape[0]
+        grid, height = self.grid, weight.shape[0]
         bottom = min(top + STRIP_ROWS, height)
         strip = slice(top * grid, bottom * grid)
         share = np.clip(enlarged_rows(weight, top, bottom, grid), 0, 1)
-        seen = lit_rows(fine.taken(neighbour.flow, top, bottom, grid), neighbour.light, strip.start, height * grid)
+        seen = lit_rows(fine.taken(neighbour.motion, top, bottom, grid), neighbour.light, strip.start, height * grid)
         seen *= share[..., None]
         self._total[strip] += seen
         self._weights[strip] += share
@@ -215,11 +219,9 @@ class Merge:
         return np.asarray(np.maximum(self._weights**2 / self._squares, 1), np.float32)
 
 
-def _inside(flow: Flow, rows: slice) -> Plane:
-    """Return 1 where some rows of the flow point into the neighbour, 0 where they leave it."""
-    high, wide = flow.shape[:2]
-    xs = flow[rows, :, 0] + np.arange(wide, dtype=np.float32)[None, :]
-    ys = flow[rows, :, 1] + np.arange(high, dtype=np.float32)[rows, None]
+def _inside(motion: Motion, top: int, bottom: int) -> Plane:
+    """Return 1 where some rows of the reference lie inside the neighbour, 0 where they do not."""
+    (wide, high), (xs, ys) = motion.size, motion.places(top, bottom)
     return np.asarray((xs >= -0.5) & (xs <= wide - 0.5) & (ys >= -0.5) & (ys <= high - 0.5), np.float32)
 
 
@@ -232,7 +234,20 @@ def sharpened(merged: npt.NDArray[np.float32], grid: int, noise: float, seen: Pl
         noise: Of one frame, in levels of luma.
         seen: (h, w) share of the frames that measured a pixel, in [0, 1].
     """
-    fine, coarse = _bands(np.asarray(merged @ LUMA, np.float32), grid)
+    luma = np.asarray(merged @ LUMA, np.float32)
+    if grid >= SHARPENING_GRID:
+        return np.asarray(merged + _sharpening(luma, grid, noise, seen)[..., None], np.float32)
+    high, wide = luma.shape
+    times = SHARPENING_GRID // grid
+    size = (wide * times, high * times)
+    finer = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_LANCZOS4), np.float32)
+    change = _sharpening(finer, SHARPENING_GRID, noise, enlarged_rows(seen, 0, high, times))
+    return np.asarray(merged + cv2.resize(change, (wide, high), interpolation=cv2.INTER_AREA)[..., None], np.float32)
+
+
+def _sharpening(luma: Plane, grid: int, noise: float, seen: Plane) -> Plane:
+    """Return what is to be added to a merged picture of this luma; see ``sharpened``."""
+    fine, coarse = _bands(luma, grid)
     power = _power(fine, coarse, grid)
     threshold = THRESHOLD + THRESHOLD_PER_NOISE * noise + THRESHOLD_UNSEEN * (1 - seen)
     detailed = power / (power + threshold * threshold)
@@ -241,7 +256,7 @@ def sharpened(merged: npt.NDArray[np.float32], grid: int, noise: float, seen: Pl
     for i, band in enumerate((fine, coarse)):
         high, low = DETAILED[i] + DETAILED_PER_CRISPNESS[i] * crisp, FLAT[i] + FLAT_PER_CRISPNESS[i] * crisp
         change += band * np.maximum(detailed * (high - low) + low, -1)
-    return np.asarray(merged + change[..., None], np.float32)
+    return np.asarray(change, np.float32)
 
 
 def _bands(luma: Plane, grid: int) -> tuple[Plane, Plane]:
