@@ -22,10 +22,9 @@ from skimage import data
 
 from fancam.errors import ModelMissingError
 from fancam.faces.centerface import CenterFace
-from fancam.faces.centerface_torch import CenterFaceTorch
 from fancam.faces.detection import FaceNetwork
 from fancam.faces.detections import Detections
-from fancam.faces.retinaface import RetinaFace
+from fancam.faces.torch_detectors import CenterFaceTorch, RetinaFace
 from fancam.media import Picture
 from fancam.nn import ModelStore
 

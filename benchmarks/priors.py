@@ -15,7 +15,7 @@ import numpy as np
 from facexlib.detection.retinaface import generate_config
 from facexlib.detection.retinaface_utils import PriorBox
 
-from fancam.faces.retinaface import priors
+from fancam.faces.torch_detectors import priors
 
 SIZES = {"720p": (720, 1280), "1080p": (1080, 1920), "4K": (2160, 3840)}
 

@@ -75,13 +75,7 @@ class CropError(FancamError, ValueError):
 
 
 def unknown_choice(what: str, value: str, valid: Iterable[str]) -> UsageError:
-    """Return the error for an unknown option value, naming the nearest right one and all valid ones.
-
-    Args:
-        what: The option or setting, as the user knows it.
-        value: What was given.
-        valid: Every value that would have been right.
-    """
+    """Return the error for an unknown option value, naming the nearest right one and all valid ones."""
     choices = sorted(valid)
     near = difflib.get_close_matches(value, choices, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""

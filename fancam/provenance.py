@@ -46,7 +46,7 @@ class Provenance:
     restorer: str | None = None
     """Name of the face prior; None where none touched a face."""
     strengths: Mapping[str, float] = field(default_factory=dict)
-    """Stage to its strength, in [0, 1]."""
+    """Stage to its strength: a share of 1, or the stops of the lift."""
     scale: float | None = None
     """Pixels of the picture per pixel of the camera."""
     invented: bool | None = None
@@ -63,13 +63,7 @@ class Provenance:
 
     @classmethod
     def of_picture(cls, source: str, crop_box: Box, enhanced: Enhanced) -> Provenance:
-        """Return the provenance of an enhanced picture.
-
-        Args:
-            source: Name of the file it was made of.
-            crop_box: The part of it that is shown, in its pixels.
-            enhanced: The result.
-        """
+        """Return the provenance of an enhanced picture of the file ``source``; ``crop_box`` is in pixels of that."""
         return cls(
             source=source,
             version=__version__,
@@ -85,14 +79,7 @@ class Provenance:
 
     @classmethod
     def of_pick(cls, source: str, pick: Pick, enhanced: Enhanced, geometry: CardGeometry) -> Provenance:
-        """Return the provenance of a pick's card.
-
-        Args:
-            source: Name of the video or photo.
-            pick: What was picked.
-            enhanced: Its card.
-            geometry: Of the card.
-        """
+        """Return the provenance of a pick's card."""
         crop = pick.crop
         face = pick.face.box.shown_in(crop.box, geometry.width_px, geometry.height_px)
         return dataclasses.replace(
@@ -233,21 +220,12 @@ class Provenance:
         return Box(x, y, width_px - x, height_px - y)
 
     def card_of(self, source: str, **more: Any) -> Provenance:
-        """Return the provenance of a card that is made of this picture.
-
-        Args:
-            source: Name of the picture's file.
-            **more: What is known of the card, by field.
-        """
+        """Return the provenance of a card that is made of this picture."""
         kept = {name: getattr(self, name) for name in _INHERITED}
         return Provenance(source=source, version=__version__, **kept, **more)
 
     def back_facts(self, effective_ppi: float, geometry: CardGeometry) -> list[tuple[str, str]]:
         """Return where a card that is made of this picture comes from, for its back.
-
-        Args:
-            effective_ppi: Camera pixels per printed inch.
-            geometry: Of the card.
 
         Returns:
             (label, value); the label of a sentence is empty.

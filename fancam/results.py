@@ -383,6 +383,8 @@ class Enhanced:
     """Mean CIEDE2000 between the source and the result made small again; None where it was not measured."""
     faces: tuple[FaceOutcome, ...] = ()
     """What the guard and the face prior did to each face, in pixels of the source."""
+    lift_stops: float = 0.0
+    """By which the shadows of the print were opened, after everything that compares it with the source."""
     fusion: Fusion = field(default_factory=Fusion)
     cleaned: Cleaned = field(default_factory=Cleaned)
     decisions: tuple[Decision, ...] = ()
@@ -403,7 +405,7 @@ class Enhanced:
 
     @property
     def strengths(self) -> dict[str, float]:
-        """Strength of each stage that has one, in [0, 1]; of the face prior the largest that was used."""
+        """Strength of each stage that has one; of the face prior the largest that was used, of the lift its stops."""
         used = [face.strength for face in self.faces if face.restorer is not None]
         found = {"detail": self.detail}
         if used:
@@ -412,6 +414,8 @@ class Enhanced:
             found["denoise"] = self.cleaned.denoise_strength
         if self.cleaned.grain is not None:
             found["grain"] = self.cleaned.grain_strength
+        if self.lift_stops:
+            found["lift"] = self.lift_stops
         return found
 
 

@@ -7,9 +7,9 @@ import torch
 from fancam.errors import DeviceError, ModelDamagedError, UsageError
 from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
 from fancam.faces.centerface import CenterFace
-from fancam.faces.centerface_torch import CenterFaceTorch, load_layers
 from fancam.faces.detection import ScaleSearch
 from fancam.faces.detections import CPU_BATCH_PIXELS, GPU_BATCH_PIXELS
+from fancam.faces.torch_detectors import CenterFaceTorch, load_layers
 from fancam.nn import ModelStore
 from fancam.nn.device import choose_compute, exact_algorithms
 from fancam.nn.networks import Network
@@ -182,7 +182,7 @@ def test_a_device_that_is_not_there_is_named(weights):
 def test_the_cpu_takes_opencv_and_every_other_device_torch(monkeypatch):
     made = []
     monkeypatch.setattr(
-        "fancam.faces.centerface_torch.CenterFaceTorch", lambda path, *, device: made.append((path.name, device))
+        "fancam.faces.torch_detectors.CenterFaceTorch", lambda path, *, device: made.append((path.name, device))
     )
     create_detector(FaceSettings(), ModelStore(), device="cuda:1")
     assert made == [("centerface.onnx", "cuda:1")]

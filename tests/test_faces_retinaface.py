@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fancam.errors import DeviceError, ModelDamagedError, UsageError
 from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
-from fancam.faces.retinaface import RetinaFace, confidence, decode, priors, raw_probability
+from fancam.faces.torch_detectors import RetinaFace, confidence, decode, priors, raw_probability
 from fancam.nn import ModelStore
 from fancam.settings import FaceSettings
 from tests.test_faces_detection import SOLVAY_CENTRES, assert_order_of_landmarks, frames_at, read

@@ -36,9 +36,6 @@ _HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})")
 def parse_colour(text: str) -> Colour:
     """Return the colour that a name or a number such as ``#fff`` or ``#1c1c1e`` stands for.
 
-    Args:
-        text: Upper and lower case are the same.
-
     Returns:
         Red, green and blue in 0 to 255, sRGB.
 

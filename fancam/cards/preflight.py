@@ -66,10 +66,6 @@ def check_card(facts: CardFacts, printer: Printer) -> tuple[Check, ...]:
     """Return what was found of a card, one entry for each thing that could be looked at.
 
     A limit of the printer that is broken fails; what prints, but perhaps not as hoped, warns.
-
-    Args:
-        facts: Of the card.
-        printer: Its limits.
     """
     looks = (
         _effective_ppi(facts, printer), _resolution(facts, printer), _size(facts), _bleed(facts, printer),

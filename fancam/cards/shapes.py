@@ -38,12 +38,7 @@ class RoundedBox:
         return replace(self, box=self.box.shifted(x_px, y_px))
 
     def coverage(self, rows: slice, columns: slice) -> Coverage:
-        """Return how much of each pixel of a part of the grid lies inside.
-
-        Args:
-            rows: Start and stop in pixels.
-            columns: Start and stop in pixels.
-        """
+        """Return how much of each pixel of a part of the grid, given in whole pixels, lies inside."""
         result = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
         column = np.arange(columns.start, columns.stop)
         result[:] = np.clip(np.minimum(column + 1, self.box.x1) - np.maximum(column, self.box.x0), 0, 1)

@@ -47,6 +47,7 @@ def enhance(
     guard: o.GuardOpt = None,
     denoiser: o.DenoiserOpt = None,
     deblock: o.DeblockOpt = None,
+    lift: o.LiftOpt = None,
     descreen: o.DescreenOpt = None,
     paper_texture: o.PaperTextureOpt = None,
     out: o.OutOpt = Path("enhanced"),

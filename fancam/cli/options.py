@@ -124,6 +124,7 @@ DescreenOpt = Annotated[str | None, option(PICTURE, "Take a printer's halftone o
 PaperTextureOpt = Annotated[
     str | None, option(PICTURE, "Lighten paper and show-through.", "auto|off", "--paper", default="off")
 ]
+LiftOpt = Annotated[str | None, option(PICTURE, "Open the print's shadows.", "auto|off|STOPS", default="off")]
 GrainOpt = Annotated[str | None, option(PICTURE, "Put the source's grain back.", "keep|off|STRENGTH", default="off")]
 
 # --- the printer ------------------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ ModelsDirOpt = Annotated[
 # --- from options to settings -----------------------------------------------------------------------------------------
 
 PICTURE_SETTINGS = {
-    "descreen": "clean.descreen", "deblock": "clean.deblock", "denoise": "clean.denoise",
+    "descreen": "clean.descreen", "deblock": "clean.deblock", "lift": "clean.lift", "denoise": "clean.denoise",
     "denoiser": "clean.denoiser", "grain": "clean.grain", "paper_texture": "clean.paper",
     "upscaler": "enhance.upscaler", "detail": "enhance.detail", "device": "enhance.device",
     "precision": "enhance.precision", "restore": "restore.restore", "strength": "restore.strength",

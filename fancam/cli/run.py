@@ -55,6 +55,7 @@ def run(
     guard: o.GuardOpt = None,
     denoiser: o.DenoiserOpt = None,
     deblock: o.DeblockOpt = None,
+    lift: o.LiftOpt = None,
     descreen: o.DescreenOpt = None,
     paper_texture: o.PaperTextureOpt = None,
     out: o.OutOpt = Path("cards"),

@@ -26,6 +26,7 @@ from fancam.enhancing.explain import list_decisions, list_warnings
 from fancam.enhancing.facepass import FacePass
 from fancam.enhancing.grain.adding import add_grain
 from fancam.enhancing.guard import Guard
+from fancam.enhancing.lift import lift_print
 from fancam.enhancing.preparation import Preparation
 from fancam.enhancing.prior.restorers import Restorer, resolve_restorer
 from fancam.enhancing.work import CropRequest, EnhanceJob, Work, plain_print
@@ -152,6 +153,7 @@ class Enhancer:
         if self.keep_stages:
             network = to_depth(before.pixels, job.request.pixels.dtype) if made.restorer is not None else None
             made = dataclasses.replace(made, stages=Stages(plain_print(job.request, "bicubic"), network))
+        made = lift_print(job, made)
         if work.grain is not None:
             strength = work.cleaned.grain_strength
             pixels = add_grain(made.pixels, work.grain, made.scale, strength=strength, seed=job.seed)

@@ -46,6 +46,7 @@ def list_decisions(
         *_detail(settings, enhanced),
         _restore(choice, enhanced.faces),
         _guard(settings, guard, enhanced),
+        *_lift(job, enhanced),
         *_grain(job, cleaned),
     )
 
@@ -227,6 +228,16 @@ def _guard(settings: Settings, guard: Guard, enhanced: Enhanced) -> Decision:
     if lowered:
         reason += f"; strength lowered for {len(lowered)} of {len(enhanced.faces)} faces"
     return Decision("guard", " + ".join(measures), reason.lstrip("; ") or "nothing was enlarged")
+
+
+def _lift(job: EnhanceJob, enhanced: Enhanced) -> tuple[Decision, ...]:
+    if job.clean.lift == "off":
+        return ()
+    if enhanced.lift_stops == 0:
+        why = "the face is bright enough" if job.faces else "no face to go by"
+        return (Decision("lift", "none", why if job.clean.lift == "auto" else "asked for"),)
+    by = "the face is dark" if job.clean.lift == "auto" else "asked for"
+    return (Decision("lift", f"{enhanced.lift_stops:g} stops", f"{by}; shadows opened, black and highlights kept"),)
 
 
 def _grain(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:

@@ -19,6 +19,7 @@ from fancam.enhancing.cleaning.traces import BANDED_SHARE, BANDED_SHARE_PHOTO, m
 from fancam.enhancing.descreen.paper import lighten_paper
 from fancam.enhancing.descreen.removal import descreen
 from fancam.enhancing.descreen.screens import HalftoneScreen, find_screens
+from fancam.enhancing.dithering import to_depth
 from fancam.enhancing.fusion.fuse import GRID, Fused, fuse
 from fancam.enhancing.grain.measure import measure_grain
 from fancam.enhancing.grain.model import Grain, remove_grain
@@ -116,6 +117,8 @@ class Preparation:
             grid: Fused pixels for each of the frame; None where nothing was fused.
         """
         settings, whole, fused = job.clean, job.request.pixels, grid is not None
+        if settings.lift != "off":
+            pixels = to_depth(pixels, np.dtype(np.uint16))  # opened shadows have no room between 8-bit levels
         part = pixels
         about = Cleaned(blockiness=self._known(whole, "blockiness", measure_blockiness))
         if not job.is_video:

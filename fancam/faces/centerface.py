@@ -28,9 +28,6 @@ SIDE_MULTIPLE_PX = 32
 class CenterFace:
     """CenterFace (MobileNetV2 backbone, 7.3 MB ONNX) on the CPU.
 
-    Args:
-        weights: The verified ONNX file.
-
     Raises:
         ModelDamagedError: OpenCV cannot read the file, or it is another network.
     """

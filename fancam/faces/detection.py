@@ -14,6 +14,7 @@ from fancam.errors import unknown_choice
 from fancam.faces.centerface import CenterFace
 from fancam.faces.detections import Detections, overlaps, plausible, suppress
 from fancam.media import Picture
+from fancam.nn import ModelStore
 from fancam.results import Face, Landmarker
 from fancam.settings import DETECTORS, FaceSettings
 
@@ -64,14 +65,6 @@ class FaceDetector(Protocol):
             the forehead is outside it. It may reach over the edge of the picture where the face does. Landmarks are
             left eye, right eye, nose, left mouth corner, right mouth corner, from the viewer's side.
         """
-        ...
-
-
-class WeightStore(Protocol):
-    """What the detectors need of ``fancam.nn.ModelStore``."""
-
-    def locate(self, name: str) -> Path:
-        """Return the verified weight file of a name in the registry; raises ModelMissingError."""
         ...
 
 
@@ -186,12 +179,7 @@ def _large_face_px(picture: Picture, long_edge_px: int) -> float:
 
 
 def windows(sizes: Sequence[tuple[int, int]], max_pixels: int) -> Iterator[list[int]]:
-    """Yield the indices of all pictures in windows of at most so many pixels, or of one; equal sizes side by side.
-
-    Args:
-        sizes: (height, width) of each picture.
-        max_pixels: Of a window.
-    """
+    """Yield the indices of all pictures in windows of at most so many pixels, or of one; equal sizes side by side."""
     window: list[int] = []
     pixels = 0
     for index in sorted(range(len(sizes)), key=lambda i: sizes[i]):
@@ -228,13 +216,13 @@ def shrink(picture: Picture, long_edge_px: int) -> Picture:
 def _centerface(weights: Path, _name: str, device: str) -> FaceNetwork:
     if device == "cpu":
         return CenterFace(weights)
-    from fancam.faces.centerface_torch import CenterFaceTorch
+    from fancam.faces.torch_detectors import CenterFaceTorch
 
     return CenterFaceTorch(weights, device=device)
 
 
 def _retinaface(weights: Path, name: str, device: str) -> FaceNetwork:
-    from fancam.faces.retinaface import RetinaFace
+    from fancam.faces.torch_detectors import RetinaFace
 
     return RetinaFace(weights, name, device=device)
 
@@ -250,7 +238,7 @@ that need it: it costs seconds."""
 
 def create_detector(
     settings: FaceSettings,
-    store: WeightStore,
+    store: ModelStore,
     *,
     device: str = "cpu",
     long_edges_px: Sequence[int] | None = None,

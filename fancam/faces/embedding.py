@@ -13,16 +13,16 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from fancam.errors import ModelDamagedError, ModelMissingError
-from fancam.faces.detection import WeightStore
 from fancam.geometry import similarity_transform
 from fancam.media import Picture
+from fancam.nn import ModelStore
 from fancam.results import Embedder
 
 EMBEDDER = "dlib-resnet-v1"
@@ -44,14 +44,6 @@ _BATCH = 16
 """Chips per forward pass; bounds the memory of dlib's activations to about 100 MB."""
 
 
-class HashedStore(WeightStore, Protocol):
-    """What the embedding needs of ``fancam.nn.ModelStore``."""
-
-    def sha256(self, name: str) -> str:
-        """Return the hash of the weight file of a name in the registry; raises ModelMissingError."""
-        ...
-
-
 class DlibEmbedder:
     """dlib's face recognition ResNet (King 2017, "High quality face recognition with deep metric learning").
 
@@ -59,10 +51,6 @@ class DlibEmbedder:
     that the cosine of two strangers is 0.86. Therefore the mean is taken off before the vectors are made unit length:
     strangers come to 0.0 on average and pairs of one person to 0.8, which is the scale of the ArcFace family. No
     limit holds for every group of people: two East-Asian women come to 0.5. Compare with a reference instead.
-
-    Args:
-        weights: The verified ``.dat`` file.
-        sha256: Its hash, for the manifest.
 
     Raises:
         ModelMissingError: dlib is not installed.
@@ -104,7 +92,7 @@ class DlibEmbedder:
         return vectors
 
 
-def create_embedder(store: HashedStore) -> Embedder | None:
+def create_embedder(store: ModelStore) -> Embedder | None:
     """Return the embedding, or None where the extra that brings it is not installed; ``missing_embedder`` says why.
 
     Raises:
@@ -115,7 +103,7 @@ def create_embedder(store: HashedStore) -> Embedder | None:
     return DlibEmbedder(store.locate(EMBEDDER), store.sha256(EMBEDDER))
 
 
-def missing_embedder(store: HashedStore) -> str | None:
+def missing_embedder(store: ModelStore) -> str | None:
     """Return one line that says why there is no embedding and what to install, or None where there is one.
 
     Raises:

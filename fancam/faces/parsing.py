@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.errors import ModelDamagedError, ModelMissingError, unknown_choice
-from fancam.faces.detection import WeightStore
+from fancam.nn import ModelStore
 from fancam.results import FaceParser
 
 if TYPE_CHECKING:  # torch is loaded where there are weights: it costs seconds
@@ -45,11 +45,6 @@ _BATCH = 4
 
 class TorchFaceParser:
     """A parsing network; implements ``FaceParser``.
-
-    Args:
-        weights: The verified weight file.
-        name: ``parsenet`` or ``bisenet``.
-        device: As the setting takes it.
 
     Raises:
         UsageError: The name is another, or there is no such device.
@@ -171,7 +166,7 @@ PARSERS = {
 """One row for each parser of the registry."""
 
 
-def create_parser(store: WeightStore, device: str = "cpu", *, name: str = "parsenet") -> FaceParser | None:
+def create_parser(store: ModelStore, device: str = "cpu", *, name: str = "parsenet") -> FaceParser | None:
     """Return the face parser, or None where its weights are in none of the store's places.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,15 +114,10 @@ def _of_manifest(folder: Path) -> list[Path]:
 
 
 def _back_beside(front: Path) -> Path | None:
-    beside = sorted(front.parent.glob(f"{_literal(front.stem)}{BACK_SUFFIX}.*"))
+    beside = sorted(front.parent.glob(f"{glob.escape(front.stem)}{BACK_SUFFIX}.*"))
     readable = [path for path in beside if path.suffix.lower() in pictures.picture_suffixes()]
     same_kind = [path for path in readable if path.suffix.lower() == front.suffix.lower()]
     return next(iter(same_kind or readable), None)
-
-
-def _literal(name: str) -> str:
-    """Return the name with the characters that mean something in a glob made literal."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
 
 
 def sheet_cards(files: Sequence[CardFiles], settings: CardSettings, size: str | None) -> list[SheetCard]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__, pictures
+from fancam import pictures
 from fancam.cards import Side, cut_preview, mockup, safe_zone_overlay
 from fancam.errors import FancamError, OutputError, PreflightError, UsageError
 from fancam.files import printable
@@ -23,6 +23,7 @@ from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
 from fancam.paper import require_passed
 from fancam.provenance import Provenance, boxes_mm
+from fancam.report import write_screen_picture
 from fancam.settings import Settings
 from fancam.sheets import write_cut
 from fancam.sheets.plan import Area, CutPath, CutSheet
@@ -178,10 +179,7 @@ class CardRun(FolderJob):
         workspace = self.workspace
         path = workspace.folder / folder / name
         workspace.make_parent(path)
-        metadata = pictures.PictureMetadata(
-            software=f"fancam {__version__}", description="For the screen, not to print"
-        )
-        pictures.save_picture(path, picture, dpi=dpi, metadata=metadata)
+        write_screen_picture(path, picture, dpi=dpi)
         return workspace.relative(path)
 
     def _cut(self, made: FinishedCard) -> Json:

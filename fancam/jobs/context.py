@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fancam import faces, pictures
+from fancam import __version__, faces, pictures
 from fancam.enhancing import Enhancer, Instruments, resolve_denoiser, resolve_restorer
 from fancam.files import sha256_of_file
-from fancam.jobs.frame import Stopwatch, default_store
+from fancam.jobs.frame import FolderJob, Stopwatch, default_store
+from fancam.jobs.result import PictureResult
+from fancam.jobs.workspace import Source, Workspace, sha256_of_values
 from fancam.media import Progress, no_progress
 from fancam.nn import ModelStore, NetworkChoice
 from fancam.nn.device import resolve_device
@@ -170,3 +172,30 @@ class Context:
             return Instruments(parser=parser)
         detector = self._detector(self.settings.faces, (LANDMARK_LONG_EDGE_PX,))
         return Instruments(faces.create_embedder(self.store), faces.create_landmarker(detector), parser)
+
+
+class NetworkJob(FolderJob):
+    """A verb that fills a folder with what networks make; a result that is whole is not made again."""
+
+    def __init__(self, context: Context, workspace: Workspace) -> None:
+        super().__init__(context.settings, workspace, context.watch, context.progress)
+        self.context = context
+
+    def notes(self) -> list[str]:
+        """Return what the whole job goes without."""
+        return self.context.notes()
+
+    def key(self, source: Source, *more: Any) -> str:
+        """Return the hash of all that the result for an input depends on, weights and version included."""
+        own = [source.stem, self.sha256(source), self.context.weights()]
+        return sha256_of_values([__version__, self.context.all_settings(), *more, *own])
+
+    def is_whole(self, result: PictureResult) -> bool:
+        """Whether a result, and what is wanted beside it, are still as they were written."""
+        folder, kept, found = self.workspace.folder, result.compare, result.provenance
+        if self.context.keep_stages and not (kept and all((folder / one["path"]).is_file() for one in kept["stages"])):
+            return False
+        if self.context.keep_evidence and not (found and (folder / found["path"]).is_file()):
+            return False
+        path = folder / result.path
+        return path.is_file() and sha256_of_file(path) == result.sha256

@@ -54,12 +54,6 @@ class FinishedCard:
 class Designer:
     """Makes cards.
 
-    Args:
-        settings: Of the card, what lies over it, the press and the faces.
-        store: Where the weights of the face detector are.
-        crop: The part to show after cutting, in pixels of every picture; None composes.
-        watch: Counts the seconds of each step.
-
     Raises:
         UsageError: The size, the printer or a colour is unknown.
         ProfileError: The press profile cannot be used.

@@ -7,18 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__, pictures
+from fancam import pictures
 from fancam.errors import FancamError
 from fancam.files import printable
 from fancam.jobs import manifest
-from fancam.jobs.context import Context
-from fancam.jobs.frame import FolderJob, Outcome, Paths
+from fancam.jobs.context import Context, NetworkJob
+from fancam.jobs.frame import Outcome, Paths
 from fancam.jobs.photos import PhotoMaker, PhotoResult
 from fancam.jobs.result import Failure, RunResult
 from fancam.jobs.sources import Found, find_pictures
 from fancam.jobs.stages import write_comparisons
 from fancam.jobs.workers import Workers
-from fancam.jobs.workspace import Source, Workspace, sha256_of_values
+from fancam.jobs.workspace import Source, Workspace
 from fancam.media import Progress, no_progress
 from fancam.nn import ModelStore
 from fancam.settings import Settings
@@ -50,14 +50,13 @@ def enhance_pictures(
     return EnhanceRun(context, Workspace(Path(out)))(inputs)
 
 
-class EnhanceRun(FolderJob):
+class EnhanceRun(NetworkJob):
     """Enhances pictures into an output folder; what is finished is not done again."""
 
     verb = "enhance"
 
     def __init__(self, context: Context, workspace: Workspace) -> None:
-        super().__init__(context.settings, workspace, context.watch, context.progress)
-        self.context = context
+        super().__init__(context, workspace)
         maker = PhotoMaker(context, workspace, self._record, self.sha256)
         devices = context.settings.enhance.device.split(",")
         self._output_path = maker.output_path
@@ -77,10 +76,6 @@ class EnhanceRun(FolderJob):
         pictures.check_writable(path)
         return [path]
 
-    def notes(self) -> list[str]:
-        """Return what the whole job goes without."""
-        return self.context.notes()
-
     def step(self, done: int, of: int) -> None:
         """Tell that a picture is finished."""
         self.progress("pictures", done, of)
@@ -96,16 +91,15 @@ class EnhanceRun(FolderJob):
 
     def _to_do(self, sources: Sequence[Source], known: deque[tuple[Source, Outcome]]) -> Iterator[Source]:
         """Yield what is not finished yet; note what is, and what cannot be read."""
-        context = self.context
         for source in sources:
             try:
-                done = self.workspace.recorded(self._key(source)).get(f"picture {source.stem}")
+                done = self.workspace.recorded(self.key(source)).get(f"picture {source.stem}")
             except FancamError as error:
                 known.append((source, _outcome(error)))
                 continue
             if done is not None:
                 report, picture = manifest.input_from_manifest(done["input"]), manifest.picture_from_manifest(done)
-                if self.is_whole(picture, stages=context.keep_stages, provenance=context.keep_evidence):
+                if self.is_whole(picture):
                     known.append((source, _outcome((report, picture))))
                     continue
             yield source
@@ -113,12 +107,7 @@ class EnhanceRun(FolderJob):
     def _record(self, source: Source, result: PhotoResult) -> None:
         report, picture = result
         values = {**manifest.picture_to_manifest(picture), "input": manifest.input_to_manifest(report)}
-        self.workspace.record(self._key(source), f"picture {source.stem}", values, self.owner(source))
-
-    def _key(self, source: Source) -> str:
-        """Return the hash of all that the result depends on, weights and version included."""
-        settings = self.context.all_settings()
-        return sha256_of_values([__version__, settings, source.stem, self.sha256(source), self.context.weights()])
+        self.workspace.record(self.key(source), f"picture {source.stem}", values, self.owner(source))
 
     def extras(self, outcomes: Mapping[Source, Outcome]) -> dict[str, Any]:
         """Write the comparison."""

@@ -89,14 +89,7 @@ class Outcome:
 
 
 class FolderJob(ABC):
-    """A verb that fills a folder; one input that fails harms no other.
-
-    Args:
-        settings: Of every stage.
-        workspace: The output folder.
-        watch: Counts the seconds of each stage.
-        progress: Told of every step.
-    """
+    """A verb that fills a folder; one input that fails harms no other."""
 
     verb = ""
 
@@ -186,16 +179,6 @@ class FolderJob(ABC):
         if source not in self.hashes:
             self.hashes[source] = sha256_of_file(source.path)
         return self.hashes[source]
-
-    def is_whole(self, result: PictureResult, *, stages: bool, provenance: bool) -> bool:
-        """Whether a result, and what is wanted beside it, are still as they were written."""
-        folder, kept, found = self.workspace.folder, result.compare, result.provenance
-        if stages and not (kept and all((folder / stage["path"]).is_file() for stage in kept["stages"])):
-            return False
-        if provenance and not (found and (folder / found["path"]).is_file()):
-            return False
-        path = folder / result.path
-        return path.is_file() and sha256_of_file(path) == result.sha256
 
     def _refuse_overwriting(self, sources: Sequence[Source]) -> None:
         inputs = {source.path.resolve() for source in sources}

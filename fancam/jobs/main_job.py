@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__, pictures, video
+from fancam import pictures, video
 from fancam.cards import write_card
 from fancam.errors import FancamError, InputError, NothingFoundError, NotMediaError
 from fancam.files import printable
 from fancam.jobs import manifest
-from fancam.jobs.context import Context
+from fancam.jobs.context import Context, NetworkJob
 from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video
-from fancam.jobs.frame import FolderJob, Outcome, Paths
+from fancam.jobs.frame import Outcome, Paths
 from fancam.jobs.make import card_jobs
 from fancam.jobs.presets import choose, measure_still, measure_video
 from fancam.jobs.result import Failure, InputReport, PictureResult, RunResult
 from fancam.jobs.sources import Found, find_media
 from fancam.jobs.stages import keep_extras, write_comparisons
 from fancam.jobs.stream import enhance_and_write
-from fancam.jobs.workspace import MadeFile, Source, Workspace, sha256_of_values
+from fancam.jobs.workspace import MadeFile, Source, Workspace
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
 from fancam.paper import card_geometry
@@ -74,14 +74,13 @@ def run(
     return Run(context, Workspace(Path(out)))(inputs)
 
 
-class Run(FolderJob):
+class Run(NetworkJob):
     """One run of the main job."""
 
     verb = "run"
 
     def __init__(self, context: Context, workspace: Workspace) -> None:
-        super().__init__(context.settings, workspace, context.watch, context.progress)
-        self.context = context
+        super().__init__(context, workspace)
         self.geometry = card_geometry(context.settings.card)
 
     def find(self, inputs: Sequence[Path]) -> Found:
@@ -96,14 +95,10 @@ class Run(FolderJob):
             except InputError as error:
                 yield source, Outcome(failures=[Failure(error, "input")])
 
-    def notes(self) -> list[str]:
-        """Return what the whole job goes without."""
-        return self.context.notes()
-
     # --- one input ---------------------------------------------------------------------------------------------
 
     def _outcome(self, source: Source) -> Outcome:
-        key = self._key(source)
+        key = self.key(source, self.context.stream)
         done = self.workspace.recorded(key)
         opened: Video | StillPicture | None = None
         if _PICKS in done:
@@ -159,11 +154,6 @@ class Run(FolderJob):
     def _context_of(self, chosen: Mapping[str, Any]) -> Context:
         return self.context.with_preset(Decision(**chosen["preset"]) if "preset" in chosen else None)
 
-    def _key(self, source: Source) -> str:
-        """Return the hash of all that the result for one input depends on, weights and versions included."""
-        settings = [self.context.all_settings(), self.context.stream]
-        return sha256_of_values([__version__, *settings, source.stem, self.sha256(source), self.context.weights()])
-
     # --- its cards ---------------------------------------------------------------------------------------------
 
     def _cards(
@@ -177,7 +167,7 @@ class Run(FolderJob):
         for pick in picks:
             step = f"card {pick.id}"
             card = manifest.picture_from_manifest(done[step]) if step in done else None
-            if card and self.is_whole(card, stages=context.keep_stages, provenance=context.keep_evidence):
+            if card and self.is_whole(card):
                 cards[pick.id] = card
         todo = [pick for pick in picks if pick.id not in cards]
         profile: bytes | None = None

@@ -220,6 +220,7 @@ def enhance_values(enhanced: Enhanced) -> Json:
         "detail": round(enhanced.detail, 4),
         "invented": enhanced.invented,
         "delta_e": _rounded(enhanced.delta_e),
+        "lift_stops": _rounded(enhanced.lift_stops),
         "restorer": enhanced.restorer,
         "fused_frames": enhanced.fusion.frames_used,
         "frames_offered": enhanced.fusion.frames_offered,

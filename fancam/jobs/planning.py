@@ -18,7 +18,6 @@ from fancam.jobs.sources import find_media, find_pictures, output_ending, requir
 from fancam.jobs.workspace import distinct_stems
 from fancam.nn import ModelStore
 from fancam.paper import card_geometry
-from fancam.results import CardGeometry
 from fancam.settings import Settings
 
 _TRIAL_PX = 96
@@ -60,7 +59,8 @@ def plan_run(
             rows.append({"path": printable(path), "kind": "photo", "width": still.width, "height": still.height,
                          "cards_at_most": None, "warnings": []})  # fmt: skip
     card = {"width_px": geometry.width_px, "height_px": geometry.height_px, "dpi": round(geometry.dpi, 3)}
-    seconds = None if store is None else scan_s + estimate_cards_s(settings, store, geometry, cards)
+    size_px = (round(geometry.height_px / _USUAL_SCALE), round(geometry.width_px / _USUAL_SCALE))
+    seconds = None if store is None else scan_s + estimate_enlarging_s(settings, store, [size_px] * cards)
     return _plan("run", settings, seconds, inputs=rows, card=card)
 
 
@@ -115,16 +115,6 @@ def estimate_enlarging_s(settings: Settings, store: ModelStore, sizes_px: Sequen
     engine.upscale([trial])
     per_pixel_s = (time.perf_counter() - start) / _TRIAL_PX**2
     return per_pixel_s * sum(height * width for height, width in sizes_px)
-
-
-def estimate_cards_s(settings: Settings, store: ModelStore, geometry: CardGeometry, cards: int) -> float:
-    """Return the seconds that the network needs for so many cards, whose crops are not known yet.
-
-    Raises:
-        FancamError: See ``estimate_enlarging_s``.
-    """
-    size_px = (round(geometry.height_px / _USUAL_SCALE), round(geometry.width_px / _USUAL_SCALE))
-    return estimate_enlarging_s(settings, store, [size_px] * cards)
 
 
 def estimate_scan_s(film: video.Video) -> float:

@@ -97,12 +97,7 @@ def measure_video(context: Context, film: Video) -> Measured:
 
 
 def measure_still(still: pictures.StillPicture, faces: Sequence[Face]) -> Measured:
-    """Return what is measured on a picture.
-
-    Args:
-        still: As its file holds it.
-        faces: Found in it.
-    """
+    """Return what is measured on a picture, with the faces found in it."""
     middle = _middle(still.colour)
     dpi = None if still.dpi is None else still.dpi[0]
     return Measured(

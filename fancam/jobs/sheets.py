@@ -20,6 +20,7 @@ from fancam.jobs.result import Failure, RunResult
 from fancam.media import Progress, no_progress
 from fancam.paper import Check, limits, paper_size, require_passed
 from fancam.provenance import Provenance
+from fancam.report import write_screen_picture
 from fancam.settings import Settings
 from fancam.sheets import (
     PdfFile,
@@ -220,16 +221,13 @@ class SheetRun:
 
     def _preview(self, plan: SheetPlan) -> list[str]:
         found = []
-        metadata = pictures.PictureMetadata(
-            software=f"fancam {__version__}", description="For the screen, not to print"
-        )
         for name, pages in (
             ("printed", preview_printed(self.out, _PREVIEW_DPI)),
             ("cut", preview_cut(self.out, plan, _PREVIEW_DPI)),
         ):
             for number, picture in enumerate(pages, start=1):
                 path = self._beside(f"{name}-{number}.png")
-                pictures.save_picture(path, picture, dpi=_PREVIEW_DPI, metadata=metadata)
+                write_screen_picture(path, picture, dpi=_PREVIEW_DPI)
                 found.append(str(path))
                 self.progress("preview", number, len(plan.pages))
         return found

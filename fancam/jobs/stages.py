@@ -85,11 +85,6 @@ def _kept_stages(
 def write_comparisons(workspace: Workspace, results: Sequence[tuple[str, PictureResult]], title: str) -> list[str]:
     """Write one page that compares the stages of every result, and a strip for each.
 
-    Args:
-        workspace: The output folder.
-        results: Each with its title; their stages were kept.
-        title: Of the page.
-
     Returns:
         Paths of what was written, relative to the folder.
 

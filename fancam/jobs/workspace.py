@@ -119,9 +119,6 @@ class Workspace:
 
     Creating the object touches nothing; the folder is made with the first file that is written.
 
-    Args:
-        folder: The output folder.
-
     Raises:
         OutputError: The path is a file, a folder that holds something else, or one that may not be looked into.
     """

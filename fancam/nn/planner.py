@@ -50,12 +50,7 @@ def cuda_tiles(memory_bytes: int, precision: str, overlap_px: int) -> tuple[int,
 
 
 class BatchPlanner:
-    """The tiles and batches for one upscaler on one device; kept from picture to picture.
-
-    Args:
-        runtime: The network on its device; its batch is set here.
-        settings: Tiles, batch and compiling.
-    """
+    """The tiles and batches for one upscaler on one device; kept from picture to picture."""
 
     def __init__(self, runtime: Runtime, settings: EnhanceSettings) -> None:
         compute = runtime.compute

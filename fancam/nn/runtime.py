@@ -38,14 +38,7 @@ class CompiledNetwork:
     """Calls the compiled network, or the plain one after compiling failed; ``note`` says why.
 
     It is compiled once for all sizes, at the first call. Batches are filled up to ``tiles`` by repetition, because the
-    compiler would start again for a batch of one.
-
-    Args:
-        module: The network, on its device and in its precision.
-        entry: Of the values that go in.
-        tiles: In a full batch.
-        size_multiple: Height and width must be a multiple of this.
-        square: Whether height and width must be equal.
+    compiler would start again for a batch of one. ``size_multiple`` and ``square`` are the rules for height and width.
     """
 
     def __init__(

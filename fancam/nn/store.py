@@ -191,11 +191,7 @@ class ModelStore:
         return self.status(name).state == "present"
 
     def status(self, name: str, *, verify: bool = False) -> ModelStatus:
-        """Return where the model is and in what state, without raising for a missing or damaged file.
-
-        Args:
-            name: The model.
-            verify: Hash the files as well.
+        """Return where the model is and in what state, hashed where it is to be verified; nothing raises for a file.
 
         Raises:
             UsageError: No model has this name.
@@ -236,10 +232,6 @@ class ModelStore:
         """Download what is missing of a model into the cache and return the path of its weight file.
 
         A file that is already here and undamaged is not downloaded; a damaged one in the cache is replaced.
-
-        Args:
-            name: The model.
-            progress: Called with the bytes that have arrived.
 
         Raises:
             UsageError: No model has this name.

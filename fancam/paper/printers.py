@@ -117,10 +117,6 @@ class Check:
 def require_passed(checks: Sequence[Check], *, force: bool) -> None:
     """Stop where a limit is broken.
 
-    Args:
-        checks: Of all cards and pages.
-        force: Go on all the same.
-
     Raises:
         PreflightError: Something failed; it names the first failures.
     """

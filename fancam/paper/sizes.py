@@ -76,10 +76,6 @@ def load_rows(file: str, row: Callable[..., _Row]) -> Mapping[str, _Row]:
 
     A list becomes a tuple, the word "none" None, and a length (``…_mm``) a float. A key that the record does not know,
     or one that it misses, is a TypeError.
-
-    Args:
-        file: Name of the file.
-        row: The record; its fields are the keys and ``name``.
     """
     tables = tomllib.loads((Path(__file__).parent / file).read_text(encoding="utf-8"))
     return MappingProxyType(

@@ -124,10 +124,6 @@ def embeddable(path: Path) -> EmbeddedPicture:
     any depth. Everything else is decoded and deflated without loss: up to 16 bits, CMYK as CMYK, alpha as a plane of
     its own. Only the first picture of a file that holds several.
 
-    Args:
-        path: What ``read_picture`` reads.
-        max_pixels: Refuse pictures with more pixels, before they are decoded.
-
     Raises:
         InputError: As ``read_picture`` does; damage anywhere in the pixels is found here.
     """

@@ -5,7 +5,7 @@ Pictures come in as stages of the same size (the plain filter, the network, the 
 
 from __future__ import annotations
 
-from fancam.report.captions import explain_lines
+from fancam.report.captions import explain_lines, write_screen_picture
 from fancam.report.comparison import Comparison, Stage, facts_of, write_strip
 from fancam.report.contact import ContactEntry, contact_sheet, ppi_colour, ppi_grade, write_contact_sheet
 from fancam.report.evidence_map import write_evidence_map

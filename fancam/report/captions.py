@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fancam import __version__
 from fancam.errors import unknown_choice
 from fancam.geometry import Box
-from fancam.media import Picture
+from fancam.media import Picture, Samples
 from fancam.pictures import Canvas, FieldValue, PictureMetadata, drawable, fitted, resample, save_picture, text_width
 from fancam.results import Decision
 
@@ -62,9 +62,6 @@ _WIDEST_COLUMN = 32
 
 def explain_lines(decisions: Sequence[Decision]) -> list[str]:
     """Return one line per step in aligned columns: step, choice, reason.
-
-    Args:
-        decisions: In the order the steps are taken.
 
     Returns:
         Lines without line breaks or control characters; empty where there are no decisions.
@@ -145,16 +142,16 @@ def require_png(path: Path, what: str) -> None:
 
 
 def write_screen_picture(
-    path: Path, pixels: Picture, description: str, *, source: str = "", fields: Mapping[str, FieldValue] | None = None,
-    **encoding: Any,
+    path: Path, pixels: Samples, description: str = "For the screen, not to print", *, source: str = "",
+    fields: Mapping[str, FieldValue] | None = None, dpi: float = 96, **encoding: Any,
 ) -> str:  # fmt: skip
-    """Write a picture for the screen, 96 dpi, encoded as ``save_picture`` is told; return its SHA-256 in hex.
+    """Write a picture for the screen, encoded as ``save_picture`` is told; return its SHA-256 in hex.
 
     Raises:
         OutputError: It cannot be written; nothing is left behind.
     """
     metadata = PictureMetadata(f"fancam {__version__}", description, source, dict(fields or {}))
-    return save_picture(path, pixels, dpi=96, metadata=metadata, **encoding).sha256
+    return save_picture(path, pixels, dpi=dpi, metadata=metadata, **encoding).sha256
 
 
 def enlarged(pixels: npt.NDArray, zoom: int) -> npt.NDArray:

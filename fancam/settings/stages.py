@@ -154,6 +154,8 @@ class CleanSettings(Checked):
     """Whether paper texture and what shines through from the back are lightened: ``auto`` or ``off``."""
     grain: str = word_or_number(GRAINS, 0, 2, default="off", number="a strength")
     """``keep`` puts the grain of the source back at the new size, ``off`` does not; a number is a share of it."""
+    lift: str = word_or_number(AUTOMATIC, 0, 2, default="off", number="a number of stops", unit=" stops")
+    """Whether the shadows of the print are opened: ``auto`` as a dark face asks for, ``off``, or by so many stops."""
 
     @property
     def denoise_strength(self) -> float:
@@ -169,6 +171,11 @@ class CleanSettings(Checked):
     def grain_strength(self) -> float:
         """Share of the source's grain in the result; 0 for ``off``."""
         return {"keep": 1.0, "off": 0.0}[self.grain] if self.grain in GRAINS else float(self.grain)
+
+    @property
+    def lift_stops(self) -> float:
+        """Stops by which shadows are opened; 0 for ``off``, and for ``auto`` until a face was looked at."""
+        return 0.0 if self.lift in AUTOMATIC else float(self.lift)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,9 +154,7 @@ def _polyline(path: CutPath, page_height_mm: float) -> Iterator[Tag]:
 def write_cut(cut: CutSheet, path: Path) -> dict[str, Path]:
     """Write the cut paths as SVG and DXF; return the two files by their endings, ``svg`` and ``dxf``.
 
-    Args:
-        cut: The paths.
-        path: Of both files, without the ending; its folder exists.
+    The path is that of both, without the ending; its folder exists.
 
     Raises:
         OutputError: A file cannot be written; nothing is left behind of it.

@@ -154,13 +154,7 @@ def _no_room(form: Form, paper: Paper, settings: SheetSettings) -> UsageError:
 
 
 def place(grid: Grid, cards: Mapping[int, SheetCard], settings: SheetSettings) -> tuple[Placement, ...]:
-    """Return the fronts of a page.
-
-    Args:
-        grid: Where positions are.
-        cards: Position to card; positions that are missing stay empty.
-        settings: For the gutter.
-    """
+    """Return the fronts of a page."""
     return tuple(
         Placement(
             card=card.name,

@@ -51,10 +51,6 @@ def plan_sheet(cards: Sequence[SheetCard], settings: SheetSettings) -> SheetPlan
     first card was given. With duplex every front is followed by its back, also where it is empty: the printer pairs
     pages by their order.
 
-    Args:
-        cards: At least one; their names are unique.
-        settings: How they lie on paper.
-
     Returns:
         The pages and the cut paths; ``notes`` says what had no room.
 
@@ -257,11 +253,7 @@ def _advice(pages: Sequence[Page], settings: SheetSettings) -> Iterator[str]:
 def _cut_sheets(fronts: Iterable[Page], cards: Mapping[str, SheetCard]) -> tuple[CutSheet, ...]:
     """Return the cut paths of the front pages, in the order in which they first occur.
 
-    A page that is not full has paths of its own: nothing is cut where nothing is printed.
-
-    Args:
-        fronts: Counted from 1, as sheets of paper are.
-        cards: Name to card, for the corners.
+    A page that is not full has paths of its own: nothing is cut where nothing is printed. Pages are counted from 1.
     """
     found: dict[tuple[float, float, tuple[CutPath, ...]], list[int]] = {}
     for number, page in enumerate(fronts, start=1):
@@ -281,10 +273,6 @@ def plan_single(cards: Sequence[SheetCard], settings: SheetSettings) -> SheetPla
     card's back follows its front; the shop turns the sheet like the page of a book, so both stand upright. Where only
     some cards have backs and duplex is on, the others are followed by an empty page: fronts and backs take turns.
     Paper, margins, gutters, registration marks and the offset of a home printer's back mean nothing here.
-
-    Args:
-        cards: At least one; their names are unique.
-        settings: For copies, bleed, crop marks, duplex.
 
     Returns:
         The pages, and cut paths for each size of page. The paper is that of the first page.

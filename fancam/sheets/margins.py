@@ -202,11 +202,6 @@ class FreeSpace:
     def find(self, long_mm: float, deep_mm: float, *, vertical: bool | None = None) -> tuple[Area, bool] | None:
         """Return a free area of this length and depth and whether it stands along y; None where there is none.
 
-        Args:
-            long_mm: Its length.
-            deep_mm: Its depth.
-            vertical: Whether it has to stand; None: as there is room.
-
         Below the block is tried first, then above, right and left; in each strip the outermost place, and of those
         the one nearest the middle. The area keeps apart from what is there.
         """

@@ -72,9 +72,6 @@ def colour_tags(frame: VideoFrame) -> ColourTags:
 
     Tags are honoured. A matrix that is missing or unknown is BT.709 for HD sizes and BT.601 below; a missing
     range is limited, but for the ``yuvj`` formats and RGB, which are full range.
-
-    Args:
-        frame: A decoded frame.
     """
     name = frame.format.name
     transfer = _TRANSFERS.get(frame.color_trc, "sdr")
@@ -98,9 +95,6 @@ class SrgbConverter:
     Standard range goes through one exact matrix conversion. BT.2020 primaries are mapped to those of BT.709. PQ
     and HLG are tone-mapped by FFmpeg's scale filter with its perceptual intent, which keeps the order of all levels
     instead of clipping. That filter spends seconds on a table before its first frame, so one converter serves a video.
-
-    Args:
-        tags: How to read the frames.
     """
 
     def __init__(self, tags: ColourTags) -> None:
@@ -210,12 +204,7 @@ class FrameFacts:
 
 
 def frame_facts(frame: VideoFrame, aspect_ratio: Fraction) -> FrameFacts:
-    """Return how the samples of a decoded frame become an upright picture.
-
-    Args:
-        frame: As it came out of the decoder.
-        aspect_ratio: Width of its samples over their height.
-    """
+    """Return how the samples of a decoded frame become an upright picture."""
     orientation, exact = _orientation(frame)
     width, height = upright_size(frame.width, frame.height, aspect_ratio, orientation)
     return FrameFacts(width, height, orientation, exact, aspect_ratio, colour_tags(frame))
