@@ -129,9 +129,14 @@ def seen(frames: list[Picture], degradation: Degradation, name: str) -> list[Pic
         shrunk = cv2.resize(blurred, (wide, high), interpolation=cv2.INTER_AREA)
         noisy = shrunk + rng.normal(0, degradation.sigma, shrunk.shape)
         small.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+    return encode(small, degradation.crf)
+
+
+def encode(frames: list[Picture], crf: int) -> list[Picture]:
+    """Return the frames as x264 leaves them; the same call gives the same pixels."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
-        _encode(small, path, degradation.crf)
+        _encode(frames, path, crf)
         with video.open_video(path).scan() as scanned:
             pts = [frame.pts for frame in scanned]
         return [frame.pixels for frame in video.open_video(path).frames(pts)]

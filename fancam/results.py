@@ -378,7 +378,11 @@ class Enhanced:
     notes: tuple[str, ...] = ()
     """Fallbacks that were taken: a tile redone in fp32, a halved batch …"""
     detail: float = 1.0
-    """Share of the network's picture; the rest is the plain filter. 0 where no network ran."""
+    """Share of what the network drew, of all its picture or, of a soft picture, of what is finer than that truly
+    holds; the rest is the plain filter. 0 where no network ran."""
+    true_scale: float | None = None
+    """Share of the source's pixels along each axis that hold detail: less than 1 in a picture that was enlarged before,
+    out of focus or coded hard. None where it was not measured, or there are too few edges to tell."""
     delta_e: float | None = None
     """Mean CIEDE2000 between the source and the result made small again; None where it was not measured."""
     faces: tuple[FaceOutcome, ...] = ()
@@ -402,6 +406,10 @@ class Enhanced:
     def restorer(self) -> str | None:
         """Name of the face prior that touched a face; None where none did."""
         return next((face.restorer for face in self.faces if face.restorer is not None), None)
+
+    def true_ppi(self, effective_ppi: float | None) -> float | None:
+        """Return how many of the source pixels per printed inch hold detail; None where that is not known."""
+        return None if effective_ppi is None or self.true_scale is None else effective_ppi * self.true_scale
 
     @property
     def strengths(self) -> dict[str, float]:

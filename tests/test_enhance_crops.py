@@ -103,7 +103,7 @@ def test_a_box_without_pixels_is_a_value_error(box):
 # --- when a network runs ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scale", [0.3, 1.0, 1.02])
+@pytest.mark.parametrize("scale", [0.3, 1.0, 1.02, 1.2])
 def test_a_crop_that_has_the_pixels_already_meets_no_network(scale):
     request = CropRequest(noise(90, 130), Box(10, 20, 110, 70), round(100 * scale), round(50 * scale))
     (result,) = engine(Forbidden()).enhance([request])
@@ -113,9 +113,9 @@ def test_a_crop_that_has_the_pixels_already_meets_no_network(scale):
 
 
 def test_a_crop_that_lacks_pixels_meets_the_network():
-    (result,) = engine().enhance([CropRequest(noise(90, 130), Box(10, 20, 110, 70), 110, 55)])
+    (result,) = engine().enhance([CropRequest(noise(90, 130), Box(10, 20, 110, 70), 130, 65)])
     assert (result.upscaler, result.upscaler_sha256, result.invented) == ("nearest", "f" * 64, True)
-    assert result.scale == pytest.approx(1.1) and result.notes == ()
+    assert result.scale == pytest.approx(1.3) and result.notes == ()
 
 
 def test_at_scale_one_the_pixels_of_the_frame_come_through_unchanged():
@@ -178,7 +178,7 @@ def test_without_a_share_the_network_is_not_asked():
 
 
 def test_the_share_follows_the_scale_where_none_is_given():
-    sizes = [(105, 53), (150, 75), (250, 125), (400, 200), (600, 300)]
+    sizes = [(125, 63), (150, 75), (250, 125), (400, 200), (600, 300)]
     smooth = np.repeat(np.linspace(40, 200, 130).astype(np.uint8)[None, :, None], 90, axis=0).repeat(3, axis=2)
     requests = [CropRequest(smooth, Box(10, 20, 110, 70), *size) for size in sizes]
     results = with_detail(None).enhance(requests)

@@ -373,6 +373,7 @@ def test_devices_are_described():
 
 def test_a_finer_picture_for_the_plain_filter_lowers_the_share_of_the_network():
     request = CropRequest(np.full((40, 40, 3), 90, np.uint8), Box(0, 0, 40, 40), 160, 160)
-    finer = dataclasses.replace(request, plain_grid=2.0)
+    fused = CropRequest(np.full((80, 80, 3), 90, np.uint8), Box(0, 0, 80, 80), 160, 160)
+    finer = dataclasses.replace(request, finer=fused)
     run = engine(settings=replaced(detail=None))
     assert [one.detail for one in run.enhance([request, finer])] == [auto_share(4.0), auto_share(2.0)]

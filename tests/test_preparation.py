@@ -48,9 +48,9 @@ def fused_of(pixels: np.ndarray, used: int = 9) -> Fused:
 def test_a_picture_that_needs_nothing_goes_on_as_it_is(portrait):
     job = job_of(portrait)
     prepared = Preparation()(dataclasses.replace(job, clean=NOTHING))
-    assert prepared.crop is job.request
+    assert prepared.crop.pixels is job.request.pixels and prepared.crop.box == job.request.box
     assert prepared.faces == (FACE,)
-    assert prepared.finer is None
+    assert prepared.crop.finer is None
     assert prepared.grain is None
     assert not prepared.cleaned.touched
     assert prepared.fusion.frames_used == 1
@@ -145,11 +145,12 @@ def test_a_fused_picture_lies_where_its_reference_lay(portrait, monkeypatch):
     assert prepared.fusion.expected_gain_db == 1.5
     assert prepared.in_frame(prepared.faces[0]) == FACE
     plain = plain_print(job.request, "lanczos").astype(float)
-    for request in (prepared.crop, prepared.finer):
+    finer = prepared.crop.finer
+    for request in (prepared.crop, finer):
         made = plain_print(request, "lanczos").astype(float)
         assert np.abs(made - plain).mean() < 2  # half a pixel aside would be 5 and more
-    assert prepared.crop.plain_grid == 2  # the network's share is that of the scale that is left
-    assert prepared.frames.shape == prepared.finer.pixels.shape[:2]
+    assert finer.scale == prepared.crop.scale / 2
+    assert prepared.frames.shape == finer.pixels.shape[:2]
 
 
 def test_where_nothing_is_fused_the_frame_itself_goes_on_and_says_why(portrait, monkeypatch):
@@ -159,8 +160,8 @@ def test_where_nothing_is_fused_the_frame_itself_goes_on_and_says_why(portrait, 
     monkeypatch.setattr(preparation, "fuse", fuse)
     job = job_of(portrait, neighbours=neighbours_of(portrait), neighbours_box=Box(0, 0, SIDE, SIDE), is_video=True)
     prepared = Preparation()(dataclasses.replace(job, clean=NOTHING))
-    assert prepared.crop is job.request
-    assert prepared.finer is None
+    assert prepared.crop.pixels is job.request.pixels
+    assert prepared.crop.finer is None
     assert prepared.fusion.reason == "too little"
     assert prepared.fusion.expected_gain_db == 0.05
 

@@ -140,18 +140,18 @@ def tell(
     raise typer.Exit(result.exit_code)
 
 
-def ppi_style(effective_ppi: float) -> str:
+def ppi_style(ppi: float) -> str:
     """Return the colour a resolution is shown in, the same grades as on the contact sheet."""
     from fancam.report import ppi_grade  # here: the room loads Pillow and OpenCV
 
-    return ("green", "default", "yellow", "red")[ppi_grade(effective_ppi)]
+    return ("green", "default", "yellow", "red")[ppi_grade(ppi)]
 
 
 def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
     """Return one row per pick: which, when, how good, how many real pixels, and, where there is room, why."""
     table = Table(header_style="bold")
     table.add_column("card")
-    for heading in ("time", "score", "sharp", "face px", "source ppi"):
+    for heading in ("time", "score", "sharp", "face px", "true ppi"):
         table.add_column(heading, justify="right")
     if with_reasons:
         table.add_column("why")
@@ -159,6 +159,8 @@ def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
         box = pick["face"]["box"]
         sharpness = pick["why"].get("sharpness")
         ppi = pick["effective_ppi"]
+        true_ppi = pick.get("true_ppi")  # None where it was not measured
+        held = f"{ppi:.0f}" if true_ppi is None else f"{true_ppi:.0f} of {ppi:.0f}"
         marks = " (bystander)" if pick["rejected"] == "bystander" else ""
         row = [
             escape(pick["id"]) + marks + ("" if pick["card"] else " [red]failed[/]"),
@@ -166,7 +168,7 @@ def summary_table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
             f"{pick['score']:.2f}",
             "–" if sharpness is None else f"{sharpness:.2f}",
             f"{box[3] - box[1]:.0f}",
-            f"[{ppi_style(ppi)}]{ppi:.0f}[/]",
+            f"[{ppi_style(ppi if true_ppi is None else true_ppi)}]{held}[/]",
         ]
         table.add_row(*row, *([escape(pick["reason"])] if with_reasons else []))
     return table

@@ -37,6 +37,8 @@ class Enlargement:
     crop: CropRequest
     share: float = 0.0
     """Of the network's picture in the print."""
+    measured: CropRequest | None = None
+    """What the print is joined with, where ``crop`` is a smaller one of it; None where it is whole."""
     outcome: Enhanced | FancamError | None = None
     """What came of it where no network was needed, or why it failed; None while it is enlarged and after that."""
     notes: list[str] = field(default_factory=list)
@@ -135,7 +137,7 @@ class Batches:
         try:
             job.tiled = TiledPrint(
                 plan, self._runtime.network.scale, region.pixels.dtype, self._runtime.compute.device, region.box, size,
-                job.share,
+                job.share if job.measured is None else 1.0,
             )  # fmt: skip
         except MemoryError as error:
             job.outcome = _no_room(error, job)

@@ -9,8 +9,17 @@ import numpy as np
 
 from fancam.enhancing.batches import Batches, Enlargement
 from fancam.enhancing.colour import diagonal_noise
+from fancam.enhancing.joining import join_bands
 from fancam.enhancing.tiling import TilePlan, plan_tiles
-from fancam.enhancing.work import ENOUGH_PIXELS, CropRequest, check_picture, plain_print
+from fancam.enhancing.work import (
+    BEYOND,
+    ENOUGH_PIXELS,
+    SOFT_UP_TO,
+    CropRequest,
+    check_picture,
+    plain_print,
+    reduced,
+)
 from fancam.errors import DeviceError, FancamError, UsageError
 from fancam.geometry import Box
 from fancam.media import Progress, Samples, no_progress
@@ -134,8 +143,10 @@ class Engine:
         """Yield (number of the request, crop at its print size) as each is complete, not always in order.
 
         Each crop is cut out first, with some pixels around it for context; it goes through the network only where it
-        has fewer pixels than the print; its tiles are resampled to the exact size as they come, so that the picture at
-        the network's size never exists, and mixed with the plain picture by the share of ``settings.detail``.
+        has fewer pixels than the print, or holds far less than its pixels could; its tiles are resampled to the exact
+        size as they come, so that the picture at the network's size never exists. A sharp crop's tiles are mixed with
+        the plain picture by the share of ``settings.detail``. One that is known to be soft is made as small as what it
+        holds for the network, and what comes out is joined with the plain picture by frequency, see ``join_bands``.
 
         Requests are taken only a few ahead of what is yielded, so that a long list of pictures needs not be in memory;
         tiles of different pictures share batches. A request that fails yields its error and does not harm the others.
@@ -179,6 +190,8 @@ class Engine:
             job.share = self._share(crop)
             if job.share == 0:
                 job.outcome = self._by_filter(crop)
+            elif crop.is_soft:
+                job.measured, job.crop = crop, reduced(crop, crop.scale / self.scale)
         except FancamError as error:
             job.outcome = error
         except MemoryError as error:
@@ -191,28 +204,39 @@ class Engine:
 
     def _share(self, crop: CropRequest) -> float:
         """Return the share of the network's picture; 0 where it is not needed."""
-        region = crop.region
-        if self.network is None or crop.scale <= ENOUGH_PIXELS:
+        pixels = crop.region.pixels  # raises what is wrong with the crop
+        enough = crop.scale <= ENOUGH_PIXELS and crop.true_enlargement <= SOFT_UP_TO
+        if self.network is None or enough:
             return 0.0
         if self.settings.detail is not None:
             return self.settings.detail
-        return auto_share(crop.scale / crop.plain_grid, source_noise(region.pixels))
+        if crop.is_soft:
+            return 1.0
+        fine = 1.0 if crop.finer is None else crop.finer.box.width / crop.box.width
+        return auto_share(crop.scale / fine, source_noise(pixels))
 
     def _by_network(self, job: Enlargement) -> Enhanced:
         assert self.network is not None and job.tiled is not None
-        scale = job.crop.scale
+        scale, pixels = job.crop.scale, job.tiled.pixels()
         notes = (*job.crop.region.notes, *self.compute.notes, *job.notes)
-        if scale > self.scale * ENOUGH_PIXELS:
+        if scale > self.scale * BEYOND:
             more = f"the print needs x{scale:.2f} and the network gives x{self.scale}; the rest is Lanczos"
             notes = (*notes, more)
+        if job.measured is not None:
+            crop, true_scale = job.measured, job.measured.true_scale
+            assert true_scale is not None
+            pixels = join_bands(crop, pixels, true_scale, job.share)
+            scale = crop.scale
+            notes = notes if job.crop is crop else (*crop.region.notes, *notes)
         return Enhanced(
-            pixels=job.tiled.pixels(),
+            pixels=pixels,
             upscaler=self.network.name,
             upscaler_sha256=self.network.sha256,
             scale=scale,
             invented=True,
             notes=notes,
             detail=job.share,
+            true_scale=(job.measured or job.crop).true_scale,
         )
 
     def _by_filter(self, crop: CropRequest) -> Enhanced:
@@ -226,6 +250,7 @@ class Engine:
             invented=False,
             notes=crop.region.notes,
             detail=0.0,
+            true_scale=crop.true_scale,
         )
 
 

@@ -4,7 +4,7 @@ One record moves all the way, ``Work``::
 
     EnhanceJob ── prepare ──▶ Work: neighbours fused, screen, blocks and noise taken out, grain measured
         ── engine ──▶ its print, tile by tile, through the network or a plain filter
-        ── _coloured ──▶ colours held to the source's, fused pixels for the plain share
+        ── _coloured ──▶ colours held to the source's, fused pixels for the plain share (a soft picture has both by now)
         ── faces ──▶ a face prior where one is wanted and the guard allows it
         ── _finished ──▶ grain put back, and what was measured, decided and warned of: ``Enhanced``
 """
@@ -29,7 +29,7 @@ from fancam.enhancing.guard import Guard
 from fancam.enhancing.lift import lift_print
 from fancam.enhancing.preparation import Preparation
 from fancam.enhancing.prior.restorers import Restorer, resolve_restorer
-from fancam.enhancing.work import CropRequest, EnhanceJob, Work, plain_print
+from fancam.enhancing.work import ENOUGH_PIXELS, CropRequest, EnhanceJob, Work, plain_print
 from fancam.errors import FancamError
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
@@ -128,12 +128,16 @@ class Enhancer:
 
     def _coloured(self, work: Work) -> Work:
         """Return the enlargement with the colours of its source, and with what was fused of several frames."""
-        pixels, region = work.result.pixels, work.crop.region
-        if self.guard.enabled and work.result.invented:
-            pixels = match_low_band(region.pixels, region.box, pixels)
-        if work.finer is not None:
-            plain = plain_print(work.finer, "lanczos")
-            pixels = replace_plain(plain, plain_print(work.crop, "lanczos"), pixels, work.result.detail)
+        pixels, crop, invented = work.result.pixels, work.crop, work.result.invented
+        joined = crop.is_soft and invented  # with the measured picture, which holds the colours too
+        # A plain filter smooths what it interpolates; where it does the network's work that is given back.
+        smoothed = self.engine.network is not None and 1 < crop.scale <= ENOUGH_PIXELS and crop.finer is None
+        if self.guard.enabled and not joined and (invented or smoothed):
+            pixels = match_low_band(crop.region.pixels, crop.region.box, pixels)
+        if crop.finer is not None:
+            plain = plain_print(crop.finer, "lanczos")
+            if not joined:
+                pixels = replace_plain(plain, plain_print(crop, "lanczos"), pixels, work.result.detail)
             work = dataclasses.replace(work, plain=plain if self.keep_evidence else None)
         return work.with_result(pixels=pixels)
 
@@ -175,7 +179,7 @@ class Enhancer:
             plain = pixels
         elif plain is None:
             plain = plain_print(work.crop, "lanczos")
-        return map_evidence(work.frames, (work.finer or work.crop).box, pixels, plain, work.crop.scale)
+        return map_evidence(work.frames, (work.crop.finer or work.crop).box, pixels, plain, work.crop.scale)
 
 
 def replace_plain(fine: Samples, plain: Samples, pixels: Samples, share: float) -> Samples:

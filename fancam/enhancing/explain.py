@@ -6,7 +6,7 @@ from fancam.enhancing.cleaning.deblock import HEAVY_BLOCKINESS
 from fancam.enhancing.cleaning.denoise import NOISY_SIGMA
 from fancam.enhancing.engine import Engine
 from fancam.enhancing.guard import Guard
-from fancam.enhancing.work import ENOUGH_PIXELS, EnhanceJob
+from fancam.enhancing.work import BEYOND, SHARP_FROM, EnhanceJob
 from fancam.nn import NetworkChoice
 from fancam.results import Cleaned, Decision, Enhanced, FaceOutcome, Fusion
 from fancam.settings import Settings
@@ -42,6 +42,7 @@ def list_decisions(
         *scanned,
         *_deblock(job, cleaned),
         *_denoise(job, cleaned),
+        *_resolution(enhanced),
         _upscale(settings, engine, enhanced),
         *_detail(settings, enhanced),
         _restore(choice, enhanced.faces),
@@ -54,7 +55,10 @@ def list_decisions(
 def list_warnings(settings: Settings, job: EnhanceJob, enhanced: Enhanced) -> tuple[str, ...]:
     """Return what no enhancement can promise for a picture, and what the guard says of its colours and faces."""
     lowest = min((face.box.height for face in job.faces), default=None)
-    found = [*warn_of_limits(lowest, enhanced.scale, job.effective_ppi, enhanced.cleaned.blockiness)]
+    limits = warn_of_limits(
+        lowest, enhanced.scale, job.effective_ppi, enhanced.cleaned.blockiness, enhanced.true_scale
+    )  # fmt: skip
+    found = [*limits]
     if _too_far(settings, enhanced):
         found.append(
             f"the mean colour difference from the source is {enhanced.delta_e:.2f}, above "
@@ -69,7 +73,11 @@ def _too_far(settings: Settings, enhanced: Enhanced) -> bool:
 
 
 def warn_of_limits(
-    face_height_px: float | None, scale: float, effective_ppi: float | None, compression: float | None
+    face_height_px: float | None,
+    scale: float,
+    effective_ppi: float | None,
+    compression: float | None,
+    true_scale: float | None = None,
 ) -> tuple[str, ...]:
     """Return what cannot be promised for a print, a line each; empty where there is nothing to say.
 
@@ -78,6 +86,7 @@ def warn_of_limits(
         scale: Print pixels per source pixel.
         effective_ppi: Source pixels per printed inch; None where the size on paper is not known.
         compression: From ``blockiness`` of the source; None where it was not measured.
+        true_scale: Share of the source's pixels along each axis that hold detail; None where it is not known.
     """
     found = []
     if face_height_px is not None and face_height_px < MIN_FACE_HEIGHT_PX:
@@ -90,9 +99,13 @@ def warn_of_limits(
             f"enlarged {scale:.1f} times, above {MAX_SCALE:.0f}: detail beyond that is interpolated; "
             "print smaller or crop less"
         )
-    if effective_ppi is not None and effective_ppi < MIN_EFFECTIVE_PPI:
+    true_ppi = effective_ppi
+    if effective_ppi is not None and true_scale is not None:
+        true_ppi = effective_ppi * true_scale
+    if effective_ppi is not None and true_ppi is not None and true_ppi < MIN_EFFECTIVE_PPI:
+        held = f", which hold detail for {true_ppi:.0f}" if round(true_ppi) < round(effective_ppi) else ""
         found.append(
-            f"{effective_ppi:.0f} source pixels per printed inch, under {MIN_EFFECTIVE_PPI:.0f}: "
+            f"{effective_ppi:.0f} source pixels per printed inch{held}, under {MIN_EFFECTIVE_PPI:.0f}: "
             "it looks soft at arm's length; print smaller or crop less"
         )
     if compression is not None and compression > HEAVY_BLOCKINESS:
@@ -168,16 +181,28 @@ def _denoise(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
     return (Decision("denoise", f"{cleaned.denoise_strength:g} of it{by}", f"{measured}: {why}"),)
 
 
+def _resolution(enhanced: Enhanced) -> tuple[Decision, ...]:
+    share = enhanced.true_scale
+    if share is None:
+        return (Decision("resolution", "not known", "there are too few edges to measure it"),)
+    if share >= SHARP_FROM:
+        return (Decision("resolution", "sharp", "its edges are as steep as its pixels allow"),)
+    reason = "it was enlarged before, is out of focus, or was coded hard"
+    if enhanced.invented:
+        reason += "; the network works at that size and draws only what is finer"
+    return (Decision("resolution", f"{share:.0%} of its pixels", reason),)
+
+
 def _upscale(settings: Settings, engine: Engine, enhanced: Enhanced) -> Decision:
     need = f"x{enhanced.scale:.2f}"
     if engine.network is None:
         return Decision("upscale", enhanced.upscaler, f"asked for; the result needs {need}")
-    if enhanced.scale <= ENOUGH_PIXELS:
-        return Decision("upscale", enhanced.upscaler, f"the result needs {need}: the picture has the pixels")
     if enhanced.detail == 0:
-        return Decision("upscale", enhanced.upscaler, f"the result needs {need}, and none of the network's detail")
+        none = settings.enhance.detail == 0
+        why = ", and none of the network's detail" if none else ": the picture has the pixels"
+        return Decision("upscale", enhanced.upscaler, f"the result needs {need}{why}")
     compute = engine.compute
-    beyond = enhanced.scale > engine.scale * ENOUGH_PIXELS
+    beyond = enhanced.scale > engine.scale * BEYOND
     more = f"; beyond x{engine.scale} a plain filter goes on" if beyond else ""
     asked = "" if settings.enhance.upscaler == enhanced.upscaler else f" ({settings.enhance.upscaler})"
     reason = f"the result needs {need}; x{engine.scale} on {compute.device}, {compute.precision}{more}"
@@ -190,6 +215,8 @@ def _detail(settings: Settings, enhanced: Enhanced) -> list[Decision]:
     share = f"{enhanced.detail:.0%} network"
     if settings.enhance.detail is not None:
         return [Decision("detail", share, "asked for")]
+    if enhanced.true_scale is not None and enhanced.true_scale < SHARP_FROM:
+        return [Decision("detail", share, "finer than what was measured, which is kept below it")]
     if enhanced.detail == 1:
         return [Decision("detail", share, f"at x{enhanced.scale:.2f} the plain filter has nothing to add")]
     fused = ", of the fused frames" if enhanced.fusion.frames_used > 1 else ""

@@ -23,6 +23,7 @@ from fancam.enhancing.dithering import to_depth
 from fancam.enhancing.fusion.fuse import GRID, Fused, fuse
 from fancam.enhancing.grain.measure import measure_grain
 from fancam.enhancing.grain.model import Grain, remove_grain
+from fancam.enhancing.resolution import measure_resolution
 from fancam.enhancing.work import CropRequest, EnhanceJob, Work
 from fancam.geometry import Box
 from fancam.media import Samples
@@ -33,6 +34,8 @@ Measured = TypeVar("Measured")
 
 CONTEXT_PX = 64
 """Real pixels around what is shown that are cleaned as well, and help to measure; more than any filter reaches."""
+FACE_REACH = 0.3
+"""Of its size around a face box: hair, ears and the line of the jaw are in it, and they have edges."""
 
 
 class Preparation:
@@ -55,8 +58,10 @@ class Preparation:
         """
         work = Work(job, job.request, job.faces)
         if job.neighbours and job.neighbours_box is not None and job.fuse.frames > 1:
-            return self._fused(work, job.neighbours_box)
-        return self._cleaned(dataclasses.replace(work, fusion=Fusion(reason=_why_alone(job))))
+            work = self._fused(work, job.neighbours_box)
+        else:
+            work = self._cleaned(dataclasses.replace(work, fusion=Fusion(reason=_why_alone(job))))
+        return dataclasses.replace(work, crop=dataclasses.replace(work.crop, true_scale=_true_scale(work)))
 
     # --- several frames ----------------------------------------------------------------------------------------
 
@@ -89,8 +94,8 @@ class Preparation:
         work = _cut_to(work, box, pixels)
         own = dataclasses.replace(work.crop, pixels=finer, box=work.crop.box.scaled(*scale))
         return dataclasses.replace(
-            work, crop=dataclasses.replace(work.crop, plain_grid=scale[0]), finer=None if same else own,
-            frames=fused.evidence_frames, cleaned=cleaned, grain=grain, notes=notes,
+            work, crop=dataclasses.replace(work.crop, finer=None if same else own), frames=fused.evidence_frames,
+            cleaned=cleaned, grain=grain, notes=notes,
         )  # fmt: skip
 
     # --- one picture -------------------------------------------------------------------------------------------
@@ -189,6 +194,13 @@ def _why_alone(job: EnhanceJob) -> str:
     if not job.is_video:
         return "a photo has no neighbouring frames"
     return "asked for" if job.fuse.frames == 1 else "no neighbouring frames"
+
+
+def _true_scale(work: Work) -> float | None:
+    """Return what share of its pixels the picture holds at its first face; of all that is shown where that is bare."""
+    faces = [measure_resolution(work.crop.pixels, face.box.grown(FACE_REACH)) for face in work.faces[:1]]
+    found = faces[0] if faces else None
+    return measure_resolution(work.crop.pixels, work.crop.box) if found is None else found
 
 
 def _with_context(request: CropRequest) -> Box:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -19,9 +20,16 @@ from fancam.pictures import resample
 from fancam.results import Cleaned, Enhanced, Face, Fusion
 from fancam.settings import CleanSettings, FuseSettings
 
-ENOUGH_PIXELS = 1.02
+ENOUGH_PIXELS = 1.2
 """Up to this many print pixels per source pixel the print shows what the camera saw: there is nothing to invent, for
 the network or for a face prior."""
+BEYOND = 1.02
+"""So many times what the network gives is rounding; a print that needs more is enlarged further by a plain filter."""
+SHARP_FROM = 0.85
+"""From this share of its pixels on a picture counts as sharp: what is measured of sharp pictures falls to this."""
+SOFT_UP_TO = 2.0
+"""A print with pixels enough is made of them by a plain filter as long as it needs no more than so many times what they
+truly hold: 150 per inch of a print of 300, which is good at arm's length."""
 
 CONTEXT_PX = 16
 """Real pixels around a crop, where the frame has them, so that neither the network nor the resampling filter meets an
@@ -45,9 +53,11 @@ class CropRequest:
     """Of the print."""
     height_px: int
     """Of the print."""
-    plain_grid: float = 1.0
-    """Pixels that the plain filter will have for each of these: more than 1 where a finer picture takes its part
-    afterwards. Less of the network is needed then, see ``auto_share``."""
+    true_scale: float | None = None
+    """Share of its pixels along each axis that hold detail, see ``measure_resolution``; None where it is not known."""
+    finer: CropRequest | None = None
+    """The same part of a picture, fused of several frames, with other pixels than the camera's: more of them, or as
+    many as the print can show; what is measured of the print is taken from it."""
 
     @property
     def scale(self) -> float:
@@ -59,6 +69,16 @@ class CropRequest:
         if not self.box.area > 0:
             raise CropError(f"{self.box} is empty", remedy="check the box")
         return max(self.width_px / self.box.width, self.height_px / self.box.height)
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether it is known to hold less than its pixels could."""
+        return self.true_scale is not None and self.true_scale < SHARP_FROM
+
+    @property
+    def true_enlargement(self) -> float:
+        """Print pixels per pixel of what the picture truly holds; ``scale`` where it is sharp or not known."""
+        return self.scale / self.true_scale if self.true_scale is not None and self.is_soft else self.scale
 
     @cached_property
     def region(self) -> Region:
@@ -116,12 +136,9 @@ class Work:
     """In pixels of ``crop``."""
     offset: Point = (0.0, 0.0)
     """Where the first pixel of ``crop`` lies in the frame."""
-    finer: CropRequest | None = None
-    """The same picture, fused of several frames, with other pixels than the camera's: more of them, or as many as the
-    print can show; for the plain filter."""
     frames: npt.NDArray[np.float32] | None = None
-    """(h, w) for each pixel of ``finer``, or of ``crop`` where there is none, how many frames agree on it; None where
-    nothing was fused."""
+    """(h, w) for each pixel of ``crop.finer``, or of ``crop`` where there is none, how many frames agree on it; None
+    where nothing was fused."""
     fusion: Fusion = field(default_factory=Fusion)
     cleaned: Cleaned = field(default_factory=Cleaned)
     grain: Grain | None = None
@@ -131,7 +148,7 @@ class Work:
     enhanced: Enhanced | None = None
     """The print as far as it is done; None until the engine has made it."""
     plain: Samples | None = None
-    """``finer`` by the Lanczos filter, at print size; None where nothing was fused."""
+    """``crop.finer`` by the Lanczos filter, at print size; None where nothing was fused."""
 
     @property
     def result(self) -> Enhanced:
@@ -148,7 +165,7 @@ class Work:
         return face.shifted(*self.offset)
 
 
-# --- cutting out and plain enlargement --------------------------------------------------------------------------------
+# --- cutting out, making smaller and plain enlargement ----------------------------------------------------------------
 
 
 def check_picture(pixels: Samples) -> None:
@@ -192,6 +209,27 @@ def cut_region(request: CropRequest, context_px: int = CONTEXT_PX) -> Region:
     return Region(pixels, box.shifted(before - left, above - top), notes)
 
 
+def reduced(request: CropRequest, least: float) -> CropRequest:
+    """Return a soft crop with as many pixels as it truly holds, by averaging areas.
+
+    The context around it is as many of these pixels as there are around any crop.
+
+    Args:
+        request: Its ``true_scale`` is known.
+        least: Not fewer than this share of its pixels along each axis; itself from 1 on.
+    """
+    share = max(request.true_scale or 1.0, least)
+    if share >= 1:
+        return request
+    region = cut_region(request, math.ceil(CONTEXT_PX / share))
+    height, width = region.pixels.shape[:2]
+    size = (max(round(width * share), 1), max(round(height * share), 1))
+    pixels: npt.NDArray[Any] = cv2.resize(region.pixels, size, interpolation=cv2.INTER_AREA)
+    x, y = size[0] / width, size[1] / height
+    box = Box(region.box.x0 * x, region.box.y0 * y, region.box.x1 * x, region.box.y1 * y)
+    return CropRequest(pixels, box, request.width_px, request.height_px)
+
+
 def _span(start: float, end: float, length: int, context_px: int) -> tuple[int, int, int, int]:
     """Return (first, last + 1, missing before, missing behind) of the pixels to take along one axis."""
     first, last = math.floor(start), math.ceil(end)
@@ -225,15 +263,22 @@ def plain_print(request: CropRequest, filter_name: str) -> Samples:
     Raises:
         CropError: See ``cut_region``.
     """
-    region, height_px = request.region, request.height_px
-    box, pixels = region.box, region.pixels
-    ratio = box.height / height_px
-    rows_px = max(_BAND_PX // max(request.width_px, round(pixels.shape[1] * ratio)), 64)
+    height_px = request.height_px
+    ratio = request.region.box.height / height_px
+    rows_px = max(_BAND_PX // max(request.width_px, round(request.region.pixels.shape[1] * ratio)), 64)
     if rows_px >= height_px:
-        return resample(pixels, box, request.width_px, height_px, filter_name)
-    result = np.empty((height_px, request.width_px, 3), pixels.dtype)
+        return plain_rows(request, 0, height_px, filter_name)
+    result = np.empty((height_px, request.width_px, 3), request.pixels.dtype)
     for top in range(0, height_px, rows_px):
         bottom = min(top + rows_px, height_px)
-        part = Box(box.x0, box.y0 + top * ratio, box.x1, min(box.y0 + bottom * ratio, box.y1))
-        result[top:bottom] = resample(pixels, part, request.width_px, bottom - top, filter_name)
+        result[top:bottom] = plain_rows(request, top, bottom, filter_name)
     return result
+
+
+def plain_rows(request: CropRequest, top: int, bottom: int, filter_name: str = "lanczos") -> Samples:
+    """Return rows of the print by a plain filter, from ``top`` to ``bottom`` - 1; see ``plain_print``."""
+    box = request.region.box
+    ratio = box.height / request.height_px
+    last = box.y1 if bottom == request.height_px else box.y0 + bottom * ratio
+    part = Box(box.x0, box.y0 + top * ratio, box.x1, last)
+    return resample(request.region.pixels, part, request.width_px, bottom - top, filter_name)

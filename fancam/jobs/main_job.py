@@ -270,8 +270,9 @@ class Run(NetworkJob):
     def _contact_entry(self, file: MadeFile) -> ContactEntry:
         pick = file.values["pick"]
         return ContactEntry(
-            self.workspace.folder / file.path, pick["id"], pick["time_s"], pick["score"], pick["effective_ppi"]
-        )
+            self.workspace.folder / file.path, pick["id"], pick["time_s"], pick["score"], pick["effective_ppi"],
+            manifest.true_ppi(pick["effective_ppi"], file.values["enhance"]),
+        )  # fmt: skip
 
 
 def _nothing_found(source: Source, report: InputReport) -> NothingFoundError:

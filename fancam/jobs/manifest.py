@@ -148,12 +148,19 @@ def pick_row(one: PickResult) -> Json:
     row["member"] = None
     row["enhance"] = card["enhance"] if card else None
     row["scale"] = card["enhance"]["scale"] if card else None
+    row["true_ppi"] = true_ppi(row["effective_ppi"], card["enhance"]) if card else None
     row["chain"] = card["chain"] if card else None
     row["compare"] = card.get("compare") if card else None
     row["provenance"] = card.get("provenance") if card else None
     row["warnings"] = [*row["warnings"], *(card["warnings"] if card else [])]
     row["card"] = {name: card[name] for name in _ABOUT_THE_FILE} if card else None
     return row
+
+
+def true_ppi(effective_ppi: float | None, enhance: Mapping[str, Any]) -> float | None:
+    """Return how many of the source pixels per printed inch hold detail; None where the row does not say."""
+    share = enhance.get("true_scale")  # files of earlier versions have none
+    return None if effective_ppi is None or share is None else round(effective_ppi * share, 1)
 
 
 def pick_to_manifest(pick: Pick) -> Json:
@@ -217,6 +224,7 @@ def enhance_values(enhanced: Enhanced) -> Json:
         "upscaler": enhanced.upscaler,
         "upscaler_sha256": enhanced.upscaler_sha256,
         "scale": round(enhanced.scale, 4),
+        "true_scale": _rounded(enhanced.true_scale),
         "detail": round(enhanced.detail, 4),
         "invented": enhanced.invented,
         "delta_e": _rounded(enhanced.delta_e),

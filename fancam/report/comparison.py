@@ -132,6 +132,9 @@ def facts_of(enhanced: Enhanced, *, effective_ppi: float | None = None) -> dict[
     facts = {"size": f"{width} × {height} px", "scale": f"×{enhanced.scale:.2f}"}
     if effective_ppi is not None:
         facts["source resolution"] = f"{effective_ppi:.0f} ppi"
+        true_ppi = enhanced.true_ppi(effective_ppi)
+        if true_ppi is not None and round(true_ppi) < round(effective_ppi):
+            facts["source resolution"] += f", with detail for {true_ppi:.0f}"
     if not enhanced.invented:
         facts["enlarged by"] = f"{enhanced.upscaler}, nothing invented"
     elif enhanced.detail < 1:

@@ -37,7 +37,7 @@ _TRIM_LINE_SHADE = (150, 150, 150)
 _BLEED_FADE = 0.45
 """How far the bleed fades into the paper, so that the card after cutting stands out."""
 
-_LEGEND = "ppi: camera pixels per printed inch, before upscaling"
+_LEGEND = "ppi: camera pixels per printed inch that hold detail, of all there are"
 _PPI_COLOURS = {
     f">= {FULL_PPI:g}": (24, 128, 56),
     f"{GOOD_PPI:g}-{FULL_PPI - 1:g}": INK,
@@ -57,17 +57,19 @@ class ContactEntry:
     """None for a photo."""
     score: float
     effective_ppi: float
+    true_ppi: float | None = None
+    """Of those the pixels that hold detail; None where that is not known."""
 
 
-def ppi_grade(effective_ppi: float) -> int:
+def ppi_grade(ppi: float) -> int:
     """Return how well a resolution prints: 0 as sharp as paper allows, 1 good, 2 soft, 3 badly."""
-    ppi = round(effective_ppi)  # as it is printed beside it
+    ppi = round(ppi)  # as it is printed beside it
     return sum(ppi < least for least in (FULL_PPI, GOOD_PPI, LEAST_PPI))
 
 
-def ppi_colour(effective_ppi: float) -> tuple[int, int, int]:
+def ppi_colour(ppi: float) -> tuple[int, int, int]:
     """Return the colour that says how much a camera delivered: green, plain, amber or red."""
-    return tuple(_PPI_COLOURS.values())[ppi_grade(effective_ppi)]
+    return tuple(_PPI_COLOURS.values())[ppi_grade(ppi)]
 
 
 def contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry) -> Picture:
@@ -155,8 +157,11 @@ def _caption(canvas: Canvas, entry: ContactEntry, number: int, x: int, y: int) -
     when = "photo" if entry.time_s is None else format_time(entry.time_s)
     canvas.text(x, y + 32, f"{number}", 24, SOFT_INK)
     canvas.text(x + text_width(f"{number}  ", 24), y + 32, when, 24, INK)
-    colour = ppi_colour(entry.effective_ppi)
-    ppi = f"{entry.effective_ppi:.0f} ppi"
+    true_ppi = entry.effective_ppi if entry.true_ppi is None else entry.true_ppi
+    colour = ppi_colour(true_ppi)
+    ppi = f"{true_ppi:.0f} ppi"
+    if round(true_ppi) < round(entry.effective_ppi):
+        ppi = f"{true_ppi:.0f} of {entry.effective_ppi:.0f} ppi"
     canvas.text(right, y + 32, ppi, 24, colour, align="right")
     canvas.dot(right - text_width(ppi, 24) - 20, y + 18, 12, colour)
     score = f"score {entry.score:.2f}"
