@@ -18,7 +18,7 @@ from fancam.errors import FancamError, NothingFoundError, UsageError
 from fancam.jobs.context import Context
 from fancam.jobs.find import Moment, compose_pick, find_in_photo, find_in_video
 from fancam.jobs.frame import default_store
-from fancam.jobs.make import card_job, neighbours_box, neighbours_px
+from fancam.jobs.make import card_job, neighbours_box, neighbours_px, whole_card
 from fancam.jobs.photos import Loaded, load_picture, photo_job, write_enhanced
 from fancam.jobs.stream import Item, enhance_stream
 from fancam.jobs.workspace import safe_stem
@@ -142,7 +142,7 @@ def crop(
     face: Face | None = None, card: str | None = None, settings: Settings | None = None,
     store: ModelStore | None = None,
 ) -> CardCrop:  # fmt: skip
-    """Compose a card: the part of a picture that shows a face best, with bleed of real pixels.
+    """Compose a card: the part of a picture that shows a face best, with bleed of real pixels as far as it has them.
 
     Args:
         source: A moment from ``pick``, or a picture, see ``Image``.
@@ -291,7 +291,9 @@ class Enhancer:
                 made_of.pop(number, None)
                 yield number, made
             else:
-                yield number, dataclasses.replace(made, made_of=made_of.pop(number))
+                of = made_of.pop(number)
+                whole = whole_card(made, of.part, of.geometry) if isinstance(of, CardCrop) else made
+                yield number, dataclasses.replace(whole, made_of=of)
 
     def _job(self, number: int, picture: CardCrop | Image) -> tuple[Any, Any]:
         """Return what a picture is saved by, and its job."""

@@ -8,9 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fancam.cropping import compose, render_crop
+from fancam.cropping.placing import head_box
 from fancam.errors import UsageError
 from fancam.geometry import Box
-from fancam.results import CardGeometry
+from fancam.results import CardGeometry, Face
 
 CARD = CardGeometry(55, 85, 3, 300)
 SMALL = CardGeometry(55, 85, 3, 60)
@@ -25,6 +26,16 @@ cards = st.builds(
 def picture(width: int, height: int, kind: type = np.uint8) -> np.ndarray:
     values = np.random.default_rng(width * height).integers(0, np.iinfo(kind).max, (height, width, 3), kind)
     return np.asarray(values)
+
+
+def person(box: Box) -> Face:
+    """An upright face in this box; hair reaches above it."""
+    (x, y), width, height = box.centre, box.width, box.height
+    points = (
+        (x - 0.2 * width, y - 0.1 * height), (x + 0.2 * width, y - 0.1 * height), (x, y + 0.1 * height),
+        (x - 0.15 * width, y + 0.27 * height), (x + 0.15 * width, y + 0.27 * height),
+    )  # fmt: skip
+    return Face(box, points, 0.9)
 
 
 def safe_zone(trim: Box, card: CardGeometry, safe_mm: float) -> Box:
@@ -73,8 +84,14 @@ def test_cover_takes_the_largest_centred_outer_box_and_all_bleed_is_real(width, 
 @given(sides, sides, cards, st.tuples(*[st.floats(0.05, 0.9)] * 2), st.floats(0.03, 0.2))
 def test_cover_of_a_mirrored_picture_is_mirrored(width, height, card, place, size):
     x, y, side = place[0] * width, place[1] * height, size * min(width, height)
-    one = compose(width, height, card, fit="cover", subjects=[Box(x, y, x + side, y + side)])
-    other = compose(width, height, card, fit="cover", subjects=[Box(width - x - side, y, width - x, y + side)])
+    one = compose(width, height, card, fit="cover", faces=[person(Box(x, y, x + side, y + side))])
+    other = compose(
+        width,
+        height,
+        card,
+        fit="cover",
+        faces=[person(Box(width - x - side, y, width - x, y + side))],
+    )
     check_arithmetic(one, width, height, card)
     mirrored = Box(width - other.box.x1, other.box.y0, width - other.box.x0, other.box.y1)
     assert mirrored.as_list(4) == pytest.approx(one.box.as_list(4), abs=1e-3)
@@ -82,26 +99,36 @@ def test_cover_of_a_mirrored_picture_is_mirrored(width, height, card, place, siz
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(600, 3000), st.integers(600, 3000), st.tuples(*[st.floats(0.0, 0.85)] * 2), st.floats(0.05, 0.12))
-def test_a_face_that_can_be_safe_with_real_bleed_is(width, height, place, size):
+def test_a_head_that_can_be_safe_with_real_bleed_is(width, height, place, size):
     x, y, side = place[0] * width, place[1] * height, size * min(width, height)
-    face = Box(x, y, x + side, y + side)
+    face = person(Box(x, y, x + side, y + side))
+    head = head_box(face)
     scale = min(width / CARD.outer_width_mm, height / CARD.outer_height_mm)
     room = 6 * scale  # bleed and safe zone
-    assume(room <= face.x0 and face.x1 <= width - room and room <= face.y0 and face.y1 <= height - room)
-    found = compose(width, height, CARD, fit="cover", subjects=[face])
+    assume(room <= head.x0 and head.x1 <= width - room and room <= head.y0 and head.y1 <= height - room)
+    found = compose(width, height, CARD, fit="cover", faces=[face])
     assert found.bleed_share == pytest.approx(1)
-    assert safe_zone(found.trim, CARD, 3.0 - 1e-6).contains(face)
+    assert safe_zone(found.trim, CARD, 3.0 - 1e-6).contains(head)
+
+
+def test_bleed_is_drawn_on_rather_than_the_hair_cut():
+    face = person(Box(700, 100, 1000, 400))
+    head = head_box(face)
+    assert head.y0 == 10
+    found = compose(1920, 1080, CARD, fit="cover", faces=[face])
+    assert found.trim.contains(head)
+    assert found.bleed_share < 1 and "the picture ends at the top" in found.warnings[0]
 
 
 def test_a_face_lies_a_bit_above_the_middle_where_there_is_room():
-    found = compose(1000, 4000, CARD, fit="cover", subjects=[Box(450, 1900, 550, 2100)])
+    found = compose(1000, 4000, CARD, fit="cover", faces=[person(Box(450, 1900, 550, 2100))])
     assert (2000 - found.trim.y0) / found.trim.height == pytest.approx(0.42)
     assert found.trim.centre[0] == pytest.approx(500)
 
 
 def test_two_faces_too_far_apart_for_real_bleed_get_a_card_of_more_picture():
     faces = [Box(300, 400, 500, 640), Box(790, 420, 960, 640)]
-    found = compose(1920, 1080, CARD, fit="cover", subjects=faces)
+    found = compose(1920, 1080, CARD, fit="cover", faces=[person(face) for face in faces])
     check_arithmetic(found, 1920, 1080, CARD)
     assert 0.4 < found.bleed_share < 1
     assert all(found.trim.contains(face) for face in faces)
@@ -112,34 +139,34 @@ def test_two_faces_too_far_apart_for_real_bleed_get_a_card_of_more_picture():
 def test_no_more_bleed_is_given_up_than_the_faces_need():
     free_mm = CARD.width_mm - 6
     barely = (1080 / CARD.outer_height_mm + 0.2) * free_mm
-    found = compose(1920, 1080, CARD, fit="cover", subjects=[Box(700, 400, 700 + barely, 600)])
+    found = compose(1920, 1080, CARD, fit="cover", faces=[person(Box(700, 400, 700 + barely, 600))])
     assert 0.85 < found.bleed_share < 1
     assert safe_zone(found.trim, CARD, 3.0 - 1e-6).contains(Box(700, 400, 700 + barely, 600))
 
 
 def test_a_face_at_the_edge_of_the_picture_is_not_cut_for_the_sake_of_bleed():
     face = Box(8, 300, 208, 540)
-    found = compose(1920, 1080, CARD, fit="cover", subjects=[face])
+    found = compose(1920, 1080, CARD, fit="cover", faces=[person(face)])
     assert found.trim.contains(face)
     assert found.bleed_share < 1
 
 
 def test_of_faces_that_do_not_fit_the_larger_one_is_kept_whole_and_none_is_halved():
     large, small = Box(300, 300, 600, 660), Box(1500, 400, 1580, 500)
-    found = compose(1920, 1080, CARD, fit="cover", subjects=[small, large])
+    found = compose(1920, 1080, CARD, fit="cover", faces=[person(small), person(large)])
     assert safe_zone(found.trim, CARD, 2.99).contains(large)
     assert found.trim.intersection(small).area == 0
     assert found.trim.centre[0] == pytest.approx(450, abs=1), "the one that is left out pulls no more"
     for n in range(6):
         middle = Box(600 + 60 * n, 400, 800 + 60 * n, 600)
-        trim = compose(1920, 1080, CARD, fit="cover", subjects=[large, middle]).trim
+        trim = compose(1920, 1080, CARD, fit="cover", faces=[person(large), person(middle)]).trim
         for face in (large, middle):
             assert trim.intersection(face).area / face.area in (pytest.approx(0, abs=0.1), pytest.approx(1)), n
 
 
 def test_faces_outside_the_picture_count_for_nothing():
     beside = Box(-300, 0, -20, 200)
-    assert compose(900, 700, CARD, fit="cover", subjects=[beside]) == compose(900, 700, CARD, fit="cover")
+    assert compose(900, 700, CARD, fit="cover", faces=[person(beside)]) == compose(900, 700, CARD, fit="cover")
 
 
 # --- exact --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fancam.cropping import frame_face
-from fancam.cropping.framing import FRAMING_CONVENTIONS, MAX_EYE_LINE_SHIFT, MAX_SIDEWAYS, eye_line_of, head_box
+from fancam.cropping.framing import FRAMING_CONVENTIONS, MAX_EYE_LINE_SHIFT, MAX_SIDEWAYS, eye_line_of
+from fancam.cropping.placing import head_box
 from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
 from fancam.geometry import Box
 from fancam.nn import ModelStore
@@ -82,12 +83,40 @@ def scenes(draw, others: int = 4):
 
 
 @given(scenes(), cards, crop_settings)
-def test_outer_box_has_the_aspect_of_the_outer_card_and_lies_inside_the_frame(scene, card, settings):
+def test_the_cut_card_lies_inside_the_frame_and_beyond_it_is_nothing_but_bleed(scene, card, settings):
     width, height, subject, others = scene
     crop = frame_face(subject, width, height, card, settings, others)
     assert crop.box.width / crop.box.height == pytest.approx(card.outer_width_mm / card.outer_height_mm, rel=1e-6)
-    assert inside(crop.box, width, height)
-    assert crop.bleed_share == 1.0
+    assert inside(crop.trim, width, height)
+    if inside(crop.box, width, height):
+        assert (crop.source, crop.real, crop.bleed_share) == (None, None, 1.0)
+        return
+    assert 0 <= crop.bleed_share < 1
+    assert any("of the bleed is real: the picture ends at the" in warning for warning in crop.warnings)
+    assert inside(crop.source, width, height)
+    assert Box(0, 0, card.width_px, card.height_px).contains(crop.real)
+    cut = card.inset(Box(0, 0, card.width_px, card.height_px), card.bleed_mm)
+    assert crop.real.grown(1 / min(crop.real.width, crop.real.height)).contains(cut), "all of the cut card is real"
+    assert crop.source.shown_in(crop.box, card.width_px, card.height_px).as_list() == pytest.approx(
+        crop.real.as_list(), abs=1.01
+    )
+
+
+@given(scenes(), cards, crop_settings)
+def test_the_same_scene_gives_the_same_crop(scene, card, settings):
+    width, height, subject, others = scene
+    crop = frame_face(subject, width, height, card, settings, others)
+    assert crop == frame_face(subject, width, height, card, settings, others)
+
+
+@given(st.floats(60, 600), st.floats(0, 1), st.floats(0, 1), st.sampled_from(FRAMINGS), st.floats(-15, 15))
+def test_a_head_that_the_frame_shows_is_whole_on_the_card_wherever_it_is(size, across, down, framing, roll_deg):
+    """Bleed is drawn on rather than the head cut."""
+    low, high = 0.375 * size, 2000 - 0.375 * size
+    subject = face(low + across * (high - low), size / 2 + down * (3000 - size), size, roll_deg=roll_deg)
+    crop = frame_face(subject, 2000, 3000, KPOP, CropSettings(framing=framing, min_ppi=0))
+    assert crop.trim.grown(1e-6).contains(head_box(subject).clipped(2000, 3000))
+    assert not any("the cut takes" in warning for warning in crop.warnings)
 
 
 @given(scenes(), cards, crop_settings)
@@ -127,7 +156,9 @@ def test_a_mirrored_scene_gives_the_mirrored_crop(scene, card, settings):
     )
     expected = Box(width - crop.box.x1, crop.box.y0, width - crop.box.x0, crop.box.y1)
     assert other_way.box.as_list(3) == pytest.approx(expected.as_list(3), abs=1e-3 * max(width, height))
-    assert other_way.warnings == crop.warnings
+    swapped = [w.replace("left", "_").replace("right", "left").replace("_", "right") for w in other_way.warnings]
+    said, said_other_way = ([sorted(w.replace(",", "").split()) for w in words] for words in (crop.warnings, swapped))
+    assert said_other_way == said
 
 
 @given(scenes(), cards, crop_settings)
@@ -214,17 +245,35 @@ def test_on_a_narrow_card_the_framing_is_loosened_until_the_face_is_in_the_safe_
     assert crop.trim.x1 - safe >= subject.box.x1 - 3
 
 
-def test_a_face_whose_forehead_the_cut_takes_is_said():
+@pytest.mark.parametrize(("above", "real"), [(60, 1.0), (25, None), (0, None)])
+def test_a_head_at_the_top_of_the_frame_keeps_its_room_and_bleed_is_drawn_on_only_for_that(above, real):
+    subject = face(1000, 240 + above, 300)  # its hair begins so many pixels below the frame's edge
+    crop = frame_face(subject, 2000, 3000, KPOP, CropSettings())
+    assert crop.trim.contains(head_box(subject))
+    assert crop.framing == "bust"
+    if real == 1.0:
+        assert crop.source is None and crop.warnings == ()
+    else:
+        assert 0.7 < crop.bleed_share < 0.85
+        assert crop.warnings == (f"{crop.bleed_share:.0%} of the bleed is real: the picture ends at the top",)
+
+
+def test_a_face_at_the_very_edge_of_the_frame_is_not_cut_and_its_margin_is_said():
     crop = frame_face(face(1000, 150, 300), 2000, 3000, KPOP, CropSettings())
-    assert any("the cut takes" in warning and "%" in warning for warning in crop.warnings)
+    assert crop.trim.y0 == pytest.approx(0, abs=1e-6)
+    assert any("the face lies 0.0 mm from the cut, which may be 1 mm off" in warning for warning in crop.warnings)
 
 
-def test_a_face_that_the_cut_may_touch_is_said_in_the_terms_of_preflight():
-    subject, card = face(1000, 160, 300), CardGeometry(55, 85, 0, 300)
-    crop = frame_face(subject, 2000, 3000, card, CropSettings(), limits=printer("rgb-shop"))
-    assert 1.0 < card.margin_mm(subject.box, crop.box) < 1.6
-    assert any("1.1 mm from the cut, which may be 1.6 mm off" in warning for warning in crop.warnings)
-    assert frame_face(subject, 2000, 3000, card, CropSettings(), limits=printer("home")).warnings == ()
+def test_a_face_that_the_cut_may_touch_is_framed_tighter_or_said_in_the_terms_of_preflight():
+    near, nearer, card = face(1000, 160, 300), face(1000, 156, 300), CardGeometry(55, 85, 0, 300)
+    crop = frame_face(near, 2000, 3000, card, CropSettings(), limits=printer("rgb-shop"))
+    assert card.margin_mm(near.box, crop.box) > 1.6
+    assert crop.warnings == ("framed as face instead of bust: so that the head, and no other face, fills the card",)
+    crop = frame_face(nearer, 2000, 3000, card, CropSettings(), limits=printer("rgb-shop"))
+    assert 0.5 < card.margin_mm(nearer.box, crop.box) < 1.6
+    assert any("mm from the cut, which may be 1.6 mm off" in warning for warning in crop.warnings)
+    crop = frame_face(near, 2000, 3000, card, CropSettings(), limits=printer("home"))
+    assert not any("mm from the cut" in warning for warning in crop.warnings)
 
 
 def test_a_close_up_gets_a_tighter_framing_and_is_not_cut():
@@ -293,7 +342,7 @@ def test_faces_far_away_change_nothing():
 
 
 def test_a_neighbour_the_frame_itself_cuts_is_not_said_to_be_cut_by_the_card():
-    subject, neighbour = face(600, 1500, 300), face(80, 1500, 300)
+    subject, neighbour = face(480, 1500, 300), face(60, 1500, 220)
     assert neighbour.box.x0 < 0
     crop = frame_face(subject, 1200, 3000, CardGeometry(55, 85, 0, 300), CropSettings(framing="half"), [neighbour])
     visible = neighbour.box.clipped(1200, 3000)
@@ -313,12 +362,12 @@ def test_a_neighbour_that_must_be_cut_is_said():
 
 
 crowds = st.lists(
-    st.tuples(st.floats(-1200, 1200), st.floats(-1200, 1200), st.floats(100, 400)), min_size=1, max_size=6
+    st.tuples(st.floats(-1200, 1200), st.floats(-1200, 1200), st.floats(100, 240)), min_size=1, max_size=6
 ).map(lambda rows: [face(5000 + dx, 5000 + dy, height) for dx, dy, height in rows])
 
 
 @given(crowds, st.sampled_from(FRAMINGS))
-def test_neighbours_move_the_crop_only_a_little_and_never_out_of_the_framing(crowd, framing):
+def test_smaller_neighbours_move_the_crop_only_a_little_and_never_out_of_the_framing(crowd, framing):
     subject = face(5000, 5000, 300)
     crop = frame_face(subject, 10000, 10000, KPOP, CropSettings(framing=framing), crowd)
     eye_line = (subject.eye_centre[1] - crop.trim.y0) / crop.trim.height
@@ -327,6 +376,23 @@ def test_neighbours_move_the_crop_only_a_little_and_never_out_of_the_framing(cro
     convention = FRAMING_CONVENTIONS[framing]
     assert convention.smallest_share * 0.999 < 300 / crop.trim.height < convention.largest_share * 1.001
     assert crop.trim.contains(subject.box)
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0, 480), (260, 330), (-330, 60), (300, 0)])
+@pytest.mark.parametrize("height", [300, 360])
+def test_a_neighbour_as_large_or_larger_is_left_out_by_a_tighter_framing_or_a_shift(dx, dy, height):
+    """A man whose card is filled by the woman before him, and a neighbour cheek by jowl."""
+    subject, neighbour = face(2000, 1500, 300), face(2000 + dx, 1500 + dy, height)
+    crop = frame_face(subject, 4000, 3000, KPOP, CropSettings(), [neighbour])
+    assert crop.trim.contains(subject.box)
+    assert share_on_card(crop, neighbour) < 0.5
+    assert not any("larger" in warning for warning in crop.warnings)
+
+
+def test_where_the_ppi_forbids_a_tighter_framing_a_larger_face_beside_it_is_said():
+    subject, neighbour = face(2000, 1500, 60), face(2010, 1560, 80)
+    crop = frame_face(subject, 4000, 3000, KPOP, CropSettings(), [neighbour])
+    assert "another face on the card is larger: neither a shift nor a tighter framing leaves it out" in crop.warnings
 
 
 # --- real groups --------------------------------------------------------------------------------------------------
@@ -359,9 +425,9 @@ def test_in_a_dense_group_every_card_shows_its_own_face_uncut_away_from_the_fram
     cards = composed(photos, shared("data/photo/group/solvay1927.jpg"), CropSettings(min_ppi=60))
     assert len(cards) == 29
     for subject, crop in cards:
-        assert inside(crop.box, 2048, 922)
-        if subject.box.y0 > 30:
-            assert crop.trim.contains(subject.box)
+        assert inside(crop.trim, 2048, 922)
+        if subject.box.y0 > 2:
+            assert crop.trim.grown(1e-6).contains(head_box(subject).clipped(2048, 922))
             assert not any("the cut takes" in warning for warning in crop.warnings)
     cut = sum(any("cut by the edge" in warning for warning in crop.warnings) for _, crop in cards)
     naive = [frame_face(one, 2048, 922, KPOP, CropSettings(min_ppi=60)) for one, _ in cards]

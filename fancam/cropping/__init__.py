@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from fancam.cropping.bleed import synthesise_bleed
-from fancam.cropping.composition import check_border, compose, render_crop
+from fancam.cropping.composition import check_border, compose, render_crop, with_bleed
 from fancam.cropping.framing import frame_face
 from fancam.cropping.placing import main_subjects

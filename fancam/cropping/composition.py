@@ -10,13 +10,13 @@ import numpy as np
 
 from fancam.cropping.bleed import synthesise_bleed
 from fancam.cropping.parts import crop_of
-from fancam.cropping.placing import CoverRequest, best_placement
+from fancam.cropping.placing import GONE_SHARE, Scene, Trial, best_placement, head_box, main_subjects
 from fancam.errors import UsageError, unknown_choice
 from fancam.geometry import Box
 from fancam.media import Samples
-from fancam.paper import DEFAULT_LIMITS
+from fancam.paper import DEFAULT_LIMITS, Printer
 from fancam.pictures import resample
-from fancam.results import CardGeometry, Crop
+from fancam.results import CardGeometry, Crop, Face
 
 FIT_NAMES = ("exact", "cover", "contain")
 
@@ -34,6 +34,16 @@ CROP_TOLERANCE = 0.01
 OUTSIDE_TOLERANCE_PX = 0.5
 """How far such a box may stick out of the picture before that is a mistake."""
 
+SUBJECT_LINE = 0.42
+"""Height of the faces' middle from the top edge, over the height of the cut card: between the middle and the upper
+third line of portrait photography (0.33)."""
+
+SIZES = 9
+"""Sizes that are tried between the outer size and the trim filling the picture."""
+
+STEPS = 25
+"""Places that are tried along a side, besides those where a head just is whole or safe."""
+
 ADVICE = "use --fit cover, --fit contain or --crop, or let `fancam run` make the card"
 
 
@@ -44,8 +54,8 @@ def compose(
     *,
     fit: str = "exact",
     crop: Box | None = None,
-    subjects: Sequence[Box] = (),
-    safe_mm: float = DEFAULT_LIMITS.safe_mm,
+    faces: Sequence[Face] = (),
+    limits: Printer = DEFAULT_LIMITS,
     border_mm: float = 0.0,
 ) -> Crop:
     """Return the crop of a picture of this size that becomes the card.
@@ -55,11 +65,11 @@ def compose(
       of one of them at the card's dpi is that one; otherwise the nearer one is taken, and of equally near ones (a
       square card) the outer size: real pixels are better than synthesised ones. A deviation that rounding explains is
       stretched away; a larger one within the tolerance is cut off evenly.
-    * ``cover`` fills the outer size. Without subjects the card is centred. With subjects their middle lies a bit above
-      the middle of the card, moved as far as it takes to have them inside the safe zone. Where the outer size, which
-      must lie inside the picture, would bring a subject out of the safe zone, the card is made as much larger as that
-      takes, up to where the trim fills the picture: bleed is cut off and a face is not, so a face is worth more than
-      real bleed. Subjects that cannot all be had are chosen by their area.
+    * ``cover`` fills the outer size. Without faces the card is centred. With faces, the small ones behind them left
+      aside, their middle lies a bit above the middle of the card, moved as far as it takes to have whole heads inside
+      the safe zone. Where the outer size, which must lie inside the picture, would bring a head out of the safe zone,
+      the card is made as much larger as that takes, up to where the trim fills the picture: bleed is cut off and a
+      head is not, so a head is worth more than real bleed. Faces that cannot all be had are chosen by their area.
     * ``contain`` shows all of the picture, centred in the trim less the border; the rest is border.
     * ``crop`` is the trim, given by hand, whatever ``fit`` says. A side that is short by up to ``CROP_TOLERANCE`` is
       made longer; the bleed is real as far as the picture goes.
@@ -72,8 +82,8 @@ def compose(
         geometry: The card, lying as the picture should.
         fit: ``exact``, ``cover`` or ``contain``.
         crop: Trim in pixels of the picture.
-        subjects: Boxes of the faces in pixels of the picture; only ``cover`` uses them.
-        safe_mm: Distance from the cut within which no subject should be.
+        faces: In pixels of the picture; only ``cover`` uses them.
+        limits: Of the printer: its safe zone, and how far its cut may be off.
         border_mm: Width of the border inside the trim.
 
     Raises:
@@ -90,8 +100,12 @@ def compose(
     if fit == "contain":
         return _contained(width_px, height_px, geometry, border_mm)
     if fit == "cover":
-        request = CoverRequest(float(width_px), float(height_px), geometry, tuple(subjects), safe_mm, border_mm)
-        return crop_of(width_px, height_px, geometry, best_placement(request), border_mm=border_mm)
+        subjects = main_subjects(faces)
+        scene = Scene.of(
+            width_px, height_px, geometry, subjects, [face for face in faces if face not in subjects],
+            safe_mm=limits.safe_mm, cut_error_mm=limits.cut_error_mm, border_mm=border_mm,
+        )  # fmt: skip
+        return crop_of(width_px, height_px, geometry, _covering(scene), border_mm=border_mm)
     return _exact(width_px, height_px, geometry, border_mm)
 
 
@@ -139,6 +153,41 @@ def _exact(width: int, height: int, card: CardGeometry, border_mm: float) -> Cro
     if found.bordered:
         return found
     return replace(found, warnings=("the picture has the proportions of the cut card: it has no bleed of its own",))
+
+
+def _covering(scene: Scene) -> Box:
+    """Return the outer box that covers the card with the picture; the faces that are left out pull no more."""
+    best = best_placement(scene, _cover_trials(scene, scene.subjects))
+    trim = scene.card.inset(best, scene.card.bleed_mm)
+    kept = [
+        face for face in scene.subjects
+        if trim.intersection(scene.seen(face.box)).area > (1 - GONE_SHARE) * scene.seen(face.box).area
+    ]  # fmt: skip
+    return best if len(kept) in (0, len(scene.subjects)) else best_placement(scene, _cover_trials(scene, kept))
+
+
+def _cover_trials(scene: Scene, faces: Sequence[Face]) -> list[Trial]:
+    """Return the sizes to try, smallest first: all bleed real, then as much larger as whole heads need."""
+    card = scene.card
+    smallest = scene.px_per_mm(card.bleed_mm + scene.border_mm if scene.border_mm > 0 else 0.0)
+    if not faces:
+        return [Trial(smallest, scene.width / 2, scene.height / 2)]
+    heads, boxes = [scene.seen(head_box(face)) for face in faces], [scene.seen(face.box) for face in faces]
+    largest = max(scene.px_per_mm(card.bleed_mm + scene.border_mm), smallest)
+    free = card.width_mm - 2 * scene.margin_mm, card.height_mm - 2 * scene.margin_mm
+    sizes = {smallest, *np.linspace(smallest, largest, SIZES).tolist()}
+    if min(free) > 0:
+        for around in map(_around, (heads, boxes)):
+            sizes.add(min(max(around.width / free[0], around.height / free[1], smallest), largest))
+    x, y = _around(boxes).centre
+    return [Trial(size, x, y + (0.5 - SUBJECT_LINE) * card.height_mm * size, steps=STEPS) for size in sorted(sizes)]
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    return Box(
+        min(box.x0 for box in boxes), min(box.y0 for box in boxes), max(box.x1 for box in boxes),
+        max(box.y1 for box in boxes),
+    )  # fmt: skip
 
 
 def _contained(width: int, height: int, card: CardGeometry, border_mm: float) -> Crop:
@@ -236,17 +285,38 @@ def render_crop(
     Raises:
         ValueError: The crop has a border and no colour was given.
     """
-    whole = Box(0, 0, geometry.width_px, geometry.height_px)
-    real, source = crop.real or whole, crop.source or crop.box
+    real, source = crop.real or _whole(geometry), crop.source or crop.box
     width, height = round(real.width), round(real.height)
     if (source.width, source.height) == (width, height) and source.x0 == int(source.x0) and source.y0 == int(source.y0):
         part = pixels[source.as_slices()]
     else:
         part = resample(pixels, source, width, height)
-    card: Samples = np.zeros((geometry.height_px, geometry.width_px, 3), pixels.dtype)
-    if crop.bordered:
-        if fill is None:
-            raise ValueError("a crop with a border needs its colour")
-        card[:] = np.array(fill, np.uint32) * (np.iinfo(pixels.dtype).max // 255)
+    if not crop.bordered:
+        return with_bleed(part, crop, geometry)
+    if fill is None:
+        raise ValueError("a crop with a border needs its colour")
+    card: Samples = np.empty((geometry.height_px, geometry.width_px, 3), pixels.dtype)
+    card[:] = np.array(fill, np.uint32) * (np.iinfo(pixels.dtype).max // 255)
     card[real.as_slices()] = part
-    return card if crop.bordered or real == whole else synthesise_bleed(card, real)
+    return card
+
+
+def with_bleed(part: Samples, crop: Crop, geometry: CardGeometry) -> Samples:
+    """Return the whole card of its real part: what the picture does not have is drawn on.
+
+    Args:
+        part: (height, width, 3) RGB, uint8 or uint16: of the size of ``crop.real``, or the whole card.
+        crop: What the card shows, without a border.
+        geometry: The card.
+
+    Returns:
+        (geometry.height_px, geometry.width_px, 3) of the same type.
+    """
+    real = crop.real or _whole(geometry)
+    card: Samples = np.zeros((geometry.height_px, geometry.width_px, 3), part.dtype)
+    card[real.as_slices()] = part
+    return card if real == _whole(geometry) else synthesise_bleed(card, real)
+
+
+def _whole(geometry: CardGeometry) -> Box:
+    return Box(0, 0, geometry.width_px, geometry.height_px)

@@ -1,13 +1,15 @@
-"""Which part of a frame a card shows: arithmetic on boxes, no pictures.
+"""Which part of a frame a card of a face shows: arithmetic on boxes, no pictures.
 
 The conventions are those of portrait photography and of printed photocards. The face takes a share of the card's
 height that depends on the framing; the eyes lie on a line in the upper part; hair has room above it; a face that
-looks to a side has a little more room there. The bleed is made of real pixels, so the outer box (trim and bleed)
-always lies inside the frame: the crop is first shifted, then tightened, and what cannot be had is said in a warning.
+looks to a side has a little more room there. The cut card always lies inside the frame, and its bleed is made of real
+pixels unless that would cost the head its room: the crop is first shifted, then tightened, then bleed is drawn on, and
+what cannot be had is said in a warning. Where another face would draw the eye, the framing is tightened for that too.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.cropping.parts import crop_of
-from fancam.geometry import Box
+from fancam.cropping.placing import Scene, Trial, best_placement, head_box, margins, shares_inside
+from fancam.geometry import MM_PER_INCH, Box
 from fancam.paper import DEFAULT_LIMITS, Printer
 from fancam.results import CardGeometry, Crop, Face
 from fancam.settings import CropSettings
@@ -41,12 +44,6 @@ FRAMING_CONVENTIONS = {
 }
 """Widest last. The eye lines leave about a seventh of the card above the hair, less where the face fills it."""
 
-HAIR_SHARE = 0.3
-"""Hair above a detector's box, over the height of the box: the box ends at the forehead."""
-
-CHIN_SHARE = 0.06
-"""Room kept below the chin, over the height of the box."""
-
 LEAD_SHARE = 0.10
 """How far a face in full profile (``yaw_proxy`` 0.5) moves off the centre, over the width of the card, is half of
 this; the room opens on the side it looks to."""
@@ -54,17 +51,26 @@ this; the room opens on the side it looks to."""
 MAX_LEAD = 0.05
 """It never moves farther than this."""
 
-MAX_SIDEWAYS = 0.14
-"""How far the crop may be moved sideways to keep another face whole, over the width of the trimmed card."""
+MAX_SIDEWAYS = 0.2
+"""How far the crop may be moved sideways for the sake of another face, over the width of the trimmed card."""
 
-MAX_EYE_LINE_SHIFT = 0.07
+MAX_EYE_LINE_SHIFT = 0.1
 """How far the eye line may be moved for that, over the height of the trimmed card."""
+
+ZOOM = 1.2
+"""A face that is larger or smaller than wanted by this factor costs 1, by the square of it 4."""
+
+TIGHTER = 6.0
+"""Cost of a face larger than the framing has it: enough that a cut neighbour does not get it, and a rival does."""
+
+NOTICED = 0.5
+"""A larger face is said to be on the card from this share of it on."""
 
 CUT_LOW, CUT_HIGH = 0.1, 0.9
 """A face of which a share between these lies on the card looks cut; less reads as background, more as whole."""
 
 SHARE_STEPS = 17
-"""Zoom settings that are tried inside the range of a framing."""
+"""Zoom settings that are tried inside the range of a framing, and beyond it."""
 
 
 def frame_face(
@@ -89,15 +95,17 @@ def frame_face(
         limits: Of the printer: its safe zone, and how far its cut may be off.
 
     Returns:
-        A crop whose outer box lies inside the frame. ``warnings`` say in plain words what could not be had: the
-        framing, the ppi, an uncut head, a face that the printer's cut cannot touch, whole neighbours.
+        A crop whose trim lies inside the frame; where its outer box does not, ``source`` and ``real`` say which pixels
+        there are. ``warnings`` say in plain words what could not be had: the framing, the ppi, an uncut head, a face
+        that the printer's cut cannot touch, real bleed, a face that is the largest of the card, whole neighbours.
     """
-    portrait = _Portrait(face, float(frame_width), float(frame_height), geometry, limits)
-    others = portrait.visible(others)
-    shares = _shares(portrait, settings)
-    boxes = np.concatenate([_placements(portrait, share, others) for share in shares.tried])
-    outer = boxes[int(np.argmin(_costs(portrait, boxes, shares.wanted, others)))]
-    return _crop(portrait, Box(*(float(value) for value in outer)), settings, others)
+    scene = Scene.of(
+        frame_width, frame_height, geometry, [face], others, safe_mm=limits.safe_mm, cut_error_mm=limits.cut_error_mm
+    )
+    portrait = _Portrait(face, scene, limits)
+    sizes = _shares(portrait, settings)
+    outer = best_placement(scene, [_trial(portrait, share, sizes) for share in sizes.tried])
+    return _crop(portrait, outer, settings)
 
 
 # --- what is given ------------------------------------------------------------------------------------------------
@@ -108,59 +116,29 @@ class _Portrait:
     """The face in its frame, and the card."""
 
     face: Face
-    width: float
-    height: float
-    card: CardGeometry
+    scene: Scene
     limits: Printer
 
     @property
-    def head(self) -> Box:
-        """The face with hair and chin, as far as the frame shows them."""
-        return head_box(self.face).clipped(self.width, self.height)
-
-    @property
-    def aim_x(self) -> float:
-        """Where the middle of the card should be, before lead-room: the middle of the face the frame shows."""
-        return self.face.box.clipped(self.width, self.height).centre[0]
-
-    def visible(self, others: Sequence[Face]) -> list[Face]:
-        """Return the other faces as far as the frame shows them: what the frame cut off, the card cannot."""
-        clipped = [replace(other, box=other.box.clipped(self.width, self.height)) for other in others]
-        return [other for other in clipped if other.box.area > 0]
-
-    def trim_height_px(self, share: float) -> float:
-        """Height of the trimmed card in pixels of the frame at this share of the face."""
-        return max(self.face.box.height, 1.0) / share
+    def height_px(self) -> float:
+        """Height of the face."""
+        return max(self.face.box.height, 1.0)
 
     def share_at_ppi(self, ppi: float) -> float:
         """The share of the face at which the card has this many source pixels per inch."""
-        return max(self.face.box.height, 1.0) / (ppi * self.card.height_mm / 25.4) if ppi > 0 else math.inf
+        return self.height_px / (ppi * self.scene.card.height_mm / MM_PER_INCH) if ppi > 0 else math.inf
 
-    @property
-    def share_of_frame(self) -> float:
-        """The smallest share the frame allows: there the outer box touches two opposite sides of it."""
-        px_per_mm = min(self.width / self.card.outer_width_mm, self.height / self.card.outer_height_mm)
-        return max(self.face.box.height, 1.0) / (px_per_mm * self.card.height_mm)
+    def share_of_frame(self, inset_mm: float) -> float:
+        """The smallest share the frame allows: there the card less this much touches two opposite sides of it."""
+        return self.height_px / (self.scene.px_per_mm(inset_mm) * self.scene.card.height_mm)
 
 
 @dataclass(frozen=True, slots=True)
 class _Shares:
     wanted: float
+    largest: float
+    """Of the framing; beyond it a face is too large for it."""
     tried: tuple[float, ...]
-
-
-def head_box(face: Face) -> Box:
-    """Return the face's box with hair above it and room below the chin; "above" follows the tilt of the head."""
-    height, roll = face.box.height, math.radians(face.roll_deg)
-    up_x, up_y = math.sin(roll), -math.cos(roll)
-    hair, chin = HAIR_SHARE * height, CHIN_SHARE * height
-    ends = [
-        face.box.shifted(dx, dy) for dx, dy in ((0.0, 0.0), (up_x * hair, up_y * hair), (-up_x * chin, -up_y * chin))
-    ]
-    return Box(
-        min(end.x0 for end in ends), min(end.y0 for end in ends),
-        max(end.x1 for end in ends), max(end.y1 for end in ends),
-    )  # fmt: skip
 
 
 def lead_room(face: Face) -> float:
@@ -184,15 +162,23 @@ def framing_of(share: float) -> str:
 
 
 def _shares(portrait: _Portrait, settings: CropSettings) -> _Shares:
-    """Return the share that is aimed at and those to try: the range of the framing, moved by ppi and frame."""
+    """Return the share that is aimed at and those to try, that one first.
+
+    The range of the framing is moved by the ppi and by what the frame has with real bleed. Beyond it a wider card is
+    tried as far as the frame has the cut card, and a tighter one as far as the ppi and the tightest framing allow it.
+    """
     framing = FRAMING_CONVENTIONS[settings.framing]
     widest = min(each.smallest_share for each in FRAMING_CONVENTIONS.values())
-    largest = min(framing.largest_share, max(portrait.share_at_ppi(settings.min_ppi), widest))
-    smallest = max(min(framing.smallest_share, largest), portrait.share_of_frame)
-    largest = max(smallest, largest)
-    wanted = min(max(framing.share, smallest), largest)
-    ladder = np.geomspace(smallest, largest, SHARE_STEPS).tolist() if largest > smallest else [smallest]
-    return _Shares(wanted, (wanted, *(float(min(max(share, smallest), largest)) for share in ladder)))
+    sharpest = max(portrait.share_at_ppi(settings.min_ppi), widest)
+    largest = min(framing.largest_share, sharpest)
+    smallest = min(framing.smallest_share, largest)
+    held, least = (portrait.share_of_frame(inset_mm) for inset_mm in (0.0, portrait.scene.card.bleed_mm))
+    wanted = min(max(framing.share, smallest, held), max(largest, held))
+    largest = max(largest, held)
+    tightest = max(min(max(each.largest_share for each in FRAMING_CONVENTIONS.values()), sharpest), largest)
+    ends = (min(max(smallest, least), wanted), max(smallest, held), largest, tightest)
+    ladders = (np.geomspace(*pair, SHARE_STEPS) for pair in itertools.pairwise(ends) if pair[0] < pair[1])
+    return _Shares(wanted, largest, (wanted, *np.concatenate([*ladders, ends]).tolist()))
 
 
 # --- where --------------------------------------------------------------------------------------------------------
@@ -206,124 +192,34 @@ def eye_line_of(share: float) -> float:
     )
 
 
-def _placements(portrait: _Portrait, share: float, others: Sequence[Face]) -> npt.NDArray[np.float64]:
-    """Return the outer boxes to try at one share, (N, 4): the ideal place first, then moves for the other faces."""
-    card = portrait.card
-    trim_height = portrait.trim_height_px(share)
+def _trial(portrait: _Portrait, share: float, sizes: _Shares) -> Trial:
+    """Return a share of the face as a size to try, with the place of the convention."""
+    face, card = portrait.face, portrait.scene.card
+    trim_height = portrait.height_px / share
     px_per_mm = trim_height / card.height_mm
-    trim_width = px_per_mm * card.width_mm
-    outer_width = min(px_per_mm * card.outer_width_mm, portrait.width)
-    outer_height = min(px_per_mm * card.outer_height_mm, portrait.height)
-    bleed, safe = px_per_mm * card.bleed_mm, px_per_mm * portrait.limits.safe_mm
-    head = portrait.head
-
-    ideal_x = portrait.aim_x + lead_room(portrait.face) * trim_width - trim_width / 2
-    ideal_y = portrait.face.eye_centre[1] - eye_line_of(share) * trim_height
-    span_x = (bleed, portrait.width - outer_width + bleed)
-    span_y = (bleed, portrait.height - outer_height + bleed)
-    x = _nearest(ideal_x, (head.x1 + safe - trim_width, head.x0 - safe), span_x)
-    y = _nearest(ideal_y, (head.y1 + safe - trim_height, head.y0 - safe), span_y)
-
-    near = [other.box for other in others if _near(other.box, x, y, trim_width, trim_height)]
-    edges_x = [(box.x0, box.x1) for box in near]
-    edges_y = [(head_box(other).y0, other.box.y1) for other in others if other.box in near]
-    xs = _moves(x, trim_width, edges_x, safe, MAX_SIDEWAYS * trim_width, span_x)
-    ys = _moves(y, trim_height, edges_y, safe, MAX_EYE_LINE_SHIFT * trim_height, span_y)
-    left, top = (grid.ravel() - bleed for grid in np.meshgrid(xs, ys, indexing="ij"))
-    left = np.clip(left, 0, portrait.width - outer_width)
-    top = np.clip(top, 0, portrait.height - outer_height)
-    return np.stack([left, top, left + outer_width, top + outer_height], axis=1)
-
-
-def _nearest(ideal: float, wish: tuple[float, float], must: tuple[float, float]) -> float:
-    """Return the place nearest to the ideal one inside the wished range, and inside the range that must hold."""
-    low, high = wish if wish[0] <= wish[1] else (sum(wish) / 2, sum(wish) / 2)
-    return min(max(min(max(ideal, low), high), must[0]), must[1])
-
-
-def _near(box: Box, x: float, y: float, trim_width: float, trim_height: float) -> bool:
-    """Whether moves of the crop can change how much of the box it shows."""
-    reach_x, reach_y = MAX_SIDEWAYS * trim_width, MAX_EYE_LINE_SHIFT * trim_height
-    area = Box(x - reach_x, y - reach_y, x + trim_width + reach_x, y + trim_height + reach_y)
-    return area.intersection(box).area > 0
-
-
-def _moves(
-    start: float,
-    length: float,
-    edges: Sequence[tuple[float, float]],
-    safe: float,
-    reach: float,
-    span: tuple[float, float],
-) -> list[float]:
-    """Return the places along one axis to try: the start, and those that leave out or take in each of the others."""
-    places = [start]
-    for low, high in edges:
-        places += [low - length, high, low - safe, high + safe - length]  # out, out, in, in
-    held = (min(max(place, span[0]), span[1]) for place in places)
-    return [place for place in dict.fromkeys(held) if abs(place - start) <= reach]
-
-
-def _costs(
-    portrait: _Portrait, outer: npt.NDArray[np.float64], wanted: float, others: Sequence[Face]
-) -> npt.NDArray[np.float64]:
-    """Return how far each outer box is from what is wanted; the weights say how the wishes rank.
-
-    A cut head weighs most, a head outside the safe zone and a cut neighbour next; a change of zoom by a fifth, of the
-    eye line by a twentieth of the card and a move sideways by a twentieth cost 1 each.
-    """
-    card, face, head = portrait.card, portrait.face, portrait.head
-    bleed = card.bleed_mm * (outer[:, 2] - outer[:, 0]) / card.outer_width_mm
-    safe = portrait.limits.safe_mm * (outer[:, 2] - outer[:, 0]) / card.outer_width_mm
-    inset = np.stack([bleed, bleed, -bleed, -bleed], axis=1)
-    trim = outer + inset
-    zone = trim + np.stack([safe, safe, -safe, -safe], axis=1)
-    trim_width, trim_height = trim[:, 2] - trim[:, 0], trim[:, 3] - trim[:, 1]
-    share = face.box.height / trim_height
-
-    eye_lines = np.array([eye_line_of(float(value)) for value in share])
-    middle_x = portrait.aim_x + lead_room(face) * trim_width
-    zoom = (np.log(share / wanted) / math.log(1.2)) ** 2
-    sideways = (((trim[:, 0] + trim[:, 2]) / 2 - middle_x) / (0.05 * trim_width)) ** 2
-    upward = (((face.eye_centre[1] - trim[:, 1]) / trim_height - eye_lines) / 0.05) ** 2
-    total = zoom + sideways + upward
-    total += 15 * _outside(zone, head) / face.box.height + 100 * _outside(trim, head) / face.box.height
-    for other in others:
-        inside = _share_inside(trim, other.box)
-        weight = min(other.box.height / face.box.height, 1.0)
-        total += 40 * weight * inside * (1 - inside)
-    return np.asarray(total)
-
-
-def _outside(areas: npt.NDArray[np.float64], box: Box) -> npt.NDArray[np.float64]:
-    """Return by how many pixels the box reaches over the edges of each area, all four sides added up."""
-    over = np.stack([areas[:, 0] - box.x0, areas[:, 1] - box.y0, box.x1 - areas[:, 2], box.y1 - areas[:, 3]])
-    return np.asarray(np.maximum(over, 0).sum(axis=0))
-
-
-def _share_inside(areas: npt.NDArray[np.float64], box: Box) -> npt.NDArray[np.float64]:
-    """Return which share of the box lies in each area."""
-    width = np.minimum(areas[:, 2], box.x1) - np.maximum(areas[:, 0], box.x0)
-    height = np.minimum(areas[:, 3], box.y1) - np.maximum(areas[:, 1], box.y0)
-    return np.asarray(np.maximum(width, 0) * np.maximum(height, 0) / max(box.area, 1e-9))
+    x = portrait.scene.seen(face.box).centre[0] + lead_room(face) * px_per_mm * card.width_mm
+    y = face.eye_centre[1] + (0.5 - eye_line_of(share)) * trim_height
+    cost = (math.log(share / sizes.wanted) / math.log(ZOOM)) ** 2 + TIGHTER * (share > sizes.largest * (1 + 1e-9))
+    return Trial(px_per_mm, x, y, cost, reach=(MAX_SIDEWAYS, MAX_EYE_LINE_SHIFT))
 
 
 # --- what is said about it ----------------------------------------------------------------------------------------
 
 
-def _crop(portrait: _Portrait, outer: Box, settings: CropSettings, others: Sequence[Face]) -> Crop:
+def _crop(portrait: _Portrait, outer: Box, settings: CropSettings) -> Crop:
     """Return the record of a chosen box, with its warnings."""
-    found = crop_of(portrait.width, portrait.height, portrait.card, outer)
-    framing = framing_of(portrait.face.box.height / found.trim.height)
-    said = tuple(_warnings(portrait, found, framing, settings, others))
-    return replace(found, framing=framing, warnings=said, source=None, real=None)  # it lies inside the frame
+    scene = portrait.scene
+    found = crop_of(scene.width, scene.height, scene.card, outer)
+    framing = framing_of(portrait.height_px / found.trim.height)
+    said = (*_warnings(portrait, found, framing, settings), *found.warnings)
+    found = replace(found, framing=framing, warnings=said)
+    return replace(found, source=None, real=None) if scene.seen(outer) == outer else found
 
 
-def _warnings(
-    portrait: _Portrait, crop: Crop, framing: str, settings: CropSettings, others: Sequence[Face]
-) -> list[str]:
+def _warnings(portrait: _Portrait, crop: Crop, framing: str, settings: CropSettings) -> list[str]:
     order = list(FRAMING_CONVENTIONS)
-    face = portrait.face.box.clipped(portrait.width, portrait.height)
+    scene = portrait.scene
+    face, rivals = scene.seen(portrait.face.box), _rivals(portrait, crop.trim)
     said = []
     if order.index(framing) > order.index(settings.framing):
         said.append(
@@ -331,25 +227,38 @@ def _warnings(
             f"and {settings.min_ppi:.0f} source pixels per printed inch were asked for"
         )
     elif framing != settings.framing:
-        said.append(f"framed as {framing} instead of {settings.framing}: the frame leaves no room for more")
+        no_room = portrait.share_of_frame(0.0) > FRAMING_CONVENTIONS[settings.framing].largest_share
+        why = "the frame leaves no room for more" if no_room else "so that the head, and no other face, fills the card"
+        said.append(f"framed as {framing} instead of {settings.framing}: {why}")
     if crop.effective_ppi < settings.min_ppi * (1 - 1e-9):
         said.append(
             f"{crop.effective_ppi:.0f} source pixels per printed inch, fewer than the {settings.min_ppi:.0f} asked "
             f"for: the face is only {face.height:.0f} px high"
         )
     said += _head_warning(portrait, face, crop)
-    cut = sum(CUT_LOW < float(_share_inside(_row(crop.trim), other.box)[0]) < CUT_HIGH for other in others)
+    if rivals:
+        who = "another face on the card is" if rivals == 1 else f"{rivals} other faces on the card are"
+        said.append(f"{who} larger: neither a shift nor a tighter framing leaves it out")
+    cut = sum(CUT_LOW < _share_on(crop.trim, scene.seen(other.box)) < CUT_HIGH for other in scene.others)
     if cut:
         said.append("another face is cut by the edge" if cut == 1 else f"{cut} other faces are cut by the edge")
     return said
 
 
+def _rivals(portrait: _Portrait, trim: Box) -> int:
+    """Return how many other faces on the card are larger than the one it is for."""
+    return sum(
+        _share_on(trim, portrait.scene.seen(other.box)) > NOTICED and other.box.height > portrait.height_px
+        for other in portrait.scene.others
+    )
+
+
 def _head_warning(portrait: _Portrait, face: Box, crop: Crop) -> list[str]:
     """Return the warning about a head that the cut touches, or may touch, if it does."""
-    over_face = float(_outside(_row(crop.trim), face)[0]) / portrait.face.box.height
-    over_head = float(_outside(_row(crop.trim), portrait.head)[0]) / portrait.face.box.height
+    head = portrait.scene.seen(head_box(portrait.face))
+    over_face, over_head = (-_margin(crop.trim, box) / portrait.height_px for box in (face, head))
     margin_mm, least_mm = (
-        portrait.card.margin_mm(face, crop.box),
+        portrait.scene.card.margin_mm(face, crop.box),
         min(portrait.limits.cut_error_mm, portrait.limits.safe_mm),
     )
     if over_face > 0.01:
@@ -360,6 +269,14 @@ def _head_warning(portrait: _Portrait, face: Box, crop: Crop) -> list[str]:
     if over_head > 0.03:
         return ["the cut takes some of the hair: the head lies too close to the frame's edge"]
     return []
+
+
+def _margin(area: Box, box: Box) -> float:
+    return float(margins(_row(area), box)[0])
+
+
+def _share_on(area: Box, box: Box) -> float:
+    return float(shares_inside(_row(area), box)[0])
 
 
 def _row(box: Box) -> npt.NDArray[np.float64]:

@@ -18,7 +18,7 @@ from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.paper import CardSize, Check, card_geometry, card_size, limits
 from fancam.provenance import Provenance
-from fancam.results import CardGeometry, Crop
+from fancam.results import CardGeometry, Crop, Face
 from fancam.settings import Settings
 
 
@@ -89,11 +89,11 @@ class Designer:
             still = pictures.open_picture(source.path)
             facts, screen = still.facts, still.srgb()
         with watch("faces"):
-            subjects = main_subjects([face.box for face in self._detector.detect([screen])[0]])
+            found = self._detector.detect([screen])[0]
         origin = Provenance.from_xmp(facts.xmp)
         size, geometry = self._lying(still)
         with watch("compose"):
-            crop = self._crop_of(still, origin, geometry, subjects)
+            crop = self._crop_of(still, origin, geometry, found)
             # 16 bits where the picture has them and is sRGB already, on white.
             plain = still.alpha is None and pictures.is_srgb(still.profile)
             shown = render_crop(still.colour if plain else screen, crop, geometry, fill=self.border_colour)
@@ -107,6 +107,7 @@ class Designer:
             front, back = self._pressed(front), None if back is None else self._pressed(back)
             is_cmyk = self.press is not None and self.press.space == "cmyk" and front.ink is not None
             ink_percent = pictures.most_ink(front.ink) if is_cmyk and front.ink is not None else None
+        subjects = [face.box for face in main_subjects(found)]
         shown_faces = (face for face in subjects if crop.box.contains(Box(*face.centre, *face.centre)))
         card = FinishedCard(
             source, still.width, still.height, size, geometry, front, back, crop, effective_ppi, origin,
@@ -129,7 +130,7 @@ class Designer:
         return dataclasses.replace(size, width_mm=size.height_mm, height_mm=size.width_mm), geometry.turned
 
     def _crop_of(
-        self, still: pictures.StillPicture, origin: Provenance, geometry: CardGeometry, subjects: Sequence[Box]
+        self, still: pictures.StillPicture, origin: Provenance, geometry: CardGeometry, found: Sequence[Face]
     ) -> Crop:
         """Return what the card shows: a picture that is this card already is taken exactly."""
         fit, crop = self.design.fit, self.crop
@@ -139,8 +140,8 @@ class Designer:
         elif crop is None:
             crop = origin.trim_in(still.width, still.height, geometry)
         return compose(
-            still.width, still.height, geometry, fit=fit, crop=crop, subjects=subjects,
-            safe_mm=self.printer.safe_mm, border_mm=self.design.border_mm,
+            still.width, still.height, geometry, fit=fit, crop=crop, faces=found, limits=self.printer,
+            border_mm=self.design.border_mm,
         )  # fmt: skip
 
     # --- press and preflight -----------------------------------------------------------------------------------

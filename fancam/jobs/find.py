@@ -190,8 +190,9 @@ def _stated_score(score: Score) -> Score:
 
 def _stated_crop(crop: Crop, geometry: CardGeometry) -> Crop:
     trim = Box(*crop.trim.as_list(digits=4))
+    source = None if crop.source is None else Box(*crop.source.as_list(digits=4))
     return dataclasses.replace(
-        crop, box=Box(*crop.box.as_list(digits=4)), trim=trim, bleed_share=round(crop.bleed_share, 4),
+        crop, box=Box(*crop.box.as_list(digits=4)), trim=trim, source=source, bleed_share=round(crop.bleed_share, 4),
         effective_ppi=geometry.effective_ppi(trim),
     )  # fmt: skip
 

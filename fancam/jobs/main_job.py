@@ -16,7 +16,7 @@ from fancam.jobs import manifest
 from fancam.jobs.context import Context, NetworkJob
 from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video
 from fancam.jobs.frame import Outcome, Paths
-from fancam.jobs.make import card_jobs
+from fancam.jobs.make import card_jobs, whole_card
 from fancam.jobs.presets import choose, measure_still, measure_video
 from fancam.jobs.result import Failure, InputReport, PictureResult, RunResult
 from fancam.jobs.sources import Found, find_media
@@ -225,6 +225,7 @@ class Run(NetworkJob):
     ) -> PictureResult:  # fmt: skip
         """Write a card; its pixels have the colour space of the profile, sRGB where that is None."""
         workspace, settings = self.workspace, context.settings.card
+        made = whole_card(made, pick.crop, self.geometry)
         path = workspace.card_path(pick.id, settings.format)
         workspace.make_parent(path)
         about = Provenance.of_pick(printable(source.path.name), pick, made, self.geometry)

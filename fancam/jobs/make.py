@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from fancam.cropping import with_bleed
 from fancam.enhancing import CropRequest, EnhanceJob
 from fancam.files import seed_of
 from fancam.geometry import Box
 from fancam.jobs.stream import Item
 from fancam.media import NeighbourFrame, Samples
-from fancam.results import CardGeometry, Pick
+from fancam.results import CardGeometry, Crop, Enhanced, Evidence, Pick, Stages
 from fancam.settings import Settings
 from fancam.video import Video
 
@@ -55,11 +59,37 @@ def card_job(
         neighbours: What lies around the frame in time.
         neighbours_box: Where they lie in the frame.
     """
-    request = CropRequest(pixels, pick.crop.box, geometry.width_px, geometry.height_px)
+    crop, whole = pick.crop, Box(0, 0, geometry.width_px, geometry.height_px)
+    real = crop.real or whole
+    request = CropRequest(pixels, crop.source or crop.box, round(real.width), round(real.height))
     return EnhanceJob(
         key, request, (pick.face,), pick.crop.effective_ppi, neighbours=neighbours, neighbours_box=neighbours_box,
         is_video=is_video, seed=seed_of(pick.id), fuse=settings.fuse, clean=settings.clean,
     )  # fmt: skip
+
+
+def whole_card(made: Enhanced, crop: Crop, geometry: CardGeometry) -> Enhanced:
+    """Return what was made of a card's real part as the whole card: bleed that the frame does not have is drawn on.
+
+    So it is in its stages; in its map what is drawn on counts as invented.
+
+    Args:
+        made: Of the job of a card.
+        crop: What the card shows.
+        geometry: Of the card.
+    """
+    if crop.real is None:
+        return made
+    stages, evidence = made.stages, made.evidence
+    if stages is not None:
+        network = None if stages.network is None else with_bleed(stages.network, crop, geometry)
+        stages = Stages(with_bleed(stages.plain, crop, geometry), network)
+    if evidence is not None:
+        frames, invented = (np.ones((geometry.height_px, geometry.width_px), np.float32) for _ in range(2))
+        frames[crop.real.as_slices()], invented[crop.real.as_slices()] = evidence.frames, evidence.invented
+        evidence = Evidence(frames, invented)
+    pixels = with_bleed(made.pixels, crop, geometry)
+    return dataclasses.replace(made, pixels=pixels, stages=stages, evidence=evidence)
 
 
 def card_jobs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fancam import __version__
@@ -181,6 +181,8 @@ def pick_to_manifest(pick: Pick) -> Json:
         },
         "crop": pick.crop.box.as_list(digits=4),
         "trim": pick.crop.trim.as_list(digits=4),
+        "source": None if pick.crop.source is None else pick.crop.source.as_list(digits=4),
+        "real": None if pick.crop.real is None else pick.crop.real.as_list(),
         "framing": pick.crop.framing,
         "bleed_share": round(pick.crop.bleed_share, 4),
         "effective_ppi": round(pick.crop.effective_ppi, 1),
@@ -211,10 +213,16 @@ def pick_from_manifest(values: Mapping[str, Any], geometry: CardGeometry) -> Pic
             framing=values["framing"],
             bleed_share=values["bleed_share"],
             warnings=tuple(values["crop_warnings"]),
+            source=_box(values.get("source")),
+            real=_box(values.get("real")),
         ),
         reason=values["reason"],
         warnings=tuple(values["warnings"]),
     )
+
+
+def _box(edges: Sequence[float] | None) -> Box | None:
+    return None if edges is None else Box(*edges)
 
 
 def enhance_values(enhanced: Enhanced) -> Json:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fancam import pictures
-from fancam.cropping import compose, main_subjects
+from fancam.cropping import compose
 from fancam.enhancing import CropRequest, EnhanceJob
 from fancam.errors import FancamError, PictureTooLargeError
 from fancam.files import printable, seed_of, sha256_of_file
@@ -104,8 +104,7 @@ def _filling(width: int, height: int, paper_mm: tuple[float, float], dpi: float,
     width_mm, height_mm = (long_mm, short_mm) if width > height else (short_mm, long_mm)
     width_px, height_px = (max(round(mm / MM_PER_INCH * dpi), 1) for mm in (width_mm, height_mm))
     paper = CardGeometry(width_px / dpi * MM_PER_INCH, height_px / dpi * MM_PER_INCH, 0.0, dpi)
-    subjects = main_subjects([face.box for face in faces])
-    box = compose(width, height, paper, fit="cover", subjects=subjects).box.clipped(width, height)
+    box = compose(width, height, paper, fit="cover", faces=faces).box.clipped(width, height)
     return Target(box, width_px, height_px, dpi, 1 - box.area / (width * height))
 
 
