@@ -99,6 +99,19 @@ def test_the_card_of_the_library_is_the_card_of_the_command_line(short_clip, tmp
     assert (tmp_path / "card.png").read_bytes() == (tmp_path / "out" / row["card"]["path"]).read_bytes()
 
 
+def test_so_it_is_where_the_card_reaches_beyond_the_frame(tmp_path):
+    Image.fromarray(np.asarray(astronaut())[21:]).save(tmp_path / "low.png")
+    result = fancam.run(tmp_path / "low.png", tmp_path / "out", TINY)
+    (moment,) = fancam.pick(tmp_path / "low.png", settings=TINY)
+    crop = fancam.crop(moment, settings=TINY)
+    assert crop.part.box.y0 < 0 <= crop.part.trim.y0 and crop.part.bleed_share < 1
+    picture = fancam.enhance(crop, settings=TINY)
+    assert picture.pixels.shape == (crop.geometry.height_px, crop.geometry.width_px, 3)
+    fancam.save_card(picture, tmp_path / "card.png")
+    (row,) = result.to_manifest()["picks"]
+    assert (tmp_path / "card.png").read_bytes() == (tmp_path / "out" / row["card"]["path"]).read_bytes()
+
+
 def test_pictures_come_as_paths_arrays_and_pil_images(portrait, tmp_path):
     Image.fromarray(portrait).save(tmp_path / "portrait.png")
     results = [

@@ -80,14 +80,23 @@ def test_the_same_card_has_the_same_bytes(tmp_path, portrait):
 
 
 def test_bleed_comes_from_the_picture_where_it_goes_on(tmp_path):
-    photo = save(tmp_path / "photo.png", astronaut())
+    roomy = np.pad(astronaut(), ((40, 0), (0, 0), (0, 0)), "edge")
+    photo = save(tmp_path / "photo.png", roomy)
     _, document = made(tmp_path / "out", photo, *SMALL, "--fit", "cover", "--orientation", "portrait")
     card = document["cards"][0]
     assert card["bleed_share"] == 1
     x0, y0, x1, y1 = card["crop"]
     assert 0 <= x0 < x1 <= 512
-    assert 0 <= y0 < y1 <= 512
+    assert 0 <= y0 < y1 <= 552
     assert (x1 - x0) / (y1 - y0) == pytest.approx(61 / 91, abs=1e-3)
+
+
+def test_bleed_is_drawn_on_where_hair_would_lie_at_the_cut_and_that_is_said(tmp_path):
+    photo = save(tmp_path / "photo.png", astronaut())
+    _, document = made(tmp_path / "out", photo, *SMALL, "--fit", "cover", "--orientation", "portrait")
+    card = document["cards"][0]
+    assert 0.5 < card["bleed_share"] < 1
+    assert any("the picture ends at the top" in warning for warning in card["warnings"])
 
 
 def test_bleed_is_made_up_only_where_the_frame_ends_and_that_is_said(tmp_path):

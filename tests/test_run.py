@@ -263,6 +263,44 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(group_photo, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture(scope="module")
+def low_hung(tmp_path_factory) -> Path:
+    """A photo of a head whose hair begins at the frame's top edge."""
+    from skimage.data import astronaut
+
+    path = tmp_path_factory.mktemp("photos") / "low.png"
+    Image.fromarray(np.asarray(astronaut())[21:]).save(path)
+    return path
+
+
+def test_a_head_at_the_top_edge_of_the_frame_is_a_whole_card_that_a_sheet_takes(low_hung, tmp_path):
+    out = tmp_path / "out"
+    assert run(low_hung, "-o", out, *BARE, "-q", "--dpi", "150", "--compare", "--provenance") == 0
+    document = json.loads((out / "manifest.json").read_text())
+    (pick,) = document["picks"]
+    assert pick["crop"][1] < 0 <= pick["trim"][1] and 0.5 < pick["bleed_share"] < 1
+    assert 0 <= pick["source"][1] < 1 and pick["real"][1] > 0
+    assert any("the picture ends at the top" in warning for warning in pick["warnings"])
+    card = pictures.open_picture(out / pick["card"]["path"])
+    assert (card.width, card.height) == (document["card"]["width_px"], document["card"]["height_px"])
+    drawn = card.colour[: int(pick["real"][1])]
+    assert drawn.std() > 5 and (drawn.max(axis=2) > 0).all(), "no black and no plain stripe where the frame ends"
+    for stage in pick["compare"]["stages"]:
+        with Image.open(out / stage["path"]) as kept:
+            assert kept.size == (card.width, card.height)
+    assert invoke(["sheet", str(out), "--out", str(tmp_path / "sheet.pdf")]) == 0
+
+
+def test_a_card_beyond_the_frame_that_was_lost_is_made_again_the_same(low_hung, tmp_path):
+    out = tmp_path / "out"
+    assert run(low_hung, "-o", out, *BARE, "-q") == 0
+    before = files_in(out)
+    (card,) = (out / "cards").glob("*.png")
+    card.unlink()
+    assert run(low_hung, "-o", out, *BARE, "-q") == 0
+    assert files_in(out) == before
+
+
 @pytest.mark.parametrize(("suffix", "bits"), [("png", 16), ("tif", 16), ("jpg", 8)])
 def test_depth_and_profile_of_a_photo_survive_onto_its_card(single_photo, tmp_path, suffix, bits):
     with Image.open(single_photo) as image:
