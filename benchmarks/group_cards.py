@@ -130,7 +130,7 @@ def _figures(rows: Rows) -> list[str]:
         kept = {tuple(row["face"][0]) for row in cards}
         missing = [_face(one).box.height for one in cards[0]["others"] if tuple(one[0]) not in kept]
         people += len(heights)
-        dropped += sum(height >= np.median(heights) / 3 for height in missing)
+        dropped += sum(bool(height >= np.median(heights) / 3) for height in missing)
     people = people or len(rows)
     looks = [_look(row) for row in rows]
     share = {name: f"{100 * np.mean([look[name] for look in looks]):.0f} %" for name in looks[0]}
@@ -146,7 +146,7 @@ def _figures(rows: Rows) -> list[str]:
 def _face(row: Sequence[Any]) -> Face:
     box, points = row
     a, b, c, d, e = (tuple(point) for point in points)
-    return Face(Box(*box), (a, b, c, d, e), 1.0)  # type: ignore[arg-type]  # pairs of numbers, from JSON
+    return Face(Box(*box), (a, b, c, d, e), 1.0)
 
 
 def _look(row: Mapping[str, Any]) -> dict[str, float]:
@@ -231,7 +231,7 @@ def _crowd(portraits: Sequence[tuple[Picture, Face]], seed: int, path: Path) -> 
     canvas = np.broadcast_to(shade, (HEIGHT, WIDTH, 3)) + rng.normal(0, 4, (HEIGHT, WIDTH, 1))
     size = float(rng.uniform(110, 190))
     for _ in range(int(rng.integers(0, 4))):
-        _paste(canvas, portraits[rng.integers(len(portraits))], 0.22 * size, rng.uniform(100, WIDTH - 100), 120)
+        _paste(canvas, portraits[int(rng.integers(len(portraits)))], 0.22 * size, rng.uniform(100, WIDTH - 100), 120)
     rows = int(rng.integers(2, 4))
     for row in range(rows):
         height = size * (1 + 0.15 * row) * rng.uniform(0.95, 1.05)
@@ -239,7 +239,7 @@ def _crowd(portraits: Sequence[tuple[Picture, Face]], seed: int, path: Path) -> 
         middle = rng.uniform(0.75 * height, 0.8 * height + 40) if row == 0 else size * (0.9 + 1.15 * row)
         step = height * rng.uniform(1.0, 1.7)
         for x in np.arange(height * rng.uniform(0.2, 1.0) + 40, WIDTH - 0.5 * height, step):
-            who = portraits[rng.integers(len(portraits))]
+            who = portraits[int(rng.integers(len(portraits)))]
             across, down = rng.normal(0, 0.08 * height, 2)
             _paste(canvas, who, height * rng.uniform(0.9, 1.1), float(x + across), float(middle + 0.4 * abs(down)))
     save_picture(path, np.clip(canvas, 0, 255).astype(np.uint8), dpi=72.0, metadata=PictureMetadata())

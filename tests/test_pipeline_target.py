@@ -52,7 +52,7 @@ def test_a_face_at_the_side_is_not_cut_off():
 
 def test_a_face_that_can_be_anywhere_is_placed_as_on_a_card():
     found = target(1600, 1000, PhotoSettings(size="30x30mm"), paper_mm=(30.0, 30.0), faces=[face(500, 300, 700, 600)])
-    card = compose(1600, 1000, CardGeometry(30, 30, 0, 300), fit="cover", subjects=[Box(500, 300, 700, 600)])
+    card = compose(1600, 1000, CardGeometry(30, 30, 0, 300), fit="cover", faces=[face(500, 300, 700, 600)])
     assert found.box.as_list(1) == pytest.approx(card.box.as_list(1), abs=3)
     assert found.box.centre[0] == pytest.approx(600)
 
