@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import skimage.data
 
+from fancam.enhancing import preparation
 from fancam.enhancing.cleaning.blocks import luma_of
 from fancam.enhancing.cleaning.traces import (
     BANDED_SHARE,
@@ -161,8 +162,19 @@ def test_what_was_measured_and_smoothed_is_said_and_off_leaves_it():
     assert left.crop.pixels is banded
 
 
+def test_low_seams_of_video_go_with_the_rest_and_those_of_a_photo_on_their_own(monkeypatch):
+    banded = coded(slope())
+    monkeypatch.setattr(preparation, "measure_blockiness", lambda _: 1.6)
+    monkeypatch.setattr(preparation, "deblock", lambda picture, _: picture + np.uint8(1))
+    found = {
+        video: Preparation()(dataclasses.replace(job_of(banded), is_video=video)).cleaned for video in (True, False)
+    }
+    assert (found[True].smoothed, found[True].deblocked) == (True, False)
+    assert (found[False].smoothed, found[False].deblocked) == (False, True)
+
+
 def test_a_clean_frame_goes_on_as_it_is():
     frame = noisy(scene(), 1.5)
     job = job_of(frame)
-    assert Preparation()(job).crop is job.request
+    assert Preparation()(job).crop.pixels is frame
     assert not Preparation()(dataclasses.replace(job, is_video=False)).cleaned.smoothed

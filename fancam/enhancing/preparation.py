@@ -132,17 +132,8 @@ class Preparation:
             if settings.paper == "auto":
                 pixels, paper = lighten_paper(pixels)
                 about = dataclasses.replace(about, paper=paper)
-        # The blocks of fused frames lie elsewhere in each and are averaged out; those of a halftone are gone with it.
-        seams = about.blockiness is not None and about.blockiness >= SEAMS_FROM
-        if settings.deblock == "auto" and seams and not fused and not about.screens:
-            pixels = deblock(pixels, about.blockiness)
-            about = dataclasses.replace(about, deblocked=True)
-        if settings.deblock == "auto" and not about.screens:
-            traces = self._known(whole, "traces", measure_traces)
-            about = dataclasses.replace(about, banded_share=traces.share, banding_step=traces.steps[0])
-            if traces.share >= (BANDED_SHARE if job.is_video else BANDED_SHARE_PHOTO):
-                pixels = smooth_traces(pixels, traces, grid or 1)
-                about = dataclasses.replace(about, smoothed=True)
+        if settings.deblock == "auto" and not about.screens:  # the blocks of a halftone are gone with it
+            pixels, about = self._without_traces(job, pixels, about, grid)
         untouched = pixels is part and not fused
         if settings.grain_strength > 0:
             grain = self._known(whole, "grain", measure_grain) if untouched else measure_grain(pixels)
@@ -153,6 +144,21 @@ class Preparation:
         noise = self._known(whole, "noise", measure_noise) if untouched else measure_noise(pixels)
         pixels, about, notes = self._denoised(job, pixels, noise, about)
         return pixels, about, None, notes
+
+    def _without_traces(
+        self, job: EnhanceJob, pixels: Samples, about: Cleaned, grid: int | None
+    ) -> tuple[Samples, Cleaned]:
+        """Return the pixels without what compression left in them, and what that was."""
+        traces = self._known(job.request.pixels, "traces", measure_traces)
+        about = dataclasses.replace(about, banded_share=traces.share, banding_step=traces.steps[0])
+        banded = traces.share >= (BANDED_SHARE if job.is_video else BANDED_SHARE_PHOTO)
+        seams = about.blockiness is not None and about.blockiness >= SEAMS_FROM
+        # The low seams of video go with the rest, in a fifth of the time. Those of fused frames are averaged out.
+        if banded and (job.is_video or not seams):
+            return smooth_traces(pixels, traces, grid or 1), dataclasses.replace(about, smoothed=True)
+        if seams and grid is None:
+            return deblock(pixels, about.blockiness), dataclasses.replace(about, deblocked=True)
+        return pixels, about
 
     def _known(self, whole: Samples, what: str, measure: Callable[[Samples], Measured]) -> Measured:
         """Return what is measured on a whole picture; once where several cards are made of it."""

@@ -17,7 +17,7 @@ from fancam.enhancing.cleaning.blocks import BLOCK_PX, COEFFICIENTS, Floats, lum
 from fancam.enhancing.cleaning.denoise import thresholded
 from fancam.media import Samples
 
-BANDED_SHARE = 0.01
+BANDED_SHARE = 0.02
 """Share of a video's frame in plateaus with small steps from which there is something to be smoothed. Frames that were
 not compressed measure 0.000, of H.264 and H.265 at CRF 26 to 38 well lit faces full of texture 0.004 to 0.04, others
 0.06 to 0.4."""
@@ -104,7 +104,7 @@ _REACH_PX = 17
 """Side of the square around a pixel in which a plateau is sought: a coder's block of 8 pixels on each side."""
 _MASK_FROM, _MASK_FULL = 0.4, 0.65
 """Largest share of equal neighbours near a pixel at which the smoothing begins, and is complete."""
-_WAVES_PER_STEP = 1.7
+_WAVES_PER_STEP = 1.2
 """Standard deviation of what the coder rounded away, per height of a step: 2.5 levels at the usual 1.5. Gains in dB on
 ``traces --tune`` rise with it up to 3.5 levels; more than 2.5 took contrast of 3 levels from skin."""
 _MOST_WAVES = 3.5
