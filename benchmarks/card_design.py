@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fancam.cards import cut_preview, finish_front, make_back, mockup, safe_zone_overlay
-from fancam.cards.colours import to_light
-from fancam.cards.shapes import pixels_per_mm, safe_zone
+from fancam.cards.painting import pixels_per_mm, safe_zone, to_light
 from fancam.geometry import Box
 from fancam.media import Samples
 from fancam.pictures import text_mask

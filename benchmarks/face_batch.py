@@ -17,8 +17,7 @@ import torch
 from spandrel.architectures.GFPGAN import GFPGAN
 
 from benchmarks.golden import decibel
-from fancam.enhancing.prior.facenets import RECIPES, FaceNetwork, adapt_gfpgan
-from fancam.enhancing.prior.restorers import Restorer
+from fancam.enhancing.prior.restorers import RECIPES, FaceNetwork, Restorer, adapt_gfpgan
 from fancam.nn.device import choose_compute, resolve_device
 
 Run = Callable[[], np.ndarray]

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from fancam.jobs.find import Moment
     from fancam.jobs.frame import default_store
     from fancam.jobs.main_job import run
+    from fancam.jobs.manifest import RunResult
     from fancam.jobs.planning import plan_enhance, plan_run
-    from fancam.jobs.result import RunResult
     from fancam.jobs.sheets import SheetExtras, calibrate_printer, correct_printer, make_sheet
     from fancam.nn import ModelStore
     from fancam.pictures import StillPicture, open_picture
@@ -61,7 +61,7 @@ _PLACES = {
     "jobs.frame": ("default_store",),
     "jobs.main_job": ("run",),
     "jobs.planning": ("plan_enhance", "plan_run"),
-    "jobs.result": ("RunResult",),
+    "jobs.manifest": ("RunResult",),
     "jobs.sheets": ("SheetExtras", "calibrate_printer", "correct_printer", "make_sheet"),
     "nn": ("ModelStore",),
     "pictures": ("StillPicture", "open_picture"),

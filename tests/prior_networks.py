@@ -10,8 +10,7 @@ from spandrel.architectures.GFPGAN import GFPGAN
 from spandrel.architectures.RestoreFormer import RestoreFormer
 from torch.nn import functional
 
-from fancam.enhancing.prior.facenets import FaceNetwork
-from fancam.enhancing.prior.restorers import Restorer
+from fancam.enhancing.prior.restorers import FaceNetwork, Restorer
 from fancam.nn.device import Compute
 from fancam.nn.networks import Recipe
 

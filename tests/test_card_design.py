@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fancam.cards import cut_preview, finish_front, make_back, parse_colour
-from fancam.cards.colours import palette
-from fancam.cards.shapes import RoundedBox, pixels_per_mm, safe_zone
+from fancam.cards.painting import RoundedBox, palette, pixels_per_mm, safe_zone
 from fancam.errors import FontError, InputNotFoundError, UsageError
 from fancam.geometry import Box
 from fancam.pictures import PictureMetadata, adobe_rgb_profile, read_picture, resample, save_picture

@@ -8,7 +8,7 @@ import pytest
 from fancam.errors import ExitCode, NotMediaError
 from fancam.geometry import Box
 from fancam.jobs import manifest
-from fancam.jobs.result import Failure, InputReport, PickResult, PictureResult, RunResult
+from fancam.jobs.manifest import Failure, InputReport, PickResult, PictureResult, RunResult
 from fancam.results import CardGeometry, Crop, Decision, Face, Pick, Score
 
 GEOMETRY = CardGeometry(55, 85, 3, 300)

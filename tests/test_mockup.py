@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fancam.cards import mockup, safe_zone_overlay
-from fancam.cards.shapes import pixels_per_mm, safe_zone, trim_shape
+from fancam.cards.painting import pixels_per_mm, safe_zone, trim_shape
 from fancam.geometry import Box
 from fancam.pictures import resample
 from fancam.results import CardGeometry

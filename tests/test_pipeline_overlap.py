@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fancam.jobs.overlap import WriteBehind, read_ahead
+from fancam.jobs.stream import WriteBehind, read_ahead
 
 
 def test_items_come_in_order_and_all_of_them():

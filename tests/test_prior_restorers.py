@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from fancam.enhancing.prior.facenets import RECIPES, FaceNetwork, adapt_gfpgan
-from fancam.enhancing.prior.restorers import Restorer, resolve_restorer
+from fancam.enhancing.prior.restorers import RECIPES, FaceNetwork, Restorer, adapt_gfpgan, resolve_restorer
 from fancam.errors import DeviceError, ExitCode, ModelDamagedError, ModelMissingError, UsageError
 from fancam.nn import ModelStore, Variant
 from fancam.nn.device import Compute, keep_in_fp32

@@ -13,7 +13,7 @@ import pytest
 from fancam.errors import FancamError, NoFramesError
 from fancam.video import open_video
 from fancam.video.reader import DamageTracker
-from fancam.video.scan import luma_view
+from fancam.video.video import luma_view
 from tests.clips import Colour, cut_off, flip_bits, make_frame, moving_noise, write_clip, yuv_planes
 
 

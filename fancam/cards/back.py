@@ -9,9 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from fancam.cards.colours import COLOURS, INK, PAPER, Colour, fill, palette, parse_colour, readable_on
 from fancam.cards.front import Side
-from fancam.cards.shapes import RoundedBox, pixels_per_mm, safe_zone, trim_shape
+from fancam.cards.painting import (
+    COLOURS,
+    INK,
+    PAPER,
+    Colour,
+    RoundedBox,
+    fill,
+    palette,
+    parse_colour,
+    pixels_per_mm,
+    readable_on,
+    safe_zone,
+    trim_shape,
+)
 from fancam.cards.text import first_row, fit_text, font_for, placed, print_text
 from fancam.cropping import compose
 from fancam.errors import UsageError

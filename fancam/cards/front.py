@@ -9,8 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from fancam.cards.colours import paint, parse_colour
-from fancam.cards.shapes import pixels_per_mm, trim_shape
+from fancam.cards.painting import paint, parse_colour, pixels_per_mm, trim_shape
 from fancam.cards.text import lay_text
 from fancam.cropping import check_border
 from fancam.errors import UsageError

@@ -9,9 +9,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.cards.colours import INK, PAPER, Colour, fill, from_light, paint, to_light
 from fancam.cards.front import check_size
-from fancam.cards.shapes import Coverage, RoundedBox, pixels_per_mm, trim_shape
+from fancam.cards.painting import (
+    INK,
+    PAPER,
+    Colour,
+    Coverage,
+    RoundedBox,
+    fill,
+    from_light,
+    paint,
+    pixels_per_mm,
+    to_light,
+    trim_shape,
+)
 from fancam.cards.text import print_text
 from fancam.geometry import Box
 from fancam.media import Picture, Samples

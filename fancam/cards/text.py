@@ -7,8 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from fancam.cards.colours import INK, PAPER, Colour, contrast, luminance, luminances, paint, parse_colour
-from fancam.cards.shapes import pixels_per_mm, safe_zone
+from fancam.cards.painting import (
+    INK,
+    PAPER,
+    Colour,
+    contrast,
+    luminance,
+    luminances,
+    paint,
+    parse_colour,
+    pixels_per_mm,
+    safe_zone,
+)
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.media import Samples

@@ -8,7 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -18,10 +18,12 @@ from rich.table import Table
 
 from fancam import __version__
 from fancam.errors import ExitCode, FancamError
-from fancam.jobs.result import RunResult
 from fancam.media import Progress as ProgressCallback
 from fancam.media import format_time, no_progress
 from fancam.results import Decision
+
+if TYPE_CHECKING:
+    from fancam.jobs.manifest import RunResult  # it loads Pillow
 
 
 @contextmanager

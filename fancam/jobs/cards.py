@@ -16,7 +16,7 @@ from fancam.geometry import Box
 from fancam.jobs.card_files import BACK_SUFFIX, fronts
 from fancam.jobs.design import Designer, FinishedCard
 from fancam.jobs.frame import FolderJob, Outcome, Paths, Stopwatch, default_store
-from fancam.jobs.result import Failure, InputReport, RunResult
+from fancam.jobs.manifest import Failure, InputReport, RunResult
 from fancam.jobs.sources import Found
 from fancam.jobs.workspace import Source, Workspace
 from fancam.media import Progress, Samples, no_progress

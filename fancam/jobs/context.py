@@ -12,7 +12,7 @@ from fancam import __version__, faces, pictures
 from fancam.enhancing import Enhancer, Instruments, resolve_denoiser, resolve_restorer
 from fancam.files import sha256_of_file
 from fancam.jobs.frame import FolderJob, Stopwatch, default_store
-from fancam.jobs.result import PictureResult
+from fancam.jobs.manifest import PictureResult
 from fancam.jobs.workspace import Source, Workspace, sha256_of_values
 from fancam.media import Progress, no_progress
 from fancam.nn import ModelStore, NetworkChoice

@@ -13,8 +13,8 @@ from fancam.files import printable
 from fancam.jobs import manifest
 from fancam.jobs.context import Context, NetworkJob
 from fancam.jobs.frame import Outcome, Paths
+from fancam.jobs.manifest import Failure, RunResult
 from fancam.jobs.photos import PhotoMaker, PhotoResult
-from fancam.jobs.result import Failure, RunResult
 from fancam.jobs.sources import Found, find_pictures
 from fancam.jobs.stages import write_comparisons
 from fancam.jobs.workers import Workers

@@ -17,7 +17,7 @@ import platformdirs
 
 from fancam.errors import FancamError, InputError, UsageError
 from fancam.files import printable, sha256_of_file
-from fancam.jobs.result import Failure, InputReport, PickResult, PictureResult, RunResult, exit_code
+from fancam.jobs.manifest import Failure, InputReport, PickResult, PictureResult, RunResult, exit_code
 from fancam.jobs.sources import Found
 from fancam.jobs.workspace import Owner, Source, Workspace
 from fancam.media import Progress

@@ -17,8 +17,8 @@ from fancam.jobs.context import Context, NetworkJob
 from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video
 from fancam.jobs.frame import Outcome, Paths
 from fancam.jobs.make import card_jobs, whole_card
+from fancam.jobs.manifest import Failure, InputReport, PictureResult, RunResult
 from fancam.jobs.presets import choose, measure_still, measure_video
-from fancam.jobs.result import Failure, InputReport, PictureResult, RunResult
 from fancam.jobs.sources import Found, find_media
 from fancam.jobs.stages import keep_extras, write_comparisons
 from fancam.jobs.stream import enhance_and_write

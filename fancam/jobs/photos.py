@@ -16,8 +16,8 @@ from fancam.files import printable, seed_of, sha256_of_file
 from fancam.geometry import MM_PER_INCH, Box
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
+from fancam.jobs.manifest import InputReport, PictureResult
 from fancam.jobs.presets import choose, measure_still
-from fancam.jobs.result import InputReport, PictureResult
 from fancam.jobs.sources import output_ending
 from fancam.jobs.stages import keep_extras
 from fancam.jobs.stream import Item, enhance_and_write

@@ -16,7 +16,7 @@ from fancam.errors import ExitCode, PreflightError, UsageError
 from fancam.files import printable, replace_file, sha256_of_file
 from fancam.jobs.card_files import CardFiles, find_cards, sheet_cards
 from fancam.jobs.frame import Paths, Stopwatch, as_paths
-from fancam.jobs.result import Failure, RunResult
+from fancam.jobs.manifest import Failure, RunResult
 from fancam.media import Progress, no_progress
 from fancam.paper import Check, limits, paper_size, require_passed
 from fancam.provenance import Provenance

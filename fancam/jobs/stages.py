@@ -10,7 +10,7 @@ from fancam import pictures
 from fancam.enhancing import evidence_figures
 from fancam.geometry import Box
 from fancam.jobs.context import Context
-from fancam.jobs.result import PictureResult
+from fancam.jobs.manifest import PictureResult
 from fancam.jobs.workspace import Workspace
 from fancam.media import Picture, Samples
 from fancam.report import Comparison, Stage, facts_of, write_evidence_map, write_page, write_strip
