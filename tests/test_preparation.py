@@ -8,6 +8,7 @@ import pytest
 import skimage.data
 
 from fancam.enhancing import preparation
+from fancam.enhancing.cleaning import denoise as cleaning_denoise
 from fancam.enhancing.enhancer import replace_plain
 from fancam.enhancing.fusion.fuse import Fused
 from fancam.enhancing.preparation import Preparation
@@ -73,6 +74,27 @@ def test_noise_is_taken_out_around_what_is_shown_and_the_face_found_again_in_the
     truth = plain_print(dataclasses.replace(job.request, pixels=portrait), "lanczos").astype(float)
     raw = plain_print(job.request, "lanczos").astype(float)
     assert np.square(shown - truth).mean() < 0.5 * np.square(raw - truth).mean()  # also: it lies where it lay
+
+
+def test_a_frame_with_far_more_pixels_than_its_print_is_cleaned_with_fewer(portrait, monkeypatch):
+    truth = cv2.resize(portrait, (5 * SIDE, 5 * SIDE), interpolation=cv2.INTER_CUBIC)
+    sizes = []
+    monkeypatch.setattr(
+        preparation,
+        "denoise",
+        lambda pixels, *args: sizes.append(pixels.shape[:2]) or cleaning_denoise.denoise(pixels, *args),
+    )
+    request = CropRequest(noisy(truth, 30), Box(0, 0, 5 * SIDE, 5 * SIDE), SIDE, SIDE)
+    job = EnhanceJob("it", request, is_video=True, clean=CleanSettings(denoise="1"))
+    prepared = Preparation()(job)
+    assert sizes == [(2 * SIDE, 2 * SIDE)]
+    assert prepared.crop.scale == request.scale
+    errors = [
+        np.square(plain_print(made, "lanczos").astype(float) - plain_print(clean, "lanczos")).mean()
+        for clean in [dataclasses.replace(request, pixels=truth)]
+        for made in (prepared.crop, request)
+    ]
+    assert errors[0] < 0.7 * errors[1]
 
 
 def test_the_strength_follows_the_settings(portrait):

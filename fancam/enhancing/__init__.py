@@ -15,4 +15,4 @@ from fancam.enhancing.engine import Engine
 from fancam.enhancing.enhancer import Enhancer, Instruments
 from fancam.enhancing.evidence import evidence_figures
 from fancam.enhancing.prior.restorers import resolve_restorer
-from fancam.enhancing.work import CropRequest, EnhanceJob, Work
+from fancam.enhancing.work import PX_PER_PRINT_PX, CropRequest, EnhanceJob, Work

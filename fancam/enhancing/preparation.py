@@ -24,7 +24,7 @@ from fancam.enhancing.fusion.fuse import GRID, Fused, fuse
 from fancam.enhancing.grain.measure import measure_grain
 from fancam.enhancing.grain.model import Grain, remove_grain
 from fancam.enhancing.resolution import measure_resolution
-from fancam.enhancing.work import CropRequest, EnhanceJob, Work
+from fancam.enhancing.work import PX_PER_PRINT_PX, CropRequest, EnhanceJob, Work
 from fancam.geometry import Box
 from fancam.media import Samples
 from fancam.pictures import resample
@@ -61,7 +61,9 @@ class Preparation:
             work = self._fused(work, job.neighbours_box)
         else:
             work = self._cleaned(dataclasses.replace(work, fusion=Fusion(reason=_why_alone(job))))
-        return dataclasses.replace(work, crop=dataclasses.replace(work.crop, true_scale=_true_scale(work)))
+        # One that was fused or cleaned with fewer pixels tells nothing of those that it has.
+        measured = work if PX_PER_PRINT_PX * job.request.scale >= 1 else Work(job, job.request, job.faces)
+        return dataclasses.replace(work, crop=dataclasses.replace(work.crop, true_scale=_true_scale(measured)))
 
     # --- several frames ----------------------------------------------------------------------------------------
 
@@ -104,13 +106,22 @@ class Preparation:
         """Return a single picture without what the settings take out; the part around what is shown, if it is less."""
         box = _with_context(work.crop)
         part = work.crop.pixels[box.as_slices()]
-        pixels, cleaned, grain, notes = self._clean(work.job, part)
+        shown = PX_PER_PRINT_PX * work.crop.scale
+        # Blocks and screens of a photo, and grain that is put back, are what they are at its own size only.
+        if work.job.is_video and work.job.clean.grain_strength == 0 and shown < 1:
+            height, width = part.shape[:2]
+            part = resample(part, Box(0, 0, width, height), math.ceil(width * shown), math.ceil(height * shown))
+            pixels, cleaned, grain, notes = self._clean(work.job, part, grid=shown)
+            if pixels is not part:
+                pixels = cast(Samples, cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC))
+        else:
+            pixels, cleaned, grain, notes = self._clean(work.job, part)
         if pixels is not part:
             work = _cut_to(work, box, pixels)
         return dataclasses.replace(work, cleaned=cleaned, grain=grain, notes=notes)
 
     def _clean(
-        self, job: EnhanceJob, pixels: Samples, grid: int | None = None
+        self, job: EnhanceJob, pixels: Samples, grid: float | None = None
     ) -> tuple[Samples, Cleaned, Grain | None, tuple[str, ...]]:
         """Return the pixels without screen, paper, blocks and noise; the same array where there was none of it.
 
@@ -119,9 +130,9 @@ class Preparation:
         Args:
             job: The picture, and what is asked of it.
             pixels: A part of it, or what was fused of several frames.
-            grid: Fused pixels for each of the frame; None where nothing was fused.
+            grid: Pixels along each axis for each of the frame's; None where they are its own.
         """
-        settings, whole, fused = job.clean, job.request.pixels, grid is not None
+        settings, whole, other = job.clean, job.request.pixels, grid is not None
         if settings.lift != "off":
             pixels = to_depth(pixels, np.dtype(np.uint16))  # opened shadows have no room between 8-bit levels
         part = pixels
@@ -134,7 +145,7 @@ class Preparation:
                 about = dataclasses.replace(about, paper=paper)
         if settings.deblock == "auto" and not about.screens:  # the blocks of a halftone are gone with it
             pixels, about = self._without_traces(job, pixels, about, grid)
-        untouched = pixels is part and not fused
+        untouched = pixels is part and not other
         if settings.grain_strength > 0:
             grain = self._known(whole, "grain", measure_grain) if untouched else measure_grain(pixels)
             if grain is not None:
@@ -146,7 +157,7 @@ class Preparation:
         return pixels, about, None, notes
 
     def _without_traces(
-        self, job: EnhanceJob, pixels: Samples, about: Cleaned, grid: int | None
+        self, job: EnhanceJob, pixels: Samples, about: Cleaned, grid: float | None
     ) -> tuple[Samples, Cleaned]:
         """Return the pixels without what compression left in them, and what that was."""
         traces = self._known(job.request.pixels, "traces", measure_traces)
@@ -155,7 +166,7 @@ class Preparation:
         seams = about.blockiness is not None and about.blockiness >= SEAMS_FROM
         # The low seams of video go with the rest, in a fifth of the time. Those of fused frames are averaged out.
         if banded and (job.is_video or not seams):
-            return smooth_traces(pixels, traces, grid or 1), dataclasses.replace(about, smoothed=True)
+            return smooth_traces(pixels, traces, max(round(grid or 1), 1)), dataclasses.replace(about, smoothed=True)
         if seams and grid is None:
             return deblock(pixels, about.blockiness), dataclasses.replace(about, deblocked=True)
         return pixels, about

@@ -31,6 +31,11 @@ SOFT_UP_TO = 2.0
 """A print with pixels enough is made of them by a plain filter as long as it needs no more than so many times what they
 truly hold: 150 per inch of a print of 300, which is good at arm's length."""
 
+PX_PER_PRINT_PX = 2
+"""A frame with more pixels along an axis for each of the print is fused and cleaned with so many. Fused frames come as
+near to the truth as with all of them; with 1.5 they lose up to 1.5 dB where a noisy face is three times as large as its
+print (``benchmarks._fancams.TUNE``)."""
+
 CONTEXT_PX = 16
 """Real pixels around a crop, where the frame has them, so that neither the network nor the resampling filter meets an
 edge inside the card."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fancam.cropping import with_bleed
-from fancam.enhancing import CropRequest, EnhanceJob
+from fancam.enhancing import PX_PER_PRINT_PX, CropRequest, EnhanceJob
 from fancam.files import seed_of
 from fancam.geometry import Box
 from fancam.jobs.stream import Item
@@ -21,10 +21,6 @@ from fancam.video import Video
 
 _MARGIN_SHARE = 0.08
 """Around a crop, in parts of its width: what moves into it between the frames comes from there."""
-_PX_PER_PRINT_PX = 2
-"""With two of them to a pixel of the print, fused frames come as near to the truth as with all that the camera has;
-with 1.5 they lose up to 1.5 dB where a noisy face is three times as large as its print (``benchmarks._fancams.TUNE``).
-"""
 
 
 def neighbours_box(pick: Pick, width: int, height: int) -> Box:
@@ -40,7 +36,7 @@ def neighbours_box(pick: Pick, width: int, height: int) -> Box:
 def neighbours_px(geometry: CardGeometry) -> int:
     """Return how long the longer side of what is fused has to be at most: twice what the print can show of it."""
     width, height = geometry.width_px, geometry.height_px
-    return math.ceil(_PX_PER_PRINT_PX * (max(width, height) + 2 * _MARGIN_SHARE * width))
+    return math.ceil(PX_PER_PRINT_PX * (max(width, height) + 2 * _MARGIN_SHARE * width))
 
 
 def card_job(

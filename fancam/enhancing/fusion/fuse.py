@@ -113,6 +113,7 @@ def fuse(
         merge = Merge(reference, grid, noise)
         for neighbour in aligned:
             merge.add(neighbour, MIN_AGREEMENT, pool.map)
+    del aligned  # what comes needs the memory
     if merge.frames == 1:
         return _single(reference, offered, ends or "the frames do not agree")
     return _finished(reference, merge, region, offered, settings.least_gain_db, ends)
@@ -178,7 +179,7 @@ def _finished(
     reference: Picture, merge: Merge, region: tuple[int, int, int, int], offered: int, least_db: float, ends: str
 ) -> Fused:
     """Sharpen what was merged if that is worth having; ``ends`` says why there are not more frames."""
-    mean, evidence, noise, used = merge.mean(), merge.evidence(), merge.noise, merge.frames
+    mean, evidence, noise, used = merge.finish(), merge.evidence(), merge.noise, merge.frames
     grid = merge.grid
     seen = np.asarray(evidence / np.float32(used), np.float32)
     left, top, right, bottom = (v * grid for v in region)

@@ -115,7 +115,11 @@ def light_between(reference: Picture, neighbour: Picture) -> tuple[Colours, Plan
 
 def relit(rows: Picture, light: Colours, top: int, height: int) -> Picture:
     """Return what ``lit_rows`` returns, in whole levels."""
-    return np.asarray(np.clip(np.rint(lit_rows(rows, light, top, height)), 0, 255), np.uint8)
+    made = np.empty_like(rows)
+    for first in range(0, rows.shape[0], STRIP_ROWS):
+        strip = slice(first, first + STRIP_ROWS)
+        made[strip] = np.clip(np.rint(lit_rows(rows[strip], light, top + first, height)), 0, 255)
+    return made
 
 
 def lit_rows(rows: Picture, light: Colours, top: int, height: int) -> Colours:
@@ -210,9 +214,10 @@ class Merge:
         self._weights[strip] += share
         self._squares[strip] += share * share
 
-    def mean(self) -> Colours:
-        """Return the merged picture on the fine grid."""
-        return np.asarray(self._total / self._weights[..., None], np.float32)
+    def finish(self) -> Colours:
+        """Return the merged picture on the fine grid; nothing can be added after that."""
+        self._total /= self._weights[..., None]
+        return self._total
 
     def evidence(self) -> Plane:
         """Return the effective number of frames per pixel of the fine grid, 1 or more (Kish 1965)."""
