@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import importlib.metadata
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from fancam.errors import InputError, ModelDamagedError, ModelMissingError
-from fancam.files import output_error, sha256_of_file
+from fancam.files import output_error, replace_file_piecewise, sha256_of_file
 from fancam.media import Progress, no_progress
 from fancam.nn.registry import ModelEntry, Variant, WeightFile, registry, registry_entry
 
@@ -67,37 +66,19 @@ def download(
         ModelDamagedError: What arrived is not one of the known files; nothing is kept.
         OutputError: The folder cannot be written.
     """
-    assert file.url is not None
     target = folder / file.file
-    # The process id keeps two downloads of the same file from writing into each other's part.
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stream = part.open("wb")
     except OSError as error:
         raise output_error(error, folder) from error
-    try:
-        with stream:
-            digest = _receive(file, stream, open_url, progress, missing)
-        if digest not in {variant.sha256 for variant in file.variants}:
-            raise ModelDamagedError(
-                f"the download has sha256 {digest}, expected {file.variants[0].sha256}",
-                item=file.url,
-                remedy="try again; if it stays so, the file there was changed",
-            )
-        try:
-            part.replace(target)
-        except OSError as error:
-            raise output_error(error, target) from error
-    finally:
-        part.unlink(missing_ok=True)
+    replace_file_piecewise(target, _received(file, open_url, progress, missing))
     return target
 
 
-def _receive(
-    file: WeightFile, stream: IO[bytes], open_url: OpenUrl, progress: Progress, missing: ModelMissingError
-) -> str:
-    """Copy the URL into the stream and return the sha256 of what arrived."""
+def _received(
+    file: WeightFile, open_url: OpenUrl, progress: Progress, missing: ModelMissingError
+) -> Iterator[bytes]:  # fmt: skip
+    """Yield what arrives, and raise at its end, before it is kept, where that is not the file."""
     assert file.url is not None
     expected = file.variants[0].bytes
     limit = max((variant.bytes for variant in file.variants), default=0) if expected else _LARGEST_BYTES
@@ -113,23 +94,19 @@ def _receive(
                         remedy="the file there was changed; nothing was kept",
                     )
                 digest.update(chunk)
-                _write(stream, chunk)
+                yield chunk
                 progress("download", received, expected or None)
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise ModelMissingError(
             f"{missing.cause}, and the download failed: {reason}", item=missing.item, remedy=missing.remedy
         ) from error
-    return digest.hexdigest()
-
-
-def _write(stream: IO[bytes], chunk: bytes) -> None:
-    """Write to the cache; a full disk must not look like a broken network."""
-    try:
-        stream.write(chunk)
-        stream.flush()  # or a full disk would be noticed only when the stream is closed
-    except OSError as error:
-        raise output_error(error, Path(stream.name)) from error
+    if digest.hexdigest() not in {variant.sha256 for variant in file.variants}:
+        raise ModelDamagedError(
+            f"the download has sha256 {digest.hexdigest()}, expected {file.variants[0].sha256}",
+            item=file.url,
+            remedy="try again; if it stays so, the file there was changed",
+        )
 
 
 _digests: dict[tuple[Path, int, int], str] = {}

@@ -39,10 +39,6 @@ class Grain:
         """Whether there is grain in Cb or Cr."""
         return bool((self.strength[1:] > 0).any())
 
-    def strength_at(self, luma: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """Return the (3, ...) standard deviation of Y, Cb and Cr at each luma, in levels of 255."""
-        return np.stack([np.interp(luma, self.levels, row) for row in self.strength])
-
     def noise_model(self) -> NoiseModel:
         """Return the grain as noise in the terms of a denoiser."""
         spectrum = np.stack([_cosine_power(each) for each in self.spectrum])
