@@ -137,8 +137,7 @@ def truths(material: Material, media: Path) -> list[Picture]:
             pts = [frame.pts for frame in frames]
         first = material.picked - count // 2
         return [_cut(frame.pixels, material) for frame in video.open_video(path).frames(pts[first : first + count])]
-    known = "/" in material.file
-    pixels = read_picture(media / "data/photo" / material.file).pixels if known else _of_scikit(material.file)
+    pixels = _photo(material, media)
     path_px, turns_deg = _sway(count, material.name)
     return [
         _cut(_moved(pixels, material, shift * material.reduction, turn), material)
@@ -146,9 +145,21 @@ def truths(material: Material, media: Path) -> list[Picture]:
     ]
 
 
-def _of_scikit(name: str) -> Picture:
-    pixels: Picture = getattr(skimage.data, name)()
-    return pixels
+def picked_truth(material: Material, media: Path) -> Picture:
+    """Return the picked frame of the material as it would be without loss."""
+    if not material.is_clip:
+        return _cut(_photo(material, media), material)
+    path = media / "data/video" / material.file
+    with video.open_video(path).scan() as frames:
+        pts = [frame.pts for frame in frames]
+    return _cut(next(iter(video.open_video(path).frames([pts[material.picked]]))).pixels, material)
+
+
+def _photo(material: Material, media: Path) -> Picture:
+    if "/" in material.file:
+        return read_picture(media / "data/photo" / material.file).pixels
+    pixels: Picture = getattr(skimage.data, material.file)()
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def _sway(count: int, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

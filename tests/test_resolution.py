@@ -14,7 +14,7 @@ from fancam.enhancing import CropRequest, Engine, joining
 from fancam.enhancing.explain import warn_of_limits
 from fancam.enhancing.joining import join_bands
 from fancam.enhancing.resolution import measure_resolution
-from fancam.enhancing.work import CONTEXT_PX, plain_print, reduced
+from fancam.enhancing.work import CONTEXT_PX, SHARP_FROM, plain_print, reduced
 from fancam.geometry import Box
 from fancam.jobs.manifest import true_ppi
 from fancam.nn.networks import Network
@@ -65,14 +65,18 @@ def request(picture: np.ndarray, scale: float, **more) -> CropRequest:
 
 
 @pytest.mark.parametrize("quality", [None, 85, 60])
-@pytest.mark.parametrize(
-    ("factor", "how"),
-    [(1.5, cv2.INTER_LINEAR), (2.0, cv2.INTER_LINEAR), (2.0, cv2.INTER_CUBIC), (3.0, cv2.INTER_LINEAR)],
-)
+@pytest.mark.parametrize("how", [cv2.INTER_LINEAR, cv2.INTER_CUBIC])
+@pytest.mark.parametrize("factor", [1.5, 2.0])
 def test_what_was_enlarged_before_holds_less_than_its_pixels(factor, how, quality):
     source = enlarged(sharp(144), factor, how)
     source = source if quality is None else compressed(source, quality)
     assert measure_resolution(source) == pytest.approx(1 / factor, rel=0.15)
+
+
+@pytest.mark.parametrize("how", [cv2.INTER_LINEAR, cv2.INTER_CUBIC])
+def test_less_than_half_is_found_by_way_of_the_half(how):
+    third, quarter = (measure_resolution(enlarged(sharp(144), factor, how)) for factor in (3, 4))
+    assert third == pytest.approx(1 / 3, rel=0.2) and quarter < 0.3
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
@@ -80,7 +84,7 @@ def test_what_was_enlarged_before_holds_less_than_its_pixels(factor, how, qualit
 def test_a_picture_that_is_sharp_to_its_pixel_holds_all_of_them(name, factor):
     picture = getattr(skimage.data, name)()
     small = cv2.resize(picture, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-    assert measure_resolution(np.asarray(small, np.uint8)) >= 0.85
+    assert measure_resolution(np.asarray(small, np.uint8)) >= SHARP_FROM
 
 
 def test_noise_is_no_resolution():
@@ -105,7 +109,7 @@ def test_a_picture_with_too_few_edges_says_nothing(picture):
 def test_the_region_is_measured_and_not_what_lies_beside_it():
     beside = np.concatenate([enlarged(sharp(96), 2), sharp(192)], axis=1)
     assert measure_resolution(beside, Box(0, 0, 192, 192)) < 0.6
-    assert measure_resolution(beside, Box(192, 0, 384, 192)) >= 0.85
+    assert measure_resolution(beside, Box(192, 0, 384, 192)) >= SHARP_FROM
     assert measure_resolution(beside, Box(500, 0, 600, 100)) is None
 
 
@@ -134,7 +138,7 @@ def test_a_print_is_never_made_of_fewer_pixels_than_the_network_can_fill_it_from
     assert reduced(crop, 1.2) is crop
 
 
-@pytest.mark.parametrize("true_scale", [None, 0.85, 1.0])
+@pytest.mark.parametrize("true_scale", [None, SHARP_FROM, 1.0])
 @pytest.mark.parametrize("detail", [None, 0.4])
 def test_a_sharp_crop_is_made_as_if_nothing_had_been_measured(true_scale, detail):
     run, crop = engine(Enlarger(pattern=0.1), detail=detail), request(sharp(64), 2.0)
@@ -144,7 +148,7 @@ def test_a_sharp_crop_is_made_as_if_nothing_had_been_measured(true_scale, detail
 
 
 @pytest.mark.parametrize(("scale", "true_scale", "runs"), [
-    (1.02, None, False), (1.2, 0.9, False), (1.02, 0.6, False), (1.25, None, True), (1.25, 0.8, True),
+    (1.02, None, False), (1.2, 0.9, False), (1.02, 0.6, False), (1.25, None, True), (1.25, 0.7, True),
     (1.0, 0.45, True), (0.5, 0.3, False),
 ])  # fmt: skip
 def test_no_network_runs_where_the_pixels_are_there(scale, true_scale, runs):

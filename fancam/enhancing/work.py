@@ -25,7 +25,7 @@ ENOUGH_PIXELS = 1.2
 the network or for a face prior."""
 BEYOND = 1.02
 """So many times what the network gives is rounding; a print that needs more is enlarged further by a plain filter."""
-SHARP_FROM = 0.85
+SHARP_FROM = 0.8
 """From this share of its pixels on a picture counts as sharp: what is measured of sharp pictures falls to this."""
 SOFT_UP_TO = 2.0
 """A print with pixels enough is made of them by a plain filter as long as it needs no more than so many times what they
