@@ -230,6 +230,8 @@ class Cleaned:
     """Times the measured noise."""
     blockiness: float | None = None
     """See ``measure_blockiness``; about 1 where the picture was hardly compressed."""
+    jpeg_quality: float | None = None
+    """Of the JPEG that a picture was, by the steps its coefficients lie on; None where no low quality was found."""
     deblocked: bool = False
     banded_share: float | None = None
     """Of the picture, in plateaus with small steps between them, as coders leave; None where it was not measured."""

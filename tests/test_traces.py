@@ -9,6 +9,7 @@ import skimage.data
 
 from fancam.enhancing import preparation
 from fancam.enhancing.cleaning.blocks import luma_of
+from fancam.enhancing.cleaning.deblock import Blocks
 from fancam.enhancing.cleaning.traces import (
     BANDED_SHARE,
     BANDED_SHARE_PHOTO,
@@ -164,7 +165,8 @@ def test_what_was_measured_and_smoothed_is_said_and_off_leaves_it():
 
 def test_low_seams_of_video_go_with_the_rest_and_those_of_a_photo_on_their_own(monkeypatch):
     banded = coded(slope())
-    monkeypatch.setattr(preparation, "measure_blockiness", lambda _: 1.6)
+    seams = Blocks(np.ones((3, 64), np.float32), None)
+    monkeypatch.setattr(preparation, "find_blocks", lambda *_: seams)
     monkeypatch.setattr(preparation, "deblock", lambda picture, _: picture + np.uint8(1))
     found = {
         video: Preparation()(dataclasses.replace(job_of(banded), is_video=video)).cleaned for video in (True, False)

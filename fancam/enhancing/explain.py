@@ -150,6 +150,8 @@ def _paper(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
 def _deblock(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
     """Return what became of the traces of compression; nothing where none were found."""
     measured = []
+    if cleaned.deblocked and cleaned.jpeg_quality is not None:
+        measured.append(f"JPEG of quality {cleaned.jpeg_quality:.0f}")
     if cleaned.blockiness is not None and (cleaned.deblocked or cleaned.blockiness > HEAVY_BLOCKINESS):
         measured.append(f"block edges are {cleaned.blockiness:.1f} times as steep as the rest")
     if cleaned.smoothed and cleaned.banded_share is not None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import cv2
 import numpy as np
 
-from fancam.enhancing.cleaning.deblock import SEAMS_FROM, deblock, measure_blockiness
+from fancam.enhancing.cleaning.deblock import deblock, find_blocks, measure_blockiness
 from fancam.enhancing.cleaning.denoise import denoise, is_noisy
 from fancam.enhancing.cleaning.learned import LearnedDenoiser
 from fancam.enhancing.cleaning.noise import measure_noise
@@ -160,15 +160,19 @@ class Preparation:
         self, job: EnhanceJob, pixels: Samples, about: Cleaned, grid: float | None
     ) -> tuple[Samples, Cleaned]:
         """Return the pixels without what compression left in them, and what that was."""
-        traces = self._known(job.request.pixels, "traces", measure_traces)
-        about = dataclasses.replace(about, banded_share=traces.share, banding_step=traces.steps[0])
-        banded = traces.share >= (BANDED_SHARE if job.is_video else BANDED_SHARE_PHOTO)
-        seams = about.blockiness is not None and about.blockiness >= SEAMS_FROM
-        # The low seams of video go with the rest, in a fifth of the time. Those of fused frames are averaged out.
-        if banded and (job.is_video or not seams):
-            return smooth_traces(pixels, traces, max(round(grid or 1), 1)), dataclasses.replace(about, smoothed=True)
-        if seams and grid is None:
-            return deblock(pixels, about.blockiness), dataclasses.replace(about, deblocked=True)
+        whole = job.request.pixels
+        traces = self._known(whole, "traces", measure_traces)
+        blocks = self._known(whole, "blocks", lambda picture: find_blocks(picture, about.blockiness))
+        quality = None if blocks is None else blocks.quality
+        about = dataclasses.replace(
+            about, banded_share=traces.share, banding_step=traces.steps[0], jpeg_quality=quality
+        )  # fmt: skip
+        # The low seams of video go with the rest of its traces, and those of fused frames are averaged out.
+        low = blocks is None or (job.is_video and (quality is None or grid is not None))
+        if low and traces.share >= (BANDED_SHARE if job.is_video else BANDED_SHARE_PHOTO):
+            return smooth_traces(pixels, traces, grid or 1), dataclasses.replace(about, smoothed=True)
+        if blocks is not None and grid is None:
+            return deblock(pixels, blocks), dataclasses.replace(about, deblocked=True)
         return pixels, about
 
     def _known(self, whole: Samples, what: str, measure: Callable[[Samples], Measured]) -> Measured:

@@ -190,3 +190,22 @@ def reflected(start: int, end: int, length: int) -> npt.NDArray[np.intp]:
     period = 2 * (length - 1)
     index = np.arange(start, end) % period
     return np.where(index < length, index, period - index).astype(np.intp)
+
+
+def halved(plane: Floats) -> Floats:
+    """Return the means of 2 x 2 pixels; the last row or column of an odd side stands twice."""
+    rows, columns = (side % 2 for side in plane.shape)
+    even = np.pad(plane, ((0, rows), (0, columns)), mode="edge")
+    pairs = even[::2] + even[1::2]
+    mean: Floats = (pairs[:, ::2] + pairs[:, 1::2]) * np.float32(0.25)
+    return mean
+
+
+def doubled(plane: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return a plane at twice its size, cut to a shape, by linear interpolation: the way back from ``halved``."""
+    near, far = np.float32(0.75), np.float32(0.25)
+    for _ in range(2):
+        before, behind = np.concatenate([plane[:1], plane[:-1]]), np.concatenate([plane[1:], plane[-1:]])
+        pairs = np.stack([plane * near + before * far, plane * near + behind * far], axis=1)
+        plane = np.asarray(pairs.reshape(2 * len(plane), -1).T, np.float32)
+    return plane[: shape[0], : shape[1]]

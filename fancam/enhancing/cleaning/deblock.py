@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhancing.cleaning.blocks import BLOCK_PX, Floats, luma_of
-from fancam.enhancing.cleaning.denoise import denoise
+from fancam.enhancing.cleaning.blocks import (
+    BLOCK_PX,
+    COEFFICIENTS,
+    Floats,
+    coefficients_of,
+    luma_of,
+    picture_of,
+    planes_of,
+    reflected,
+)
+from fancam.enhancing.cleaning.denoise import thresholded
 from fancam.media import Samples
-from fancam.results import NoiseModel
 
 SEAMS_FROM = 1.4
 """``blockiness`` from which there is a grid to be smoothed. JPEG at quality 80 measures 1.5 to 2.0 on 17 crops, and
@@ -44,45 +55,166 @@ _ALIKE_VARIATION = 0.35
 squares of a chess board of low contrast with camera noise."""
 _HIGHEST_SEAM_LEVELS = 12.0
 """Higher steps are edges of the picture."""
-_SIGMA_PER_STEP = 6.0
-"""What was lost, as a standard deviation in levels, per level by which steps between blocks are higher than others. On
-the eight crops of ``benchmarks._pairs.TUNE`` the gain in dB and the least of it were
+_SIGMA_PER_STEP = 4.2
+"""What was lost, as a standard deviation in levels, per level by which steps between blocks are higher than others,
+where no quantiser is found. On the crops of ``traces --tune`` 6 gained as much at JPEG quality 30, and lost at 80."""
+_MOST_SIGMA = 8.0
 
-======  ==================  ==================  ==================  ==================
-factor  JPEG 20             60                  80                  90
-======  ==================  ==================  ==================  ==================
-3       0.25 (0.18)         0.24 (0.19)         0.21 (0.16)
-6       0.60 (0.49)         0.46 (0.38)         0.35 (0.21)         0.02 (0.00)
-9       0.75 (0.65)         0.45 (0.25)         0.26 (0.00)         -0.04 (-0.29)
-======  ==================  ==================  ==================  ==================
+# --- the quantiser ------------------------------------------------------------------------------------------------
 
-Smoothing of the three pixels on both sides of each seam gained 0.10, 0.03 and 0.01."""
-_MOST_SIGMA = 12.0
+_LUMA_STEPS = np.array([
+    [16, 11, 10, 16, 24, 40, 51, 61], [12, 12, 14, 19, 26, 58, 60, 55], [14, 13, 16, 24, 40, 57, 69, 56],
+    [14, 17, 22, 29, 51, 87, 80, 62], [18, 22, 37, 56, 68, 109, 103, 77], [24, 35, 55, 64, 81, 104, 113, 92],
+    [49, 64, 78, 87, 103, 121, 120, 101], [72, 92, 95, 98, 112, 100, 103, 99],
+], np.float32)  # fmt: skip
+"""ITU-T T.81, annex K.1: steps of the coefficients at quality 50, by frequency down and across."""
+_CHROMA_STEP = 21.0
+"""Ibid., K.2: of the first diagonal frequency. Most coders store half of the chroma's pixels each way; shrunk at its
+full size and alike at all frequencies it gains 0.15 to 0.35 dB; by the table, or at half its size, less or nothing."""
+MOST_QUALITY = 85.0
+"""Quality of JPEG above which nothing is seen of its quantiser, and a picture is left as it is."""
+
+_STEPS = np.arange(3, 81)
+"""That are sought, in levels: below 3 the rounding of pixels hides them."""
+_BINS_PER_LEVEL = 4
+_FIT = 0.6
+"""Mean of cos(2πc/q) over coefficients c from which q is their step: 1 where they are multiples of it, about 0 where
+they are not."""
+_FROM_STEPS = 0.6
+_LEAST_COEFFICIENTS = 30
+_LEAST_FREQUENCIES = 6
+_HIGHEST_ORDER = 7
+_LOST_SHARE = 0.25
+"""Of the variance q²/12 of what rounding to steps of q loses: most coefficients are small, and are lost whole. 0.4
+gains 0.1 dB less at quality 30 to 60."""
 
 
-def deblock(picture: Samples, known: float | None = None) -> Samples:
-    """Return a picture without the seams of its compression in blocks of 8 x 8 pixels.
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """What rounding in blocks of 8 x 8 pixels took from a picture."""
+
+    lost: Floats
+    """(3, 64) variance of each coefficient of Y, Cb and Cr."""
+    quality: float | None
+    """Of the JPEG, as libjpeg counts, by the steps to which coefficients were rounded; None where only seams tell."""
+
+
+def find_blocks(picture: Samples, blockiness: float | None = None) -> Blocks | None:
+    """Return what compression in blocks took from a picture, by its quantiser, else by the height of its seams.
+
+    Args:
+        picture: (height, width, 3) RGB, 8 or 16 bits, of the size at which it was coded.
+        blockiness: As ``measure_blockiness`` measures it; None measures it here.
+
+    Returns:
+        None where there is nothing to be smoothed.
+    """
+    steps = measure_quantiser(picture)
+    if steps is not None:
+        quality = _quality(steps)
+        lost = np.square(steps).reshape(3, COEFFICIENTS) * np.float32(_LOST_SHARE / 12)
+        return Blocks(lost, quality) if quality <= MOST_QUALITY else None
+    if (measure_blockiness(picture) if blockiness is None else blockiness) < SEAMS_FROM:
+        return None
+    luma = luma_of(_middle(picture))
+    sigma = min(_SIGMA_PER_STEP * min(_seam_step(luma), _seam_step(luma.T)), _MOST_SIGMA)
+    return Blocks(np.full((3, COEFFICIENTS), sigma**2, np.float32), None)
+
+
+def _quality(steps: Floats) -> float:
+    scale = float(steps[1, 0, 0]) / _CHROMA_STEP
+    return 100 - 50 * scale if scale <= 1 else 50 / scale
+
+
+def measure_quantiser(picture: Samples) -> Floats | None:
+    """Return the quantiser of the JPEG that a picture was, wherever its grid lies.
+
+    On the grid the coefficients of each frequency are multiples of one step. Frequencies with too few to tell have
+    those of annex K.1, as much larger or smaller as the others are.
+
+    Args:
+        picture: (height, width, 3) RGB, 8 or 16 bits, of the size at which it was coded.
+
+    Returns:
+        (3, 8, 8) steps of Y, Cb and Cr in levels; None where there are none: not JPEG, made larger or smaller since, or
+        of so good a quality that the rounding of pixels hides them.
+    """
+    if min(picture.shape[:2]) < MIN_SIDE_PX:
+        return None
+    luma = luma_of(_middle(picture))
+    left, top = (_grid_start(plane) for plane in (luma, luma.T))
+    coefficients = np.abs(coefficients_of(np.ascontiguousarray(luma[top:, left:]), BLOCK_PX))
+    waves = np.cos(2 * np.pi * np.arange(_BINS_PER_LEVEL * 512) / (_BINS_PER_LEVEL * _STEPS[:, None]))
+    known = np.zeros((BLOCK_PX, BLOCK_PX), np.float32)
+    for down, across in np.ndindex(known.shape):
+        if 0 < down + across <= _HIGHEST_ORDER:
+            known[down, across] = _step_of(coefficients[down * BLOCK_PX + across], waves)
+    found = known > 0
+    if found.sum() < _LEAST_FREQUENCIES:
+        return None
+    scale = np.float32(np.median(known[found] / _LUMA_STEPS[found]))
+    luma_steps = np.where(found, known, np.maximum(scale * _LUMA_STEPS, 1))
+    luma_steps[0, 0] = luma_steps[0, 1]
+    chroma_steps = np.full_like(luma_steps, scale * _CHROMA_STEP)
+    return np.stack([luma_steps, chroma_steps, chroma_steps]).astype(np.float32)
+
+
+def _grid_start(luma: Floats) -> int:
+    """Return the first column that begins a block, by the highest steps."""
+    return (int(_step_means(luma).argmax()) + 1) % BLOCK_PX
+
+
+def _step_of(coefficients: Floats, waves: npt.NDArray[np.float64]) -> float:
+    """Return the largest step that these coefficients are multiples of; 0 where there is none, or too few tell."""
+    bins = np.minimum(np.rint(coefficients * _BINS_PER_LEVEL).astype(np.intp), waves.shape[1] - 1)
+    counts = np.bincount(bins.ravel(), minlength=waves.shape[1]).astype(np.float64)
+    for step, wave in zip(_STEPS[::-1], waves[::-1], strict=True):
+        first = math.ceil(_FROM_STEPS * step * _BINS_PER_LEVEL)
+        told = counts[first:].sum()
+        if told >= _LEAST_COEFFICIENTS and min(
+            counts[first:] @ wave[first:] / told, counts @ wave / counts.sum()
+        ) > _FIT:  # fmt: skip
+            return float(step)
+    return 0.0
+
+
+# --- smoothing ----------------------------------------------------------------------------------------------------
+
+_TILE_PX = 512
+
+
+def deblock(picture: Samples, blocks: Blocks | None = None) -> Samples:
+    """Return a picture without the seams of its compression in blocks of 8 x 8 pixels, and the waves within.
 
     Blocks at all other places have seams in their midst, and what is lost to rounding differs from one to the next:
-    their coefficients are shrunk as those of noise, and the mean of all is taken, as in Nosratinia, "Enhancement of
-    JPEG-compressed images by re-application of JPEG" (J. VLSI Signal Processing 27, 2001). Detail stays, since its
-    coefficients are large.
+    their coefficients are dropped where they are as small as that, and the mean of all is taken, as in Nosratinia,
+    "Enhancement of JPEG-compressed images by re-application of JPEG" (J. VLSI Signal Processing 27, 2001). Detail
+    stays, since its coefficients are larger than the steps they were rounded to.
 
     Args:
         picture: (height, width, 3) RGB, 8 or 16 bits.
-        known: As ``measure_blockiness`` measures it; None measures it here.
+        blocks: As ``find_blocks`` finds them; None finds them here.
 
     Returns:
-        The same shape and type; the same samples where no grid is measured.
+        The same shape and type; the same samples where there is nothing to be smoothed.
     """
-    found = measure_blockiness(picture) if known is None else known
-    if found < SEAMS_FROM or min(picture.shape[:2]) <= BLOCK_PX:
+    blocks = find_blocks(picture) if blocks is None else blocks
+    if blocks is None or min(picture.shape[:2]) <= BLOCK_PX:
         return picture.copy()
-    luma = luma_of(_middle(picture))
-    step = min(_seam_step(luma), _seam_step(luma.T))
-    sigma = np.full((3, 1), min(_SIGMA_PER_STEP * step, _MOST_SIGMA), np.float32)
-    lost = NoiseModel(np.array([128], np.float32), sigma, np.ones((3, BLOCK_PX, BLOCK_PX), np.float32))
-    return denoise(picture, lost)
+    height, width = picture.shape[:2]
+    result = np.empty_like(picture)
+    for top in range(0, height, _TILE_PX):
+        bottom = min(top + _TILE_PX, height)
+        rows = reflected(top - BLOCK_PX, bottom + BLOCK_PX + (top - bottom) % BLOCK_PX, height)
+        for left in range(0, width, _TILE_PX):
+            right = min(left + _TILE_PX, width)
+            columns = reflected(left - BLOCK_PX, right + BLOCK_PX + (left - right) % BLOCK_PX, width)
+            planes = planes_of(picture[np.ix_(rows, columns)])
+            like = np.ones(planes.shape[1:], np.float32)
+            clean = np.stack([thresholded(plane, like, one) for plane, one in zip(planes, blocks.lost, strict=True)])
+            inner = clean[:, BLOCK_PX : BLOCK_PX + bottom - top, BLOCK_PX : BLOCK_PX + right - left]
+            result[top:bottom, left:right] = picture_of(inner, picture.dtype)
+    return result
 
 
 def _middle(picture: Samples) -> Samples:
@@ -90,11 +222,16 @@ def _middle(picture: Samples) -> Samples:
     return picture[top : top + _PROBE_PX, left : left + _PROBE_PX]
 
 
-def _seam_step(luma: Floats) -> float:
-    """Return by how many levels the steps across one of eight columns are higher than across the others."""
+def _step_means(luma: Floats) -> npt.NDArray[np.float64]:
+    """Return the mean step across each of the eight sets of columns, without edges of the picture."""
     step = np.abs(np.diff(luma, axis=1))
     step[step > _HIGHEST_SEAM_LEVELS] = 0
-    means = np.array([step[:, k::BLOCK_PX].mean() for k in range(BLOCK_PX)])
+    return np.array([step[:, k::BLOCK_PX].mean() for k in range(BLOCK_PX)])
+
+
+def _seam_step(luma: Floats) -> float:
+    """Return by how many levels the steps across one of eight columns are higher than across the others."""
+    means = _step_means(luma)
     return float(means.max() - np.median(means))
 
 

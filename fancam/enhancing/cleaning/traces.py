@@ -13,7 +13,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fancam.enhancing.cleaning.blocks import BLOCK_PX, COEFFICIENTS, Floats, luma_of, picture_of, planes_of
+from fancam.enhancing.cleaning.blocks import (
+    BLOCK_PX,
+    COEFFICIENTS,
+    Floats,
+    doubled,
+    halved,
+    luma_of,
+    picture_of,
+    planes_of,
+)
 from fancam.enhancing.cleaning.denoise import thresholded
 from fancam.media import Samples
 
@@ -110,7 +119,7 @@ _WAVES_PER_STEP = 1.2
 _MOST_WAVES = 3.5
 
 
-def smooth_traces(picture: Samples, traces: Traces, grid: int = 1) -> Samples:
+def smooth_traces(picture: Samples, traces: Traces, grid: float = 1.0) -> Samples:
     """Return a picture without the contours, blotches and waves that a coder left near its plateaus.
 
     Steps are levelled by diffusion that ends at edges, within half the height of a step (see ``level_steps``); what is
@@ -119,8 +128,8 @@ def smooth_traces(picture: Samples, traces: Traces, grid: int = 1) -> Samples:
     Args:
         picture: (height, width, 3) RGB, 8 or 16 bits.
         traces: As ``measure_traces`` measures them.
-        grid: Pixels of this picture, along each axis, for one that was coded: what is smoothed there is brought to its
-            size.
+        grid: Pixels of this picture, along each axis, for one that was coded. Of a larger picture what is smoothed at
+            the size that was coded is brought to its own.
 
     Returns:
         The same shape, with 16 bits: what is smooth has no room between 8-bit levels. Where no plateau is near the
@@ -131,16 +140,16 @@ def smooth_traces(picture: Samples, traces: Traces, grid: int = 1) -> Samples:
         return deep
     planes = planes_of(deep)
     height, width = planes.shape[1:]
-    small = (width // grid, height // grid)
-    coded = planes if grid == 1 else np.stack([cv2.resize(p, small, interpolation=cv2.INTER_AREA) for p in planes])
+    small = (round(width / grid), round(height / grid))
+    coded = planes if grid <= 1 else np.stack([cv2.resize(p, small, interpolation=cv2.INTER_AREA) for p in planes])
     near = _near_plateaus(coded[0])
     if not near.any():
         return deep
     luma, *chroma = coded
     change = [near * (_smoothed(luma, traces.steps[0], _WAVES_PER_STEP) - luma)]
     for plane, step in zip(chroma, traces.steps[1:], strict=True):  # coders store half of its pixels each way
-        half = _halved(plane)
-        change.append(near * _doubled(_smoothed(half, step, 1.0) - half, plane.shape))
+        half = halved(plane)
+        change.append(near * doubled(_smoothed(half, step, 1.0) - half, plane.shape))
     if grid > 1:
         change = [cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in change]
     changed = np.stack(change)
@@ -194,12 +203,12 @@ def level_steps(plane: Floats, step: float) -> Floats:
     """
     sizes = [plane]
     while len(sizes) <= _HALVINGS and min(sizes[-1].shape) >= 2 * BLOCK_PX:
-        sizes.append(_halved(sizes[-1]))
+        sizes.append(halved(sizes[-1]))
     level = sizes[-1]
     for number in range(len(sizes) - 1, -1, -1):
         source = sizes[number]
         if level.shape != source.shape:
-            level = source + _doubled(level - sizes[number + 1], source.shape)
+            level = source + doubled(level - sizes[number + 1], source.shape)
         level = _diffused(level, source, np.float32(step))
     return level
 
@@ -227,16 +236,3 @@ def _diffused(level: Floats, source: Floats, step: np.float32) -> Floats:
 def _conductance(difference: Floats, step: np.float32) -> Floats:
     passed = 1 - np.square(difference / (np.float32(_EDGE_PER_STEP) * step))
     return np.asarray(np.square(np.maximum(passed, 0)), np.float32)
-
-
-def _halved(plane: Floats) -> Floats:
-    rows, columns = (side % 2 for side in plane.shape)
-    even = np.pad(plane, ((0, rows), (0, columns)), mode="edge")
-    pairs = even[::2] + even[1::2]
-    mean: Floats = (pairs[:, ::2] + pairs[:, 1::2]) * np.float32(0.25)
-    return mean
-
-
-def _doubled(plane: Floats, shape: tuple[int, ...]) -> Floats:
-    double = cv2.resize(plane, (2 * plane.shape[1], 2 * plane.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(double[: shape[0], : shape[1]], np.float32)
