@@ -6,6 +6,7 @@ A library caller catches ``FancamError``; the command line turns it into one lin
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
@@ -44,7 +45,7 @@ class FancamError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions are rebuilt from args, which hold the line only; workers send theirs to the parent.
-        return _rebuilt, (type(self), self.cause, self.item, self.remedy)
+        return functools.partial(type(self), item=self.item, remedy=self.remedy), (self.cause,)
 
     def about(self, item: str | Path) -> FancamError:
         """Return the error as one of this item, where it names none."""
@@ -55,10 +56,6 @@ class FancamError(Exception):
         head = f"{self.item}: " if self.item else ""
         tail = f"; {self.remedy}" if self.remedy else ""
         return " ".join(f"{head}{self.cause}{tail}".split())
-
-
-def _rebuilt(kind: type[FancamError], cause: str, item: str | None, remedy: str) -> FancamError:
-    return kind(cause, item=item, remedy=remedy)
 
 
 # --- what was asked for -------------------------------------------------------------------------------------------

@@ -78,24 +78,17 @@ def replace_file_piecewise(path: Path, pieces: Iterable[bytes]) -> str:
         OutputError: It cannot be written; what was there before is unchanged, and nothing is left behind.
         Exception: Whatever ``pieces`` raises, as it is; the same holds.
     """
-    part = _part_beside(path)
     digest = hashlib.sha256()
     foreign: list[OSError] = []
     try:
-        try:
-            with part.open("wb") as file:
-                for piece in _remembering(pieces, foreign):
-                    digest.update(piece)
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)  # noqa: PTH105 - the same call; named so that its failure can be tested
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        if any(error is other for other in foreign):
-            raise
-        raise output_error(error, path) from error
+        with replacing_file(path) as file:
+            for piece in _remembering(pieces, foreign):
+                digest.update(piece)
+                file.write(piece)
+    except OutputError as error:
+        if error.__cause__ in foreign:
+            raise foreign[0] from None
+        raise
     return digest.hexdigest()
 
 

@@ -90,7 +90,7 @@ def enhance(
                 paths, out, settings, store=store, progress=progress, compare=compare, provenance=provenance,
                 by_preset=by_preset,
             )  # fmt: skip
-        chains = {row["path"]: row["chain"] for row in result.document["pictures"]} if explain else {}
+        chains = {row["path"]: row["chain"] for row in result.to_manifest()["pictures"]} if explain else {}
         report.tell(result, lambda document: _show_result(document, out), chains, quiet=quiet, as_json=as_json)
 
 

@@ -129,13 +129,14 @@ def tell(
         quiet: No table; warnings and errors only.
         as_json: The manifest on stdout, instead of the table and the chains.
     """
+    document = result.to_manifest()
     if as_json:
-        print_json(result.document)
+        print_json(document)
     else:
         if not quiet:
-            show(result.document)
+            show(document)
         print_chains(chains)
-    for line in warning_lines(result.document):
+    for line in warning_lines(document):
         print(f"fancam: warning: {line}", file=sys.stderr)
     for error in result.errors:
         complain(error)

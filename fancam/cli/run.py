@@ -88,7 +88,7 @@ def run(
                 inputs, out, settings, store=o.open_store(models_dir), stream=stream, progress=progress,
                 compare=compare, provenance=provenance, by_preset=by_preset,
             )  # fmt: skip
-        chains = {row["id"]: row["chain"] for row in result.document["picks"]} if explain else {}
+        chains = {row["id"]: row["chain"] for row in result.to_manifest()["picks"]} if explain else {}
         report.tell(result, lambda document: _show_result(document, out), chains, quiet=quiet, as_json=as_json)
 
 

@@ -215,7 +215,7 @@ class FolderJob(ABC):
             warnings=(*self.notes(), *_said(self.workspace)),
         )  # fmt: skip
         if self.writes(list(done.values())):
-            self.workspace.write_manifest(result.document)
+            self.workspace.write_manifest(result.to_manifest())
         return result
 
 

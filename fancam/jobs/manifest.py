@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fancam import __version__
@@ -369,11 +368,6 @@ class RunResult:
 
     def to_manifest(self) -> dict[str, Any]:
         """Return the manifest as JSON values."""
-        return self.document
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        """The manifest as JSON values."""
         return document_of(self)
 
 

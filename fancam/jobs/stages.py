@@ -29,15 +29,8 @@ def keep_extras(
 ) -> tuple[Json | None, Json | None]:  # fmt: skip
     """Write what was asked for beside one result: how it looked at earlier stages, the map of what was measured.
 
-    Args:
-        context: Says what was asked for.
-        workspace: The output folder.
-        name: Of the picture or card.
-        box: The part of the source that the result shows.
-        made: The result.
-        faces: In pixels of the source; the first is what a viewer looks at.
-        effective_ppi: Source pixels per printed inch; None where there is no paper.
-        view: Turns samples in the source's colour space into 8-bit sRGB.
+    The box is the part of the source that the result shows; faces are in pixels of the source, and the first is what a
+    viewer looks at; ``view`` turns samples in the source's colour space into 8-bit sRGB.
 
     Returns:
         ``compare`` and ``provenance`` of its ``PictureResult``, as JSON values; None what was not asked for.

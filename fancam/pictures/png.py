@@ -166,7 +166,7 @@ class _Rows:
 
     def finish(self) -> None:
         if self.done < self.expected or (self.done == self.expected and not self.inflate.eof):
-            raise TruncatedInputError("the picture is cut off", item=self.path, remedy=_REMEDY)
+            raise _short(self.path)
         if self.done > self.expected:
             raise NotMediaError("the picture is damaged (it has too many rows)", item=self.path, remedy=_REMEDY)
 
@@ -180,7 +180,7 @@ def _chunks(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, int]]:
         file.seek(position)
         head = file.read(8)
         if len(head) < 8:
-            raise TruncatedInputError("the picture is cut off", item=path, remedy=_REMEDY)
+            raise _short(path)
         length, name = struct.unpack(">I4s", head)
         yield name, length
         if name == b"IEND":

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from fractions import Fraction
-from types import TracebackType
 from typing import Self
 
 import av.error
@@ -44,9 +43,7 @@ class ExactDecoder:
         self._restart()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
     def fetch(self, target: int) -> Picture | None:
