@@ -165,7 +165,7 @@ def test_a_mirrored_scene_gives_the_mirrored_crop(scene, card, settings):
 def test_below_the_asked_for_ppi_there_is_always_a_warning(scene, card, settings):
     width, height, subject, others = scene
     crop = frame_face(subject, width, height, card, settings, others)
-    said = any("source pixels per printed inch, fewer" in warning for warning in crop.warnings)
+    said = any("asked for: the face is only" in warning for warning in crop.warnings)
     assert said == (crop.effective_ppi < settings.min_ppi * (1 - 1e-9))
 
 
@@ -304,10 +304,13 @@ def test_a_face_too_small_for_the_ppi_even_so_is_widened_no_further_than_half_an
     )
 
 
-def test_a_ppi_of_zero_asks_for_nothing():
+def test_a_ppi_of_zero_asks_for_nothing_and_what_preflight_will_fail_is_said_all_the_same():
     crop = frame_face(face(960, 500, 30), 1920, 1080, KPOP, CropSettings(min_ppi=0))
     assert crop.framing == "bust"
-    assert crop.warnings == ()
+    assert crop.warnings == (
+        "27 source pixels per printed inch, fewer than the 75 that it is held against before it is printed",
+    )
+    assert frame_face(face(960, 500, 100), 1920, 1080, KPOP, CropSettings(min_ppi=0)).warnings == ()
 
 
 # --- other faces --------------------------------------------------------------------------------------------------
@@ -392,7 +395,11 @@ def test_a_neighbour_as_large_or_larger_is_left_out_by_a_tighter_framing_or_a_sh
 def test_where_the_ppi_forbids_a_tighter_framing_a_larger_face_beside_it_is_said():
     subject, neighbour = face(2000, 1500, 60), face(2010, 1560, 80)
     crop = frame_face(subject, 4000, 3000, KPOP, CropSettings(), [neighbour])
-    assert "another face on the card is larger: neither a shift nor a tighter framing leaves it out" in crop.warnings
+    (said,) = (warning for warning in crop.warnings if "larger" in warning)
+    assert said == (
+        "another face on the card is larger: neither a shift nor a tighter framing at 75 source pixels per printed "
+        "inch leaves it out"
+    )
 
 
 # --- real groups --------------------------------------------------------------------------------------------------

@@ -51,10 +51,10 @@ this; the room opens on the side it looks to."""
 MAX_LEAD = 0.05
 """It never moves farther than this."""
 
-MAX_SIDEWAYS = 0.2
+MAX_SIDEWAYS = 0.25
 """How far the crop may be moved sideways for the sake of another face, over the width of the trimmed card."""
 
-MAX_EYE_LINE_SHIFT = 0.1
+MAX_EYE_LINE_SHIFT = 0.18
 """How far the eye line may be moved for that, over the height of the trimmed card."""
 
 ZOOM = 1.2
@@ -235,10 +235,16 @@ def _warnings(portrait: _Portrait, crop: Crop, framing: str, settings: CropSetti
             f"{crop.effective_ppi:.0f} source pixels per printed inch, fewer than the {settings.min_ppi:.0f} asked "
             f"for: the face is only {face.height:.0f} px high"
         )
+    elif round(crop.effective_ppi) < portrait.limits.fail_ppi:
+        said.append(
+            f"{crop.effective_ppi:.0f} source pixels per printed inch, fewer than the "
+            f"{portrait.limits.fail_ppi:g} that it is held against before it is printed"
+        )
     said += _head_warning(portrait, face, crop)
     if rivals:
         who = "another face on the card is" if rivals == 1 else f"{rivals} other faces on the card are"
-        said.append(f"{who} larger: neither a shift nor a tighter framing leaves it out")
+        at_ppi = f" at {settings.min_ppi:.0f} source pixels per printed inch" if settings.min_ppi > 0 else ""
+        said.append(f"{who} larger: neither a shift nor a tighter framing{at_ppi} leaves it out")
     cut = sum(CUT_LOW < _share_on(crop.trim, scene.seen(other.box)) < CUT_HIGH for other in scene.others)
     if cut:
         said.append("another face is cut by the edge" if cut == 1 else f"{cut} other faces are cut by the edge")

@@ -54,7 +54,7 @@ touches the cut costs more, a place that is a quarter of the card off does not."
 HALVED = 24.0
 """Cost of another face that is halved by the edge, where it is as large as those the card is about."""
 
-RIVAL = 30.0
+RIVAL = 45.0
 """Cost of another face on the card that is larger than the one the card is for by ``RIVAL_LARGER``."""
 
 RIVAL_ALIKE, RIVAL_LARGER = 0.8, 1.1
@@ -226,25 +226,24 @@ class _Axis:
 
         Args:
             others: Spans of the other faces.
-            reach: How far from ``start`` places may be that are tried for their sake.
+            reach: How far from ``start`` the latter may be.
             steps: How many places of a grid are tried as well.
         """
         half, safe = self.length / 2, self.safe
-        own = [self.start, self.ideal]
-        own += [edge for low, high in self.spans for edge in (low - safe + half, high + safe - half)]
-        own += [edge for low, high in self.spans for edge in (low + half, high - half)]
-        moves = [
-            edge for low, high in others for edge in (low - half, high + half, low - safe + half, high + safe - half)
-        ]
-        grid = np.linspace(self._within(-math.inf, self.must), self._within(math.inf, self.must), steps).tolist()
+        spans = [*self.spans, *others]
+        moves = [edge for low, high in spans for edge in (low - safe + half, high + safe - half)]
+        moves += [edge for low, high in self.spans for edge in (low + half, high - half)]
+        moves += [edge for low, high in others for edge in (low - half, high + half)]
+        moves += np.linspace(self._within(-math.inf, self.must), self._within(math.inf, self.must), steps).tolist()
         tried = [
-            self._within(middle, beyond) for beyond in (self.wanted, self.must) for middle in (*own, *grid)
-        ] + [
+            self._within(middle, beyond) for beyond in (self.wanted, self.must) for middle in (self.start, self.ideal)
+        ]
+        tried += [
             place
             for beyond in (self.wanted, self.must)
             for middle in moves
             if abs((place := self._within(middle, beyond)) - self.start) <= reach
-        ]  # fmt: skip
+        ]
         return np.array(list(dict.fromkeys(tried)))
 
 
