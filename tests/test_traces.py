@@ -115,6 +115,13 @@ def test_a_fused_picture_of_twice_the_size_is_smoothed_by_what_was_coded():
     assert error(truth, small) < 0.85 * error(truth, banded)
 
 
+def test_the_result_does_not_depend_on_the_tiles_of_a_large_picture():
+    wide = np.ascontiguousarray(np.tile(coded(slope())[:96], (1, 9, 1)))
+    traces = measure_traces(wide)
+    whole = smooth_traces(wide, traces)
+    np.testing.assert_array_equal(smooth_traces(wide[:, 1600:], traces)[:, 330:], whole[:, 1930:])
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 3), (8, 8, 3), (5, 200, 3), (40, 40, 3)])
 def test_small_pictures_come_back(shape):
     picture = np.full(shape, 30, np.uint8)
