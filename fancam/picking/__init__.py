@@ -7,7 +7,6 @@ Nothing here knows how a video is decoded or how a face is found: the scan's fac
 
 from __future__ import annotations
 
-from fancam.picking.quality import BYSTANDER, score_face, tell_bystanders
-from fancam.picking.selection import explain, reject_reasons, select
+from fancam.picking.selection import BYSTANDER, explain, reject_reasons, score_face, select, tell_bystanders
 from fancam.picking.sharpness import face_sharpness
 from fancam.picking.shortlist import Shortlist
