@@ -3,8 +3,9 @@
 Photographs are printed in four inks and scanned by ``printed_pages``. Everything fancam does is blind; the Gaussian is
 given the deviation (and the choice of linear light or coded values) that is best for each picture, the median and
 OpenCV's non-local means the best of their strengths, and making the picture smaller and larger again the best ratio
-near the true period. The photographs of this table are none of those that the constants of
-``fancam.enhancing.descreen`` were tuned on (``TUNE``).
+near the true period. ``pattern`` is the amplitude, in levels, of the strongest regular pattern on flat areas that the
+truth has not (``periodic_levels``), before and after. The photographs of this table are none of those that the
+constants of ``fancam.enhancing.descreen`` were tuned on (``TUNE``).
 """
 
 from __future__ import annotations
@@ -25,7 +26,17 @@ from fancam.enhancing.descreen.screens import HalftoneScreen, find_screens
 from fancam.media import Picture, Samples
 from fancam.pictures import read_picture
 from tests.figures import psnr as psnr_of
-from tests.printed_pages import INKS, Printing, Scan, coded_levels, linear, printed_and_scanned
+from tests.printed_pages import (
+    INKS,
+    Printing,
+    Scan,
+    card_page,
+    coded_levels,
+    linear,
+    periodic_levels,
+    photographed,
+    printed_and_scanned,
+)
 
 PHOTOS = Path(__file__).parents[2] / "shared/data/photo"
 
@@ -165,10 +176,30 @@ def _row(name: str, scan: Scan, slow_rivals: bool) -> float:
     print(
         f"{name:14} {printing.lpi:4.0f} @{printing.dpi:5.0f} +{printing.page_angle_deg:3.1f} "
         f"{len(screens)}/{len(printing.inks)} {_named(screens, printing)} {100 * period:5.2f}% {angle:5.2f} "
-        f"{psnr(scan.truth, scan.pixels):6.2f}  {rest}  {blur:6.2f} {ours:6.2f} {ours - blur:+6.2f} {seconds:5.1f}",
+        f"{psnr(scan.truth, scan.pixels):6.2f}  {rest}  {blur:6.2f} {ours:6.2f} {ours - blur:+6.2f} {seconds:5.1f} "
+        f"{_levels(scan.pixels, scan.truth)} {_levels(result, scan.truth)}",
         flush=True,
     )
     return ours - blur
+
+
+def _levels(picture: Samples, truth: Picture) -> str:
+    found = periodic_levels(np.asarray(picture, np.uint8), truth)
+    return "    -" if found is None else f"{found:5.2f}"
+
+
+def _print_cards(photos: Path, pages: tuple[Page, ...]) -> None:
+    """Print what phones see of cards with light paper around a photograph."""
+    print("cards photographed by a phone")
+    for index, page in enumerate(pages):
+        picture = photograph(page, photos)
+        part = np.ascontiguousarray(picture[:400, (picture.shape[1] - 400) // 2 :][:, :400])
+        printing = Printing(
+            lpi=150, dpi=(930, 760, 1100)[index % 3], page_angle_deg=(0.5 + 2.3 * index) % 5, spot=_SPOTS[index % 2],
+            optics_px=1.2, noise=0, jpeg_quality=None, seed=index,
+        )  # fmt: skip
+        scan = photographed(printed_and_scanned(card_page(part), printing), seed=index, quality=_QUALITIES[index % 3])
+        _row(page.name, scan, slow_rivals=False)
 
 
 def _unscreened(photos: Path, pages: tuple[Page, ...]) -> None:
@@ -196,13 +227,18 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks descreen", description=__doc__)
     parser.add_argument("--photos", type=Path, default=PHOTOS, help="the folder data/photo")
     parser.add_argument("--quick", action="store_true", help="three pages, the Gaussian as the only rival")
+    parser.add_argument("--cards", action="store_true", help="only the cards that a phone sees")
     parser.add_argument("--tune", action="store_true", help="the pages the constants were tuned on")
     options = parser.parse_args(arguments)
     pages: tuple[Page, ...] = TUNE if options.tune else REPORT
     pages = pages[::2] if options.quick else pages
     print(
         "page            lpi  @dpi turned inks named period angle   scan  median  NLM  down/up  Gauss*  blind   gain  s"
+        "  pattern: scan, blind"
     )
+    if options.cards:
+        _print_cards(options.photos, pages)
+        return
     gains = []
     for index, page in enumerate(pages):
         for turn, printing in enumerate(printings(index, (133.0, 150.0, 175.0))):
@@ -215,5 +251,6 @@ def main(arguments: list[str]) -> None:
             _row(page.name, printed_and_scanned(photograph(page, options.photos), printing), slow_rivals=False)
     black = replace(next(printings(1, (150.0,))), inks=("black",))
     _row("one ink", printed_and_scanned(photograph(pages[0], options.photos), black), slow_rivals=False)
+    _print_cards(options.photos, pages)
     _unscreened(options.photos, pages)
     print("Gauss*: the standard deviation, and linear light or coded values, chosen with the truth for each picture")

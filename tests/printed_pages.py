@@ -105,6 +105,63 @@ def printed_and_scanned(photograph: Picture, printing: Printing) -> Scan:
     return Scan(printing, pixels, _levels(_coded(_seen(smooth, printing))))
 
 
+def card_page(photograph: Picture, margin_px: int = 140) -> Picture:
+    """Return a card to print: a photograph with light paper around it, which darkens a little to one corner."""
+    height, width = photograph.shape[0] + 2 * margin_px, photograph.shape[1] + 2 * margin_px
+    down = np.linspace(0, 0.5, height)[:, None] + np.linspace(0, 0.5, width)[None]
+    page = np.stack([tone + change * down for tone, change in ((225, -14), (222, -6), (214, 6))], axis=2)
+    page = np.rint(page).astype(np.uint8)
+    page[margin_px : height - margin_px, margin_px : width - margin_px] = photograph
+    return page
+
+
+def photographed(scan: Scan, *, seed: int, blur_px: float = 0.8, noise: float = 1.2, quality: int = 92) -> Scan:
+    """Return what a phone sees of a page: not quite from the front, through its lens, with its noise and its JPEG.
+
+    The corners are up to 0.4 % of the width off: over a whole page of 4000 pixels that is a phone held 2 % askew.
+    """
+    height, width = scan.pixels.shape[:2]
+    rng = np.random.default_rng(seed)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    moved = corners + rng.uniform(-0.004, 0.004, (4, 2)).astype(np.float32) * width
+    turn = cv2.getPerspectiveTransform(corners, moved)
+
+    def seen(picture: Picture) -> Plane:
+        flat = cv2.warpPerspective(
+            picture, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )  # fmt: skip
+        return np.asarray(cv2.GaussianBlur(flat.astype(np.float32), (0, 0), blur_px), np.float32)
+
+    pixels = compressed(_levels(seen(scan.pixels) + rng.normal(0, noise, scan.pixels.shape)), quality)
+    return Scan(scan.printing, pixels, _levels(seen(scan.truth)))
+
+
+def periodic_levels(picture: Picture, truth: Picture) -> float | None:
+    """Return the amplitude of the strongest regular pattern that a picture has on flat areas and the truth has not.
+
+    Of the mean amplitude spectrum of windows, so that noise, whose waves differ from window to window, counts little.
+
+    Returns:
+        In levels of 255; None where less than four windows of the truth are flat.
+    """
+    side, spectra = 96, []
+    hann = np.hanning(side + 1)[:side]
+    taper = np.outer(hann, hann)
+    high, wide = truth.shape[:2]
+    for y in range(side // 4, high - side - side // 4, side // 2):
+        for x in range(side // 4, wide - side - side // 4, side // 2):
+            part = np.s_[y : y + side, x : x + side]
+            light = truth[part].astype(np.float32).mean(axis=2)
+            if np.std(light - cv2.GaussianBlur(light, (0, 0), 12)) > 1 or not 20 < light.mean() < 250:
+                continue
+            error = picture[part].astype(np.float32).mean(axis=2) - light
+            spectra.append(2 * np.abs(np.fft.fft2((error - error.mean()) * taper)) / taper.sum())
+    if len(spectra) < 4:
+        return None
+    rate = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)[None])
+    return float(np.mean(spectra, axis=0)[rate > 3 / side].max())
+
+
 def linear(picture: npt.NDArray[np.uint8]) -> Plane:
     """Linear light of 8-bit sRGB (IEC 61966-2-1), in [0, 1]."""
     value = np.arange(256) / 255

@@ -9,11 +9,12 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fancam.enhancing.descreen.removal import descreen
+from fancam.enhancing.descreen.halftone import coded, linear_light
+from fancam.enhancing.descreen.removal import descreen, shrink_noise
 from fancam.enhancing.descreen.screens import HalftoneScreen, find_screens
 from fancam.video import open_video
 from tests.figures import psnr
-from tests.printed_pages import Printing, linear, printed_and_scanned
+from tests.printed_pages import Printing, card_page, linear, periodic_levels, photographed, printed_and_scanned
 
 SIDE = 304
 PRINTING = Printing(lpi=150, dpi=600, page_angle_deg=2.3, seed=1)
@@ -181,6 +182,24 @@ def test_cleared_scan_is_nearer_the_page_than_the_best_blur(scan, cleared):
     light = (scan.pixels / 255.0) ** 2.2
     blurs = [cv2.GaussianBlur(light, (0, 0), sigma) ** (1 / 2.2) * 255 for sigma in np.arange(0.8, 3.0, 0.2)]
     assert psnr(cleared, scan.truth) > max(psnr(blur, scan.truth) for blur in blurs) + 1.0
+
+
+def test_a_card_photographed_by_a_phone_has_no_pattern_left_on_its_light_paper():
+    page = card_page(np.ascontiguousarray(skimage.data.astronaut()[60:180, 160:280]))
+    printing = Printing(lpi=150, dpi=930, page_angle_deg=0.5, optics_px=1.2, noise=0, jpeg_quality=None)
+    photo = photographed(printed_and_scanned(page, printing), seed=3)
+    before = periodic_levels(photo.pixels, photo.truth)
+    after = periodic_levels(descreen(photo.pixels, find_screens(photo.pixels)), photo.truth)
+    assert before > 5
+    assert after < 0.3
+
+
+@pytest.mark.parametrize("level", [60, 150, 235])
+def test_noise_is_shrunk_without_a_trace_of_the_windows(level):
+    noise = np.random.default_rng(4).normal(0, 6, (256, 256, 3))
+    light = linear_light(np.clip(np.rint(level + noise), 0, 255).astype(np.uint8))
+    made = coded(shrink_noise(light, 6.2), np.dtype(np.uint8))
+    assert periodic_levels(made, np.full_like(made, level)) < 0.3
 
 
 def test_mean_light_stays(scan, cleared):
