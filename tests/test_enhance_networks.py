@@ -15,7 +15,7 @@ from fancam.errors import ModelDamagedError, ModelMissingError, UsageError
 from fancam.nn import ModelStore
 from fancam.nn.device import cpu_has_fast_bf16
 from fancam.nn.ncnn import load_ncnn
-from fancam.nn.networks import Network, load_upscaler
+from fancam.nn.networks import Network, TailInStrips, load_upscaler
 from fancam.settings import EnhanceSettings
 
 FP32 = EnhanceSettings(device="cpu", precision="fp32")
@@ -165,3 +165,20 @@ def test_damaged_registered_weights_stop_the_engine_before_the_work(tmp_path):
         (tmp_path / path.name).write_bytes(data)
     with pytest.raises(ModelDamagedError, match="713ee713"):
         Engine(FP32, ModelStore(models_dir=tmp_path))
+
+
+@pytest.mark.parametrize("height", [5, 48, 131])
+def test_enlarged_maps_in_strips_are_those_of_the_whole_picture(height):
+    torch.manual_seed(0)
+    layers = [
+        torch.nn.Conv2d(3, 8, 3, padding=1),
+        *(part for _ in range(2) for part in (torch.nn.Upsample(scale_factor=2), torch.nn.Conv2d(8, 8, 3, padding=1))),
+        torch.nn.LeakyReLU(0.2),
+        torch.nn.Conv2d(8, 8, 3, padding=1),
+        torch.nn.Conv2d(8, 3, 3, padding=1),
+    ]
+    batch = torch.rand(2, 3, height, 21)
+    with torch.inference_mode():
+        whole, strips = torch.nn.Sequential(*layers)(batch), TailInStrips(layers)(batch)
+    assert strips.shape == (2, 3, 4 * height, 84)
+    torch.testing.assert_close(strips, whole, atol=1e-5, rtol=0)

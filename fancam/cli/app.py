@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import sys
 from collections.abc import Sequence
@@ -69,8 +70,25 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 
 
+_M_MMAP_THRESHOLD = -3
+"""``mallopt``'s name for the size from which a block is memory of its own (malloc.h of glibc)."""
+_BLOCK_BYTES = 2**20
+
+
+def _give_freed_memory_back() -> None:
+    """Let the C library return what is freed to the system, block by block.
+
+    Left alone, glibc keeps blocks of up to 32 MB for later, for each thread: half a gigabyte where frames are 4K.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none, and keep less
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, _BLOCK_BYTES)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with the documented exit code."""
+    _give_freed_memory_back()
     sys.exit(invoke(arguments))
 
 

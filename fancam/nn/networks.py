@@ -6,9 +6,10 @@ stage that uses them, with ``load_weights`` and ``recognise``.
 
 from __future__ import annotations
 
+import math
 import pickle
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,6 +28,11 @@ PLAIN_FILTERS = ("bicubic", "lanczos")
 """Upscalers that are no network."""
 
 TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
+
+_STRIP_ROWS = 48
+"""Rows of the maps, before they are enlarged, that the end of a network works on at once."""
+_STRIP_REACH = 4
+"""Rows around those; four convolutions of 3 x 3 on maps twice and four times as large reach 1.25."""
 
 Descriptor: TypeAlias = ImageModelDescriptor[torch.nn.Module]
 Module: TypeAlias = Callable[..., Any]
@@ -278,6 +284,8 @@ def describe_upscaler(weights: Weights) -> Network:
         )
     require_rgb(descriptor, weights.path, "give another file")
     size, module = descriptor.size_requirements, descriptor.model.eval().requires_grad_(False)
+    if descriptor.architecture.id == "ESRGAN":
+        _run_tail_in_strips(module)
     return Network(
         name=weights.name,
         module=module,
@@ -291,6 +299,44 @@ def describe_upscaler(weights: Weights) -> Network:
         square=size.square,
         tiles=descriptor.tiling is not ModelTiling.INTERNAL,
     )
+
+
+class TailInStrips(torch.nn.Module):
+    """The layers of a network one after the other, the last of them, which work on larger maps, strip by strip.
+
+    On a CPU. The maps of a whole picture are four times as wide and high as the picture and hold 64 channels: of a tile
+    they are two gigabytes. On other devices the tiles are planned for them.
+
+    Args:
+        layers: Of the network; the tail begins at the first that enlarges, and has convolutions of 3 x 3 besides.
+    """
+
+    def __init__(self, layers: Sequence[torch.nn.Module]) -> None:
+        super().__init__()
+        first = next(at for at, layer in enumerate(layers) if isinstance(layer, torch.nn.Upsample))
+        self.head, self.tail = torch.nn.Sequential(*layers[:first]), torch.nn.Sequential(*layers[first:])
+        factors = [layer.scale_factor for layer in layers if isinstance(layer, torch.nn.Upsample)]
+        self.scale = round(math.prod(factor for factor in factors if isinstance(factor, float)))
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return what the layers make of a batch."""
+        maps = self.head(batch)
+        if maps.device.type != "cpu":
+            return torch.as_tensor(self.tail(maps))
+        parts = []
+        for top in range(0, maps.shape[2], _STRIP_ROWS):
+            bottom = min(top + _STRIP_ROWS, maps.shape[2])
+            above, below = max(top - _STRIP_REACH, 0), bottom + _STRIP_REACH
+            made = self.tail(maps[:, :, above:below])
+            parts.append(made[:, :, (top - above) * self.scale : (bottom - above) * self.scale])
+        return torch.cat(parts, dim=2)
+
+
+def _run_tail_in_strips(module: torch.nn.Module) -> None:
+    """Let a network of the ESRGAN kind work on its enlarged maps strip by strip, where it has the usual tail."""
+    layers = list(module.model.children()) if isinstance(module.model, torch.nn.Sequential) else []
+    if any(isinstance(layer, torch.nn.Upsample) for layer in layers):
+        module.model = TailInStrips(layers)
 
 
 def fp32_ends(module: torch.nn.Module) -> Recipe:
