@@ -66,8 +66,8 @@ REPORT = (
     Clip("yes", "asl/yes.mkv", 32, 168, 0, 288, 336, (274, 72, 337, 156)),
     Clip("night", "asl/night.mkv", 34, 168, 24, 288, 336, (275, 105, 336, 186)),
     Clip("sister", "asl/sister.mkv", 43, 168, 24, 288, 336, (275, 99, 337, 181)),
-    Clip("dance, low", "dance.mp4", 400, 72, 0, 432, 576, (233, 92, 314, 200)),
-    Clip("dance, near", "dance.mp4", 700, 72, 0, 432, 576, (255, 56, 348, 180)),
+    Clip("dance, low", "dance.mp4", 400, 72, 0, 432, 576, (233, 92, 314, 200), 1.5),
+    Clip("dance, near", "dance.mp4", 700, 72, 0, 432, 576, (255, 56, 348, 180), 1.5),
 )
 
 
@@ -119,8 +119,8 @@ def truths(clip: Clip, videos: Path, reach: int) -> list[Picture]:
     return found
 
 
-def seen(frames: list[Picture], degradation: Degradation, name: str) -> list[Picture]:
-    """Return the frames as the camera and the encoder leave them; the same call gives the same pixels."""
+def filmed(frames: list[Picture], degradation: Degradation, name: str) -> list[Picture]:
+    """Return the frames as the camera leaves them; the same call gives the same pixels."""
     rng = np.random.default_rng(zlib.crc32(f"{name}/{degradation}".encode()))
     high, wide = frames[0].shape[0] // degradation.reduction, frames[0].shape[1] // degradation.reduction
     small = []
@@ -129,17 +129,36 @@ def seen(frames: list[Picture], degradation: Degradation, name: str) -> list[Pic
         shrunk = cv2.resize(blurred, (wide, high), interpolation=cv2.INTER_AREA)
         noisy = shrunk + rng.normal(0, degradation.sigma, shrunk.shape)
         small.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
-    return encode(small, degradation.crf)
+    return small
 
 
 def encode(frames: list[Picture], crf: int) -> list[Picture]:
     """Return the frames as x264 leaves them; the same call gives the same pixels."""
+    high, wide = frames[0].shape[:2]
+    picture, neighbours = looks(frames, crf, len(frames) // 2, 2 * len(frames), Box(0, 0, wide, high))
+    before = [near.pixels for near in neighbours if near.offset_s < 0]
+    return [*before, picture, *(near.pixels for near in neighbours if near.offset_s > 0)]
+
+
+def looks(
+    frames: list[Picture], crf: int, picked: int, count: int, region: Box
+) -> tuple[Picture, tuple[NeighbourFrame, ...]]:
+    """Return a region of one frame and of those around it as they come from an encoder.
+
+    Args:
+        frames: At 30 a second.
+        crf: Of x264.
+        picked: Number of the one.
+        count: Frames that are looked at, the picked one counted.
+        region: In pixels of the frames.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         _encode(frames, path, crf)
         with video.open_video(path).scan() as scanned:
             pts = [frame.pts for frame in scanned]
-        return [frame.pixels for frame in video.open_video(path).frames(pts)]
+        (window,) = video.open_video(path).frames_with_neighbours({pts[picked]: [region]}, count)
+        return window.frame.pixels[region.as_slices()], window.neighbours[0]
 
 
 def _encode(frames: list[Picture], path: Path, crf: int) -> None:
@@ -180,14 +199,14 @@ def cases(
 
 
 def _case(clip: Clip, degradation: Degradation, frames: list[Picture], middle: int, half: int) -> Case:
-    small = seen(frames, degradation, clip.name)
-    near = [i for i in range(max(middle - half, 0), min(middle + half + 1, len(small))) if i != middle]
-    neighbours = tuple(NeighbourFrame(small[i], i, (i - middle) / 30) for i in near)
+    small = filmed(frames, degradation, clip.name)
+    high, wide = small[0].shape[:2]
+    reference, neighbours = looks(small, degradation.crf, middle, 2 * half + 1, Box(0, 0, wide, high))
     left, top, right, bottom = clip.face
     box = Box(left - clip.left, top - clip.top, right - clip.left, bottom - clip.top)
     scale = 1 / (clip.reduction * degradation.reduction)
-    face = box.scaled(scale).clipped(small[middle].shape[1], small[middle].shape[0])
-    return Case(clip, degradation, frames[middle], small[middle], neighbours, face)
+    face = box.scaled(scale).clipped(wide, high)
+    return Case(clip, degradation, frames[middle], reference, neighbours, face)
 
 
 # --- how near -----------------------------------------------------------------------------------------------------

@@ -38,11 +38,13 @@ class Row:
     face_gain_db: float
     ssim_gain: float
     fused: Fused
+    is_fused: bool
+    """Whether the gate fuses it."""
 
     @property
     def given_db(self) -> float:
         """The gain, or 0 where the gate takes the single frame."""
-        return self.gain_db if self.fused.expected_gain_db >= FuseSettings().min_gain_db else 0.0
+        return self.gain_db if self.is_fused else 0.0
 
 
 def main(arguments: list[str]) -> None:
@@ -68,9 +70,8 @@ def main(arguments: list[str]) -> None:
     _print_time(rows[0].case, options.frames)
 
 
-def rivals(case: Case) -> dict[str, list[Picture]]:
-    """Return every single-frame method's results at the truth's size, with all the parameters it may choose from."""
-    size, reference = case.truth.shape[1::-1], case.reference
+def rivals(reference: Picture, size: tuple[int, int]) -> dict[str, list[Picture]]:
+    """Return every single-frame method's results at a (width, height), with all the parameters it may choose from."""
     strengths = (1, 2, 3, 4, 6, 8, 10)
     return {
         "bicubic": [enlarged(reference, size)],
@@ -98,19 +99,20 @@ def _back_projected(picture: Picture, blur_px: float, steps: int) -> npt.NDArray
 
 def judged(case: Case, frames: int) -> Row:
     """Fuse a case, whatever gain is expected, and compare it with the rivals."""
-    fused = fuse(case.reference, case.neighbours, FuseSettings(str(frames), min_gain_db=0), face=case.face)
+    fused = fuse(case.reference, case.neighbours, FuseSettings(str(frames)), face=case.face)
+    given = fuse(case.reference, case.neighbours, FuseSettings(auto_frames=frames), face=case.face)
     scale = case.truth.shape[1] / case.reference.shape[1]
     high, wide = case.truth.shape[:2]
     face = case.face.scaled(scale).grown(0.3).clipped(wide, high).as_slices()
     result = enlarged(fused.pixels, (wide, high))
-    found = rivals(case)
+    found = rivals(case.reference, (wide, high))
     best_db = {name: max(psnr(case.truth, p) for p in pictures) for name, pictures in found.items()}
     every = [p for pictures in found.values() for p in pictures]
     best = max(every, key=lambda p: psnr(case.truth, p))
     best_face_db = max(psnr(case.truth[face], p[face]) for p in every)
     return Row(case, best_db, psnr(case.truth, result) - max(best_db.values()),
                psnr(case.truth[face], result[face]) - best_face_db,
-               similarity(case.truth, result) - similarity(case.truth, best), fused)  # fmt: skip
+               similarity(case.truth, result) - similarity(case.truth, best), fused, given.frames_used > 1)  # fmt: skip
 
 
 def _print_kind(rows: Sequence[Row]) -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from fancam.enhancing.fusion import merge
 from fancam.enhancing.fusion.align import coarse_shift, luma_of, motion_between, warped
-from fancam.enhancing.fusion.fuse import GRID, MergeStatistics, expected_gain_db, fuse
+from fancam.enhancing.fusion.fuse import GRID, fuse
+from fancam.enhancing.fusion.gate import MergeStatistics, Traces, expected_gain_db, measure_traces
 from fancam.geometry import Box
 from fancam.media import NeighbourFrame
 from fancam.settings import FuseSettings
@@ -312,9 +313,78 @@ def test_rows_lie_where_they_lie_in_the_whole_picture(size, step, grid):
         np.testing.assert_array_equal(np.concatenate([part[axis] for part in parts]), whole[axis])
 
 
-def test_expected_gain_rises_with_noise_and_falls_where_nothing_is_seen():
-    quiet, noisy = MergeStatistics(0.8, 0.8, 6, -1.2, 4, 4), MergeStatistics(0.8, 4, 6, -1.2, 4, 4)
-    assert expected_gain_db(noisy) > expected_gain_db(quiet) + 0.5
-    assert expected_gain_db(MergeStatistics(0.1, 4, 6, -1.2, 4, 4)) == 0
-    # frames that differ although none of them is noisy
-    assert expected_gain_db(MergeStatistics(0.8, 4, 6, -1.2, 0.4, 4)) == 0
+def merge_of(*, stairs=1.6, noise=0.8, seen=0.8, crispness=-1.2, quantiser=24.0):
+    return MergeStatistics(Traces(2.0, 1.0), Traces(stairs, noise), seen, crispness, quantiser)
+
+
+def test_expected_gain_falls_with_the_quantiser_and_rises_with_the_noise_taken_away():
+    gains = [expected_gain_db(merge_of(quantiser=q)) for q in (20.0, 28.0, 32.0, 38.0, 50.0)]
+    assert gains == sorted(gains, reverse=True) and gains[0] > 0.2 > gains[-1]
+    assert expected_gain_db(merge_of(noise=0.4)) > expected_gain_db(merge_of())
+
+
+def test_no_gain_is_expected_where_most_frames_show_another_face_or_a_soft_one_is_clean():
+    assert expected_gain_db(merge_of(seen=0.1)) == 0
+    assert expected_gain_db(merge_of(crispness=-1.6, stairs=2.0, noise=1.0)) == 0
+    assert expected_gain_db(merge_of(crispness=-1.6)) > 0.2
+
+
+def test_an_edge_without_steps_has_no_staircase_and_one_with_steps_has():
+    ys, xs = np.mgrid[0:160, 0:160].astype(np.float32)
+    smooth = 128 + 80 * np.tanh((xs + 0.35 * ys - 110) / 3)
+    stepped = 128 + 80 * np.tanh((np.floor(xs / 4) * 4 + 0.35 * np.floor(ys / 4) * 4 - 108) / 3)
+    ragged, clean = measure_traces((np.asarray(stepped, np.float32), np.asarray(smooth, np.float32)), GRID)
+    assert ragged.staircase > 8 * clean.staircase and max(ragged.noise, clean.noise) < 0.1
+
+
+# --- the gate -------------------------------------------------------------------------------------------------------
+
+
+def uploaded(dx=0.0, dy=0.0):
+    """What an upload of an upload shows: reduced without a filter, so that edges are stairs, and enlarged again."""
+    move = np.array([[1, 0, (40 + dx) * 4], [0, 1, (40 + dy) * 4]], np.float64)
+    part = cv2.warpAffine(SCENE, move, (WIDE * 4, HIGH * 4), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    small = cv2.resize(part, (WIDE * 2 // 3, HIGH * 2 // 3), interpolation=cv2.INTER_LINEAR)
+    large = cv2.resize(small, (WIDE, HIGH), interpolation=cv2.INTER_LINEAR)
+    return np.clip(np.rint(large), 0, 255).astype(np.uint8)
+
+
+def reupload(count=8, quantiser=24.0):
+    offsets = [i for i in range(-count // 2, count // 2 + 1) if i]
+    return [NeighbourFrame(uploaded(0.77 * i, -0.43 * i), i, i / 30, quantiser) for i in offsets]
+
+
+def test_an_upload_of_an_upload_with_stairs_and_motion_is_fused_and_says_what_that_takes_away():
+    fused = fuse(uploaded(), reupload(), FuseSettings(), face=FACE)
+    assert fused.frames_used > 5 and fused.grid == GRID
+    assert "frames agree" in fused.reason and "% less" in fused.reason.split("staircase")[1]
+    assert error(fused.pixels, fine_truth()) < error(enlarged(uploaded()), fine_truth())
+
+
+def test_a_coarsely_coded_clip_gives_the_reference_back_and_says_so():
+    reference = uploaded()
+    fused = fuse(reference, reupload(quantiser=44.0), FuseSettings(), face=FACE)
+    assert single(fused, reference) and "quantiser 44" in fused.reason
+
+
+def test_neighbours_blurred_by_motion_give_the_reference_back():
+    kernel = np.full((1, 9), 1 / 9, np.float32)
+    neighbours = [
+        NeighbourFrame(cv2.filter2D(k.pixels, -1, kernel), k.pts, k.offset_s, 24.0) for k in moving(8, sigma=1.0)
+    ]
+    reference = frame(sigma=1.0)
+    fused = fuse(reference, neighbours, FuseSettings(), face=FACE)
+    assert single(fused, reference) and "8 of the frames are blurred" in fused.reason
+
+
+def test_an_expression_that_changed_stays_that_of_the_picked_frame():
+    closed = [k.pixels.copy() for k in moving(8, sigma=1.0, step=0.3)]
+    for pixels in closed:
+        cv2.ellipse(pixels, (60, 62), (12, 5), 0, 0, 360, (225, 190, 170), -1)
+    neighbours = [NeighbourFrame(p, k.pts, k.offset_s, 24.0) for p, k in zip(closed, moving(8), strict=True)]
+    fused = fuse(frame(sigma=1.0), neighbours, FuseSettings(), face=FACE)
+    if fused.frames_used == 1:
+        return
+    eye = (slice(2 * 60, 2 * 65), slice(2 * 53, 2 * 67))
+    there = np.abs(fused.pixels[eye].astype(np.float32) - fine_truth()[eye]).mean()
+    assert there < 6 and float(np.median(fused.evidence_frames[eye])) < 2

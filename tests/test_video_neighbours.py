@@ -123,6 +123,19 @@ def test_far_windows_are_sought_and_nothing_between_them_is_converted(clip, monk
     assert converted == clip.sound[3:8] + clip.sound[68:73]
 
 
+def test_neighbours_tell_how_coarsely_they_were_coded_where_the_decoder_knows(tmp_path):
+    def quantisers(name, **more):
+        path = write_clip(tmp_path / name, moving_noise(12), **more)
+        with open_video(path).scan() as frames:
+            pts = [f.pts for f in frames]
+        (window,) = open_video(path).frames_with_neighbours({pts[6]: BOXES[:1]}, 5)
+        return [near.quantiser for near in window.neighbours[0]]
+
+    fine, coarse = (quantisers(f"{crf}.mp4", crf=crf) for crf in (16, 40))
+    assert all(0 < a < b - 10 and b <= 51 for a, b in zip(fine, coarse, strict=True))
+    assert quantisers("other.mkv", codec="ffv1") == [None] * 4
+
+
 def test_regions_are_rounded_outward_and_cut_at_the_edge(clip):
     (window,) = clip.check([20], 3, [Box(-5, -5, 10.2, 8), Box(180.7, 120, 500, 500), Box(0, 0, 192, 128)])
     assert [neighbours[0].pixels.shape for neighbours in window.neighbours] == [(8, 11, 3), (8, 12, 3), (128, 192, 3)]

@@ -16,7 +16,7 @@ from fancam.media import Frame, FrameWithNeighbours, NeighbourFrame, Picture, Vi
 from fancam.pictures import resample
 from fancam.video.container import explained
 from fancam.video.decode import SEEK_BACK_S, ExactDecoder
-from fancam.video.probe import frame_facts
+from fancam.video.probe import frame_facts, quantiser
 from fancam.video.reader import DecodedFrame
 
 _USUAL_RATE = 24.0
@@ -191,13 +191,14 @@ class NeighbourDecoder(ExactDecoder):
             self._read()
         before, after = [self._at(p).frame if self._is_here(p) else None for p in (place - 1, place + 1)]
         picture = self._rendered(decoded, before, after)
+        coarseness = quantiser(frame)
         for window in near:
             if window.place == place:
                 window.picture = picture
             elif frame.pts != window.pts and picture.shape[:2] == window.size:
                 offset_s = float((frame.pts - window.pts) * self.info.time_base)
                 for neighbours, region in zip(window.neighbours, window.regions, strict=True):
-                    neighbours.append(NeighbourFrame(self._part(picture, region), frame.pts, offset_s))
+                    neighbours.append(NeighbourFrame(self._part(picture, region), frame.pts, offset_s, coarseness))
 
     def _part(self, picture: Picture, region: _Slices) -> Picture:
         """Return a copy of a region, smaller where it is larger than it has to be."""

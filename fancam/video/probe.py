@@ -6,6 +6,7 @@ those of ITU-T H.273 (code points for matrix, transfer and primaries), which lib
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -87,6 +88,10 @@ def colour_tags(frame: VideoFrame) -> ColourTags:
     full = frame.color_range == ColorRange.JPEG or name.startswith("yuvj")
     primaries = _PRIMARIES.get(frame.color_primaries, matrix)
     return ColourTags(matrix, full, transfer, primaries, assumed)
+
+
+_H264_PARAMETERS = 1
+"""``AV_VIDEO_ENC_PARAMS_H264``."""
 
 
 class SrgbConverter:
@@ -295,6 +300,23 @@ def _side_data(frame: VideoFrame, kind: SideDataType) -> bytes | None:
         return None
     except ValueError:  # one kind that this PyAV has no name for hides all others
         return None
+
+
+def quantiser(frame: VideoFrame) -> float | None:
+    """Return the mean quantisation parameter of a frame of H.264, 0 to 51; None where the decoder does not tell.
+
+    FFmpeg's ``AVVideoEncParams``: the number of blocks, then offset and size of their records, type and base; a record
+    is x, y, width, height and what its block has more than the base.
+    """
+    data = _side_data(frame, SideDataType.VIDEO_ENC_PARAMS)
+    if data is None:
+        return None
+    count, _, offset, size, kind, base = struct.unpack_from("=IIQQii", data)
+    if kind != _H264_PARAMETERS:
+        return None
+    blocks = np.frombuffer(data, np.uint8, count * size, offset).reshape(count, size)
+    deltas = np.ascontiguousarray(blocks[:, 16:20]).view(np.int32)
+    return float(base + deltas.mean()) if count else float(base)
 
 
 def _orientation(frame: VideoFrame) -> tuple[Orientation, bool]:

@@ -73,6 +73,8 @@ class FrameReader:
             if context.name == "hevc":
                 # Its decoder conceals a broken slice without flagging the frame, unless it is told to give up on it.
                 context.options = {"err_detect": "explode"}
+            elif context.name == "h264":
+                context.options = {"export_side_data": "venc_params"}  # see ``probe.quantiser``
         self._delay = threads
         self._frame_pts = None if has_times(container) else _counted_pts(stream)
         self._first_ratio: Fraction | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,15 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fancam.enhancing.cleaning.noise import measure_noise
-from fancam.enhancing.fusion.align import coarse_shift, enlarged, luma_of, motion_between, warped
+from fancam.enhancing.fusion.align import Plane, coarse_shift, enlarged, luma_of, motion_between, warped
+from fancam.enhancing.fusion.gate import MergeStatistics, expected_gain_db, explained, measure_traces
 from fancam.enhancing.fusion.merge import (
-    CRISPNESS,
     LUMA,
     Aligned,
+    Colours,
     Merge,
     crispness_of,
-    fine_detail,
     freshness,
     light_between,
     noise_between,
@@ -40,22 +38,9 @@ MIN_AGREEMENT = 0.15
 """Share of the pixels that must agree for a neighbour to count."""
 MIN_FRESH_SHARE = 0.05
 """Share of the face that must differ from the frame beside it; below it the frame is a repeated one."""
+LEAST_SHARPNESS = 0.5
+"""Power of the slopes of a neighbour's face over those of the picked one's; below it the neighbour is blurred."""
 THREADS = 2
-
-CAUTION_DB = 0.25
-MAX_GAIN_DB = 5.0
-"""Beyond what any clip has shown."""
-SEEN_RANGE = (0.5, 0.7)
-"""Share of the frames that saw a pixel anew at which nothing, and all, of the gain is believed.
-
-Heavy compression copies from frame to frame, and no clip compressed to a CRF of 33 gained."""
-NOISE_RANGE = (0.3, 0.7)
-"""Noise of the reference alone over that between the frames at which nothing, and all, of the gain is believed.
-
-Frames that differ although none of them is noisy differ by their coding and by motion, and their mean is no better than
-one of them. Of the ``TUNE`` clips with noise of 8 levels those compressed to a CRF of 18 and 23 have 0.74 and more, and
-those of 33 that lost by fusing 0.18 and less.
-"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +101,9 @@ def fuse(
     del aligned  # what comes needs the memory
     if merge.frames == 1:
         return _single(reference, offered, ends or "the frames do not agree")
-    return _finished(reference, merge, region, offered, settings.least_gain_db, ends)
+    told = [u.neighbour.quantiser for u in usable if u.neighbour.quantiser is not None]
+    quantiser = float(np.median(told)) if told else None
+    return _finished(reference, merge, region, offered, settings.least_gain_db, ends, quantiser)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +125,7 @@ def _usable(
     luma = luma_of(reference)
     left, top, right, bottom = region
     found, ends = [], []
-    repeated = 0
+    repeated = blurred = 0
     for before in (True, False):
         shift, beside = (0.0, 0.0), reference
         for number, neighbour in enumerate(k for k in neighbours if (k.offset_s < 0) == before):
@@ -150,11 +137,33 @@ def _usable(
             beside = neighbour.pixels
             if float(fresh[top:bottom, left:right].mean()) < MIN_FRESH_SHARE:
                 repeated += 1
+            elif _sharpness(neighbour.pixels, reference, region, shift) < LEAST_SHARPNESS:
+                blurred += 1
             else:
                 found.append(_Usable(neighbour, shift, fresh))
     if repeated:
         ends.append(f"{repeated} of the frames are repeated ones")
+    if blurred:
+        ends.append(f"{blurred} of the frames are blurred")
     return sorted(found, key=lambda u: (abs(u.neighbour.offset_s), u.neighbour.offset_s)), "; ".join(ends)
+
+
+def _sharpness(
+    neighbour: Picture, reference: Picture, region: tuple[int, int, int, int], shift: tuple[float, float]
+) -> float:
+    """Return the power of a neighbour's slopes over the reference's, in the direction in which motion blurs it most."""
+    left, top, right, bottom = region
+    across, down = round(shift[0]), round(shift[1])
+    high, wide = reference.shape[:2]
+    # what both show
+    left, right = max(left, -across), min(right, wide - across)
+    top, bottom = max(top, -down), min(bottom, high - down)
+    if right - left < 2 or bottom - top < 2:
+        return 0.0
+    own = luma_of(reference)[top:bottom, left:right]
+    other = luma_of(neighbour)[top + down : bottom + down, left + across : right + across]
+    powers = [[float(np.mean(np.diff(p, axis=axis) ** 2)) for axis in (0, 1)] for p in (other, own)]
+    return min((of_other + 0.1) / (of_own + 0.1) for of_other, of_own in zip(*powers, strict=True))
 
 
 def _aligned(reference: Picture, usable: _Usable, region: tuple[int, int, int, int], step: int) -> Aligned:
@@ -176,27 +185,33 @@ def _in_turn(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> I
 
 
 def _finished(
-    reference: Picture, merge: Merge, region: tuple[int, int, int, int], offered: int, least_db: float, ends: str
-) -> Fused:
+    reference: Picture, merge: Merge, region: tuple[int, int, int, int], offered: int, least_db: float, ends: str,
+    quantiser: float | None,
+) -> Fused:  # fmt: skip
     """Sharpen what was merged if that is worth having; ``ends`` says why there are not more frames."""
     mean, evidence, noise, used = merge.finish(), merge.evidence(), merge.noise, merge.frames
     grid = merge.grid
     seen = np.asarray(evidence / np.float32(used), np.float32)
-    left, top, right, bottom = (v * grid for v in region)
-    face = slice(top, bottom), slice(left, right)
-    luma = np.asarray(mean @ LUMA, np.float32)
-    removed = fine_detail(luma_of(enlarged(reference, grid)) - luma, grid)
-    measured = MergeStatistics(float(seen[face].mean()), float(removed[face].std()),
-                        float(fine_detail(luma, grid)[face].std()), crispness_of(luma, grid),
-                        measure_noise(reference).luma_sigma, noise)  # fmt: skip
-    gain = expected_gain_db(measured)
+    measured = _weighed(reference, mean, seen, region, quantiser)
+    gain, changes = expected_gain_db(measured), explained(measured)
+    said = "; ".join(part for part in (f"{used} frames agree", changes, ends) if part)
     if gain < least_db:
-        reason = f"expected gain {gain:.1f} dB is below {least_db:g} dB"
-        return _single(reference, offered, f"{reason}; {ends}" if ends else reason, gain)
+        return _single(reference, offered, f"expected gain {gain:.2f} dB is below {least_db:g} dB; {said}", gain)
     pixels = np.clip(np.rint(sharpened(mean, grid, noise, seen)), 0, 255).astype(np.uint8)
     residual = noise / float(np.sqrt(evidence.mean()))
-    reason = f"{used} frames agree" + (f"; {ends}" if ends else "")
-    return Fused(pixels, grid, used, offered, gain, evidence, residual, reason)
+    return Fused(pixels, grid, used, offered, gain, evidence, residual, said)
+
+
+def _weighed(
+    reference: Picture, mean: Colours, seen: Plane, region: tuple[int, int, int, int], quantiser: float | None
+) -> MergeStatistics:
+    """Return what the gate weighs of a merge at the face."""
+    grid, (left, top, right, bottom) = mean.shape[0] // reference.shape[0], region
+    face = slice(top * grid, bottom * grid), slice(left * grid, right * grid)
+    frame = luma_of(np.ascontiguousarray(enlarged(reference, grid)[face]))
+    merged = np.asarray(mean[face] @ LUMA, np.float32)
+    before, after = measure_traces((frame, merged), grid)
+    return MergeStatistics(before, after, float(seen[face].mean()), crispness_of(merged, grid), quantiser)
 
 
 def _face_region(face: Box | None, wide: int, high: int) -> tuple[int, int, int, int]:
@@ -211,43 +226,3 @@ def _face_region(face: Box | None, wide: int, high: int) -> tuple[int, int, int,
 def _single(reference: Picture, offered: int, reason: str, gain: float = 0.0) -> Fused:
     ones = np.ones(reference.shape[:2], np.float32)
     return Fused(reference, 1, 1, offered, gain, ones, None, reason)
-
-
-@dataclass(frozen=True, slots=True)
-class MergeStatistics:
-    """What the gain of a merge is predicted from, at and around the face."""
-
-    seen: float
-    """Share of the offered frames that measured a pixel anew and agree, in the mean: low where the encoder copied
-    blocks, where frames are repeated and where things move out of reach."""
-    removed: float
-    """Standard deviation of the fine detail that the merge took from the reference's luma, in levels: noise and the
-    encoder's error."""
-    detail: float
-    """Standard deviation of the fine detail of the merged luma, in levels."""
-    crispness: float
-    """Of the merged luma, see ``merge.crispness_of``."""
-    single_noise: float
-    """Standard deviation of the noise of the reference alone, in its homogeneous blocks, in levels."""
-    frame_noise: float
-    """The same of what a frame and the reference differ by: noise, and what moved or was coded otherwise."""
-
-
-def expected_gain_db(measured: MergeStatistics) -> float:
-    """Return the gain in PSNR over the best single-frame method, at and around the face.
-
-    That method smooths where the picture is flat and leaves noise where there is detail, so it is the noise relative to
-    the detail that fusing wins against. A least-squares fit to the ``TUNE`` clips of ``benchmarks/_fancams.py``, less
-    ``CAUTION_DB``: to lose what the single frame had is worse than to miss a gain that nobody sees.
-    """
-    ratio_db = 10 * math.log10(1 + measured.removed**2 / (2 + 0.03 * measured.detail**2))
-    gain = -0.185 + 0.173 * measured.seen + 0.258 * ratio_db + 0.475 * (measured.crispness - CRISPNESS) - CAUTION_DB
-    believed = _ramp(measured.seen, SEEN_RANGE) * _ramp(
-        measured.single_noise / max(measured.frame_noise, 1e-6), NOISE_RANGE
-    )
-    return float(min(max(gain * believed, 0.0), MAX_GAIN_DB))
-
-
-def _ramp(value: float, span: tuple[float, float]) -> float:
-    """Return 0 up to the first and 1 from the second of a span on, linear between."""
-    return min(max((value - span[0]) / (span[1] - span[0]), 0.0), 1.0)

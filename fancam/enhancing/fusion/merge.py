@@ -281,11 +281,6 @@ def _crispness(fine: Plane, coarse: Plane, power: npt.NDArray) -> float:
     return float(np.log(above / below)) if min(above, below) > 0 else CRISPNESS
 
 
-def fine_detail(luma: Plane, grid: int) -> Plane:
-    """Return a luma's detail up to the coarser of ``SIZES_PX``."""
-    return np.asarray(luma - cv2.GaussianBlur(luma, (0, 0), SIZES_PX[1] * grid), np.float32)
-
-
 def crispness_of(luma: Plane, grid: int) -> float:
     """Return the logarithm of the power of fine over coarse detail at the tenth of the pixels with most of it.
 

@@ -1,0 +1,160 @@
+"""Whether a merged picture is worth more than its frame: what fusing takes away beside edges and along them.
+
+What differs from frame to frame is not the person: the staircase along edges, the noise of camera and encoder. Fusing
+ends that, and a fidelity in decibels hardly sees it. A coarse quantiser, however, makes one frame the copy of another,
+its errors included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fancam.enhancing.fusion.align import Plane
+
+EDGE_BLUR_PX, TENSOR_BLUR_PX = 1.5, 2.0
+"""Standard deviations of the smoothing before the gradient is taken and of the structure tensor's window (Förstner and
+Gülch 1987), in pixels of the source."""
+DETAIL_PX = 1.2
+"""Standard deviation of the smoothing that parts detail from the rest, in pixels of the source."""
+EDGE_SHARE = 0.2
+"""Of the pixels, how many are edges at most."""
+LEAST_COHERENCE = 0.7
+"""Of the structure tensor, (a - b) / (a + b) of its eigenvalues: 1 for a straight edge, 0 for a speck."""
+CALM = 0.5
+"""Share of the steepness of the weakest edge below which a pixel is of the surroundings."""
+WORTH_A_WORD = 3
+LEAST_SEEN = 0.25
+"""Share of the frames that agree at the face, below which most of them show another."""
+SOFT, LEAST_TAKEN = -1.38, 0.11
+"""Crispness of a soft lens, and the sum of what is smoothed and cleaned from which on its clips gain all the same."""
+GAIN_DB, CLEANED_DB = 0.36, 0.35
+"""Gain of frames that were finely coded, and what is added where the noise is less by a factor of e."""
+FINE_QUANTISER, QUANTISER_DB = 28.0, 0.02
+"""The quantisation parameter up to which nothing is taken off, and what is for each step of it."""
+COARSE, MARKS_DB = (31.0, 33.0), 4.0
+"""Where the marks of the quantiser begin to count, and count in full; what is taken off for a factor of e of them."""
+MOST_SMOOTHED, MOST_ROUGHENED = 0.05, 0.02
+"""What a coarsely coded clip may change without being marked by the quantiser: where more is smoothed, its frames
+differ by their coding, and where noise comes in, the frame was smoother coded than its neighbours."""
+USUAL_QUANTISER = 30.0
+"""Where the decoder does not tell."""
+LEAST_TRACE = 0.1
+"""Levels added to both sides of a ratio: below that nobody sees a trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What can be seen of aliasing and coding in a picture, in levels of luma; 0 where there is none."""
+
+    staircase: float
+    """Root mean square slope of the detail in the direction of the edges, per pixel: a clean edge has none there."""
+    noise: float
+    """Standard deviation of the detail where there are no edges: of camera and encoder, mosquito noise among it."""
+
+
+def measure_traces(pictures: Sequence[Plane], grid: int) -> list[Traces]:
+    """Return the traces of pictures of the same, at the edges of the last one.
+
+    Args:
+        pictures: Luma, all of one size.
+        grid: Pixels of them per pixel of the source.
+    """
+    across_x, across_y, edges, calm = _edges(pictures[-1], grid)
+    found = []
+    for luma in pictures:
+        detail = luma - cv2.GaussianBlur(luma, (0, 0), DETAIL_PX * grid)
+        dx, dy = (cv2.Sobel(detail, cv2.CV_32F, 1 - k, k, scale=1 / 8) for k in (0, 1))
+        along = dy * across_x - dx * across_y
+        found.append(Traces(_rms(along[edges]), _rms(detail[calm])))
+    return found
+
+
+def _edges(luma: Plane, grid: int) -> tuple[Plane, Plane, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return the unit vector across the edges, where there are edges, and where there is nothing like them."""
+    smooth = cv2.GaussianBlur(luma, (0, 0), EDGE_BLUR_PX * grid)
+    dx, dy = (cv2.Sobel(smooth, cv2.CV_32F, 1 - k, k) for k in (0, 1))
+    xx, yy, xy = (cv2.GaussianBlur(p, (0, 0), TENSOR_BLUR_PX * grid) for p in (dx * dx, dy * dy, dx * dy))
+    angle = np.arctan2(2 * xy, xx - yy) / 2
+    steepness = np.sqrt(xx + yy)
+    limit = np.quantile(steepness[::grid, ::grid], 1 - EDGE_SHARE)
+    coherence = np.hypot(xx - yy, 2 * xy) / (xx + yy + 1e-3)
+    edges = (steepness >= limit) & (coherence >= LEAST_COHERENCE)
+    return np.cos(angle), np.sin(angle), edges, steepness < CALM * limit
+
+
+def _rms(values: npt.NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MergeStatistics:
+    """What is weighed of a merge, at and around the face."""
+
+    frame: Traces
+    merged: Traces
+    """Of the merge before it is sharpened."""
+    seen: float
+    """Share of the frames that measured a pixel anew and agree, in the mean: low where the encoder copied blocks, where
+    a face changed and where things move out of reach."""
+    crispness: float
+    """Of the merged luma, see ``merge.crispness_of``."""
+    quantiser: float | None
+    """Median of the neighbours' mean quantisation parameters; None where the decoder does not tell."""
+
+    @property
+    def smoothed(self) -> float:
+        """By how much the staircase is less, as the logarithm of a ratio."""
+        return _log_ratio(self.frame.staircase, self.merged.staircase)
+
+    @property
+    def cleaned(self) -> float:
+        """The same of the noise."""
+        return _log_ratio(self.frame.noise, self.merged.noise)
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether the lens was soft and the frame is clean: deblurring it alone shows as much."""
+        return self.crispness < SOFT and self.smoothed + self.cleaned < LEAST_TAKEN
+
+
+def _log_ratio(before: float, after: float) -> float:
+    return math.log((before + LEAST_TRACE) / (after + LEAST_TRACE))
+
+
+def expected_gain_db(measured: MergeStatistics) -> float:
+    """Return the gain in PSNR over the best single-frame method, 0 where fusing does not pay or does harm.
+
+    Frames that agree gain ``GAIN_DB`` or more; a coarse quantiser takes of that, the more where it left its own marks.
+    The constants are of the ``TUNE`` clips of ``benchmarks/_fancams.py``, as they are and as uploads of uploads.
+    """
+    if measured.seen < LEAST_SEEN or measured.is_soft:
+        return 0.0
+    quantiser = USUAL_QUANTISER if measured.quantiser is None else measured.quantiser
+    marks = max(measured.smoothed - MOST_SMOOTHED, 0) + max(-measured.cleaned - MOST_ROUGHENED, 0)
+    coarse = min(max(quantiser - COARSE[0], 0) / (COARSE[1] - COARSE[0]), 1)
+    gain = GAIN_DB + CLEANED_DB * max(measured.cleaned, 0) - QUANTISER_DB * max(quantiser - FINE_QUANTISER, 0)
+    return max(gain - MARKS_DB * marks * coarse, 0.0)
+
+
+def explained(measured: MergeStatistics) -> str:
+    """Return what fusing changes, in short words: what is at least ``WORTH_A_WORD`` percent, and what is in doubt."""
+    percents = {"staircase": -100 * math.expm1(-measured.smoothed), "noise": -100 * math.expm1(-measured.cleaned)}
+    words = [
+        f"{name} {abs(less):.0f} % {'less' if less > 0 else 'more'}"
+        for name, less in percents.items()
+        if abs(less) >= WORTH_A_WORD
+    ]
+    doubts = []
+    if measured.seen < LEAST_SEEN:
+        doubts.append("the face is another in most of them")
+    if measured.is_soft:
+        doubts.append("soft and clean, nothing new")
+    if measured.quantiser is not None and measured.quantiser > COARSE[0]:
+        doubts.append(f"coarsely coded, quantiser {measured.quantiser:.0f}")
+    return "; ".join(part for part in (*doubts, ", ".join(words)) if part)
