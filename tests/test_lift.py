@@ -128,4 +128,4 @@ def test_a_lifted_picture_says_so_and_is_brighter_and_keeps_its_type(tmp_path):
     assert lifted.mean() > 1.2 * left.mean()
     (row,) = json.loads((tmp_path / "o" / "manifest.json").read_text())["pictures"]
     assert row["enhance"]["lift_stops"] == 1
-    assert {"step": "lift", "choice": "1 stops"}.items() <= next(x for x in row["chain"] if x["step"] == "lift").items()
+    assert {"step": "lift", "choice": "1 stop"}.items() <= next(x for x in row["chain"] if x["step"] == "lift").items()

@@ -266,7 +266,13 @@ def _lift(job: EnhanceJob, enhanced: Enhanced) -> tuple[Decision, ...]:
         why = "the face is bright enough" if job.faces else "no face to go by"
         return (Decision("lift", "none", why if job.clean.lift == "auto" else "asked for"),)
     by = "the face is dark" if job.clean.lift == "auto" else "asked for"
-    return (Decision("lift", f"{enhanced.lift_stops:g} stops", f"{by}; shadows opened, black and highlights kept"),)
+    return (
+        Decision(
+            "lift",
+            f"{enhanced.lift_stops:g} stop{'' if enhanced.lift_stops == 1 else 's'}",
+            f"{by}; shadows opened, black and highlights kept",
+        ),
+    )
 
 
 def _grain(job: EnhanceJob, cleaned: Cleaned) -> tuple[Decision, ...]:
