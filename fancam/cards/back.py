@@ -330,7 +330,6 @@ def _wrapped(text: str, font: Path | None, size_px: float, width_px: float) -> l
 
 
 def _printed(pixels: Picture, page: _Page) -> tuple[Box, ...]:
-    """Print the page in place; return the ink of each line of text."""
     for rule in page.rules:
         fill(pixels, RoundedBox(rule), _RULE)
     for box, colour in page.dots:

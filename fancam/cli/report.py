@@ -122,12 +122,8 @@ def tell(
 ) -> NoReturn:
     """Tell what a job did, and leave with its exit code.
 
-    Args:
-        result: Of the job.
-        show: Prints the table.
-        chains: Item to the chain that was chosen for it; empty where nobody asked.
-        quiet: No table; warnings and errors only.
-        as_json: The manifest on stdout, instead of the table and the chains.
+    ``show`` prints the table; ``chains`` are those that were chosen, by item, none where nobody asked. Warnings and
+    errors are always told; ``as_json`` prints the manifest instead of the rest.
     """
     document = result.to_manifest()
     if as_json:

@@ -159,13 +159,7 @@ def plausible(found: Detections) -> npt.NDArray[np.bool_]:
 def infer_in_batches(
     infer_batch: Callable[[list[int]], list[Detections]], sizes: Sequence[tuple[int, int]], max_pixels: int
 ) -> list[Detections]:
-    """Return the detections of each picture, found in batches of pictures of one size.
-
-    Args:
-        infer_batch: Returns those of the pictures with these indices, which share a forward pass.
-        sizes: (height, width) of each picture as the network sees it.
-        max_pixels: See ``batches``.
-    """
+    """Return the detections of each picture, found in batches of pictures of one size, which ``infer_batch`` takes."""
     found = [Detections.empty()] * len(sizes)
     for members in batches(sizes, max_pixels):
         for index, detections in zip(members, infer_batch(members), strict=True):

@@ -141,7 +141,6 @@ def _parsenet(state: Mapping[str, torch.Tensor]) -> torch.nn.Module:
 
 
 def _bisenet(_state: Mapping[str, torch.Tensor]) -> torch.nn.Module:
-    """Return an empty BiSeNet."""
     from facexlib.parsing.bisenet import BiSeNet
 
     layers: torch.nn.Module = BiSeNet(num_class=CLASSES)

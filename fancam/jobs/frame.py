@@ -227,7 +227,6 @@ def _raise_if_useless(outcome: Outcome) -> None:
 
 
 def _said(workspace: Workspace) -> list[str]:
-    """Return what happened to earlier results."""
     lines = [f"{path}: left in place, it was changed since it was made" for path in workspace.changed]
     if workspace.replaced:
         first, *more = dict.fromkeys(workspace.replaced)

@@ -73,14 +73,7 @@ def input_from_manifest(row: Mapping[str, Any]) -> InputReport:
 
 
 def video_report(info: VideoInfo, found: Found, sha256: str, chosen: Mapping[str, Any]) -> InputReport:
-    """Return the report on a video.
-
-    Args:
-        info: What it is.
-        found: What was found in it.
-        sha256: Of the file.
-        chosen: The preset that was chosen for it, and by what; empty where none was to be chosen.
-    """
+    """Return the report on a video; ``chosen`` is its preset and what it was chosen by, empty where none was."""
     report = found.scan
     assert report is not None
     colour = info.colour

@@ -155,14 +155,7 @@ def load_picture(context: Context, still: pictures.StillPicture) -> Loaded:
 
 
 def photo_job(key: Any, one: Loaded, context: Context, *, name: str | None = None) -> EnhanceJob:
-    """Return the job of a whole picture.
-
-    Args:
-        key: The caller's own.
-        one: The picture.
-        context: For the cleaning.
-        name: What the grain depends on; None takes the file's.
-    """
+    """Return the job of a whole picture; its grain depends on the name, that of the file where None."""
     settings = context.settings if one.preset is None else context.by_preset[one.preset.choice]
     request = CropRequest(one.still.colour, one.target.box, one.target.width_px, one.target.height_px)
     seed = seed_of(one.still.source.stem if name is None else name)

@@ -272,7 +272,6 @@ def _input(files: CardFiles, card: SheetCard) -> Json:
 
 
 def _details(plan: SheetPlan, checks: Sequence[Check]) -> Json:
-    """Return what the manifest says of the sheet, before it is written."""
     fronts = [page for page in plan.pages if not page.is_back]
     return {
         "sheet": {"paper": plan.paper.title, "width_mm": plan.pages[0].width_mm, "height_mm": plan.pages[0].height_mm,
@@ -326,13 +325,7 @@ def calibrate_printer(out: Path | str, settings: Settings | None = None) -> RunR
 def correct_printer(
     out: Path | str, settings: Settings, left: tuple[float, float], right: tuple[float, float]
 ) -> RunResult:
-    """Write the settings file that undoes what a calibration page showed.
-
-    Args:
-        out: The TOML file.
-        settings: Its paper is the calibration's.
-        left: What was read on the left: x, y in mm.
-        right: What was read on the right.
+    """Write the TOML file that undoes what a calibration page showed: x and y in mm, read on the left and the right.
 
     Raises:
         UsageError: The readings mean more than can be corrected.

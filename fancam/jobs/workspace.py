@@ -217,12 +217,7 @@ class Workspace:
     # --- journal -----------------------------------------------------------------------------------------------
 
     def sources(self, found: Sequence[tuple[Path, bool]], verb: str) -> list[Source]:
-        """Return inputs with names that no other input's results in this folder have.
-
-        Args:
-            found: Path, and whether it is a video.
-            verb: By which they are used.
-        """
+        """Return inputs, each found with whether it is a video, under names that no other input's results here have."""
         self._read()
         taken: dict[str, list[Owner]] = {}
         for file in self._files.values():
@@ -262,12 +257,7 @@ class Workspace:
         return dict(self._read().get(key, {}))
 
     def replace_earlier(self, owner: Owner, kept: set[str]) -> None:
-        """Remove what was made earlier of the same input by the same verb, unless somebody changed it since.
-
-        Args:
-            owner: Of what the new results were made.
-            kept: Paths of the new results, relative to the folder.
-        """
+        """Remove what was made earlier of the same input by the same verb, unless somebody changed it since."""
         self._read()
         folders = (self.folder, self.folder / "cards")
         for file in list(self._files.values()):

@@ -76,10 +76,6 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     ``auto`` takes CUDA, then MPS, then the CPU; bf16 on CUDA from compute capability 8 on and on CPUs with bf16
     arithmetic (AVX512-BF16 or AMX), fp16 on older CUDA devices, else fp32.
 
-    Args:
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
-
     Raises:
         UsageError: The device or the precision is not one of these.
         DeviceError: The device is not there, or cannot compute in the precision that was asked for.

@@ -246,7 +246,6 @@ class ModelStore:
         return next(((path, source) for path, source in self._places(file) if path.is_file()), None)
 
     def _sized(self, entry: ModelEntry, file: WeightFile) -> Path:
-        """Return the path of a file whose size fits."""
         found = self._find(file)
         if found is None:
             raise self._missing(entry, file)
@@ -260,7 +259,6 @@ class ModelStore:
         return path
 
     def _verified(self, entry: ModelEntry, file: WeightFile) -> Path:
-        """Return the path of a file whose hash is known."""
         path = self._sized(entry, file)
         digest = file_sha256(path)
         if digest not in {variant.sha256 for variant in file.variants}:
@@ -300,7 +298,6 @@ def file_sha256(path: Path) -> str:
 
 
 def _known(file: WeightFile, path: Path) -> bool:
-    """Whether the file is one of the known-good ones."""
     return file_sha256(path) in {variant.sha256 for variant in file.variants}
 
 

@@ -79,7 +79,6 @@ def fitting_profile(profile: bytes | None, mode: str) -> tuple[bytes | None, lis
 
 @functools.lru_cache(maxsize=32)
 def _misfit(profile: bytes, mode: str) -> str:
-    """Return why the profile cannot be used, empty where it can."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = source.profile.xcolor_space.strip()
@@ -104,11 +103,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, lis
     """Convert a picture without transparency to sRGB.
 
     Relative colorimetric with black point compensation; colours outside sRGB are clipped. Pixels that are sRGB
-    already are left untouched.
-
-    Args:
-        image: Mode L, RGB, CMYK or LAB.
-        profile: The embedded ICC profile, if any.
+    already are left untouched. The mode is L, RGB, CMYK or LAB.
 
     Returns:
         The picture in mode RGB, and what had to be assumed.

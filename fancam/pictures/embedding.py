@@ -139,7 +139,6 @@ def embeddable(path: Path) -> EmbeddedPicture:
 
 
 def _jpeg(path: Path, image: Image.Image, header: JpegHeader) -> EmbeddedPicture:
-    """Return a JPEG file as it is."""
     space = _SPACES[len(header.component_ids)]
     profile, notes = _fitting(path, image, space)
     if profile is _UNFIT:
@@ -163,7 +162,6 @@ def _jpeg(path: Path, image: Image.Image, header: JpegHeader) -> EmbeddedPicture
 
 
 def _png(path: Path, image: Image.Image, header: PngHeader) -> EmbeddedPicture:
-    """Return the pixels of a PNG file as they are."""
     space: Space = "rgb" if header.palette or header.channels == 3 else "grey"
     profile, notes = _fitting(path, image, space)
     if profile is _UNFIT:
@@ -212,7 +210,6 @@ def _samples(found: Decoded) -> tuple[Samples, list[str]]:
 
 
 def _deflated(samples: Samples) -> bytes:
-    """Return rows with PNG filters, deflated."""
     pixel_bytes = samples.itemsize * (1 if samples.ndim == 2 else samples.shape[2])
     compressor = zlib.compressobj(_LEVEL)
     return b"".join(compressor.compress(rows) for rows in png_rows(samples, pixel_bytes)) + compressor.flush()

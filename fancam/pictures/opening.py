@@ -132,7 +132,6 @@ def heif_plugin() -> str | None:
 
 
 def _head(path: Path) -> bytes:
-    """Return the first bytes of the file."""
     try:
         if path.is_dir():
             raise InputUnreadableError("is a folder, not a picture", item=path, remedy="name a file in it")

@@ -189,7 +189,6 @@ def _chunks(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, int]]:
 
 
 def _checked_chunk(file: BinaryIO, name: bytes, length: int, path: Path) -> bytes:
-    """Return the data of a short chunk."""
     data = file.read(min(length, _PIECE_BYTES) + 4)
     if len(data) < length + 4:
         raise _short(path)
@@ -199,7 +198,6 @@ def _checked_chunk(file: BinaryIO, name: bytes, length: int, path: Path) -> byte
 
 
 def _pieces(file: BinaryIO, length: int, path: Path) -> Iterator[bytes]:
-    """Yield the data of an IDAT chunk and check its sum."""
     checksum = zlib.crc32(b"IDAT")
     while length:
         piece = file.read(min(length, _PIECE_BYTES))

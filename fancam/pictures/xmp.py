@@ -271,7 +271,6 @@ def _rdf(root: etree._Element) -> etree._Element:
 
 
 def _packed(rdf: etree._Element) -> bytes:
-    """Return the packet with the instructions around it."""
     return bytes(etree.tostring(rdf.getroottree(), encoding="UTF-8", xml_declaration=False))
 
 

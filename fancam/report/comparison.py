@@ -149,7 +149,6 @@ def facts_of(enhanced: Enhanced, *, effective_ppi: float | None = None) -> dict[
 
 
 def _face(outcome: FaceOutcome) -> str:
-    """Return what was done to a face and how far it moved."""
     if outcome.skipped is not None:
         parts = [f"left alone ({outcome.skipped.replace('_', ' ')})"]
     elif outcome.restorer is None or outcome.strength == 0:

@@ -150,7 +150,6 @@ def _merge(settings: Settings, tables: Mapping[str, Any], *, source: str | None)
 
 
 def _switched(value: Any) -> bool:
-    """Return whether a switch is ``on``; ``off`` is the other value it may have."""
     if value not in SWITCH:
         raise unknown_choice("guard", str(value), SWITCH)
     return bool(value == "on")

@@ -122,14 +122,7 @@ def word_or_number(
 ) -> Any:
     """Return a field of text that holds one of these words or a number in [low, high].
 
-    Args:
-        words: As in ``auto``, ``off``.
-        low: Least number.
-        high: Largest number.
-        default: Of the field.
-        number: What the number is, with its article, for the message.
-        unit: Behind the numbers in the message.
-        whole: Whether only whole numbers are right.
+    In messages ``number`` is what the number is, with its article, and the unit stands behind the bounds.
     """
     listed = ", ".join(words)
     in_range = f"a whole number from {low:g} to {high:g}" if whole else f"between {low:g} and {high:g}{unit}"

@@ -37,7 +37,7 @@ from fancam.pictures import (
     srgb_profile,
     xmp_packet,
 )
-from fancam.sheets.pdf_shapes import POINTS_PER_MM, drawn_pages
+from fancam.sheets.pdf_shapes import POINTS_PER_MM, box, drawn_pages, rectangle
 from fancam.sheets.plan import Area, BackOffset, Page, Placement, SheetPlan, decimal
 
 # --- the scratch PDF ----------------------------------------------------------------------------------------------
@@ -382,24 +382,6 @@ def offset_matrix(offset: BackOffset, page: Page) -> Matrix:
 def _operator(matrix: Matrix) -> str:
     """Return a matrix as an operator of a content stream; ``Matrix.encode`` has a digit less."""
     return f"{' '.join(map(decimal, matrix.shorthand))} cm"
-
-
-def rectangle(area: Area, page_height_mm: float) -> tuple[float, float, float, float]:
-    """Return the lower left corner, width and height of an area in points."""
-    return (
-        area.x_mm * POINTS_PER_MM,
-        (page_height_mm - area.bottom_mm) * POINTS_PER_MM,
-        area.width_mm * POINTS_PER_MM,
-        area.height_mm * POINTS_PER_MM,
-    )
-
-
-def box(area: Area, page: Page) -> list[float]:
-    """Return an area as a page box, [left, bottom, right, top] in points, to 0.0001; inside the media box."""
-    left, right = (min(max(x, 0.0), page.width_mm) for x in (area.x_mm, area.right_mm))
-    top, bottom = (min(max(y, 0.0), page.height_mm) for y in (area.y_mm, area.bottom_mm))
-    edges = (left, page.height_mm - bottom, right, page.height_mm - top)
-    return [round(edge * POINTS_PER_MM, 4) for edge in edges]
 
 
 def _picture_operators(placement: Placement, picture: StoredPicture, page_height_mm: float) -> str:

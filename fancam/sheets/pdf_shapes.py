@@ -149,3 +149,24 @@ def _write(pdf: FPDF, note: Note) -> None:
 def _replaced(texts: Iterable[str]) -> list[str]:
     lost = sorted({text for text in texts if len(drawable(text)) != len(text) or drawable(text) != text})
     return [f"the note {text!r} has characters that the built-in font lacks: {drawable(text)!r}" for text in lost]
+
+
+# --- in the coordinates of a PDF: points, y upward --------------------------------------------------------------------
+
+
+def rectangle(area: Area, page_height_mm: float) -> tuple[float, float, float, float]:
+    """Return the lower left corner, width and height of an area in points."""
+    return (
+        area.x_mm * POINTS_PER_MM,
+        (page_height_mm - area.bottom_mm) * POINTS_PER_MM,
+        area.width_mm * POINTS_PER_MM,
+        area.height_mm * POINTS_PER_MM,
+    )
+
+
+def box(area: Area, page: Page) -> list[float]:
+    """Return an area as a page box, [left, bottom, right, top] in points, to 0.0001; inside the media box."""
+    left, right = (min(max(x, 0.0), page.width_mm) for x in (area.x_mm, area.right_mm))
+    top, bottom = (min(max(y, 0.0), page.height_mm) for y in (area.y_mm, area.bottom_mm))
+    edges = (left, page.height_mm - bottom, right, page.height_mm - top)
+    return [round(edge * POINTS_PER_MM, 4) for edge in edges]

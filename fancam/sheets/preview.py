@@ -32,11 +32,7 @@ _SAME_MM = 0.01
 
 
 def preview_printed(pdf: Path, dpi: float) -> Iterator[Picture]:
-    """Yield every page as it comes out of the printer, in order, on white.
-
-    Args:
-        pdf: The file.
-        dpi: Pixels per inch of paper; the sides are rounded up to whole pixels.
+    """Yield every page as it comes out of the printer, in order, on white; its sides are rounded up to whole pixels.
 
     Yields:
         (height, width, 3) uint8 RGB.
@@ -128,7 +124,6 @@ def _radius_mm(paths: Sequence[CutPath], trim: Area) -> float:
 
 
 def _laid_out(sheet: Picture, page_width_mm: float, trims: Sequence[Area], radii: Sequence[float]) -> Picture:
-    """Return the cards of a rendered page on the ground."""
     per_mm = sheet.shape[1] / page_width_mm
     spread = _spread(trims)
     places = [trim.centred_at(*(middle * spread for middle in trim.centre_mm)) for trim in trims]

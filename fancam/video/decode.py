@@ -182,7 +182,6 @@ class ExactDecoder:
         return False
 
     def _advance(self, target: int) -> DecodedFrame | None:
-        """Decode on to the target; None where it is not there or not sound."""
         for decoded in self._history:
             if decoded.frame.pts == target:
                 return decoded if decoded.rejected is None else None
@@ -243,13 +242,6 @@ def deinterlaced(
 
     The first field in time is kept, the other one is interpolated (FFmpeg's bwdif filter, ``mode=send_frame``, after
     the BBC's W3FDIF and YADIF).
-
-    Args:
-        frame: An interlaced frame.
-        before: The frame shown before it.
-        after: The frame shown after it.
-        colour: How its samples are to be read.
-        time_base: Of the stream.
     """
     graph = Graph()
     source = buffer_source(graph, frame, colour, time_base)

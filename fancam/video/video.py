@@ -34,12 +34,6 @@ class Scan:
     is used as far as it goes, and ``report.warnings`` says so. Frames are read in one pass; a second iteration goes on
     where the first one stopped.
 
-    Args:
-        info: Of the video.
-        threads: Decoder threads; one per processor, at most 8, when None.
-        from_s: Frames before this time are left out, uncounted; None begins at the start.
-        to_s: The first frame from this time on ends the scan; None goes on to the end.
-
     Raises:
         NoFramesError: At the end of the iteration, where nothing was sound.
     """
@@ -144,10 +138,6 @@ class Scan:
 
 def luma_view(frame: VideoFrame, full_range: bool) -> tuple[npt.NDArray, int, bool]:
     """Return the luma of a frame, its bit depth and whether it is full range.
-
-    Args:
-        frame: Any decoded frame.
-        full_range: Whether the samples of the frame are full range.
 
     Returns:
         ``(rows, columns)`` uint8, or uint16 with the bits at the low end. It is a view of the decoder's buffer for
