@@ -37,6 +37,15 @@ def test_a_pick_written_and_read_renders_the_same_card():
     assert once.crop.effective_ppi == pytest.approx((514.1 - 50.5) / (85 / 25.4), abs=1e-3)
 
 
+def test_a_card_beyond_its_frame_keeps_its_real_part_and_a_row_without_one_is_read_as_all_real():
+    crop = dataclasses.replace(pick().crop, source=Box(94, 40.1234, 426, 530), real=Box(0, 12, 720, 1075))
+    row = json.loads(json.dumps(manifest.pick_to_manifest(dataclasses.replace(pick(), crop=crop))))
+    again = manifest.pick_from_manifest(row, GEOMETRY).crop
+    assert (again.source, again.real) == (crop.source, crop.real)
+    earlier = {name: value for name, value in row.items() if name not in ("source", "real")}
+    assert manifest.pick_from_manifest(earlier, GEOMETRY).crop.real is None
+
+
 def card() -> PictureResult:
     enhance = {"upscaler": "realesrgan-x4plus", "restorer": None, "fused_frames": 1, "identity": None, "scale": 2.1}
     chain = (Decision("upscale", "realesrgan-x4plus", "x2.10"),)
