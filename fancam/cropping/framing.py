@@ -54,7 +54,7 @@ MAX_LEAD = 0.05
 MAX_SIDEWAYS = 0.25
 """How far the crop may be moved sideways for the sake of another face, over the width of the trimmed card."""
 
-MAX_EYE_LINE_SHIFT = 0.18
+MAX_EYE_LINE_SHIFT = 0.22
 """How far the eye line may be moved for that, over the height of the trimmed card."""
 
 ZOOM = 1.2

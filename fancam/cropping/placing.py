@@ -51,10 +51,10 @@ DRAWN_ON, DRAWN = 5.0, 55.0
 """Cost of bleed of which any is drawn on, and of all of it more. One side is a fifth or a third of it: a head that
 touches the cut costs more, a place that is a quarter of the card off does not."""
 
-HALVED = 24.0
+HALVED = 40.0
 """Cost of another face that is halved by the edge, where it is as large as those the card is about."""
 
-RIVAL = 45.0
+RIVAL = 75.0
 """Cost of another face on the card that is larger than the one the card is for by ``RIVAL_LARGER``."""
 
 RIVAL_ALIKE, RIVAL_LARGER = 0.8, 1.1
