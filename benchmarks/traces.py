@@ -43,7 +43,7 @@ from fancam.enhancing.cleaning.traces import (
 from fancam.media import Picture, Samples
 from tests.figures import compressed
 
-CODERS, CRFS, QUALITIES = ("libx264", "libx265"), (26, 32, 38), (30, 45, 60)
+CODERS, CRFS, QUALITIES = ("libx264", "libx265"), (26, 32, 38), (30, 45, 60, 80)
 DARK = 0.15
 NOISE = 0.8
 REACH = 8
