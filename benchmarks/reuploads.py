@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -43,12 +43,13 @@ from benchmarks._reuploads import (
 from fancam import faces
 from fancam.enhancing import CropRequest, Engine, EnhanceJob
 from fancam.enhancing.colour import match_low_band
+from fancam.enhancing.dithering import to_depth
 from fancam.enhancing.engine import auto_share, source_noise
 from fancam.enhancing.enhancer import replace_plain
 from fancam.enhancing.joining import join_bands
 from fancam.enhancing.preparation import Preparation
 from fancam.enhancing.work import SHARP_FROM, Work, plain_print, reduced
-from fancam.media import Picture
+from fancam.media import Picture, Samples
 from fancam.nn import ModelStore
 from fancam.results import Embedder, Face
 from fancam.settings import EnhanceSettings, FaceSettings, FuseSettings
@@ -90,7 +91,7 @@ class Ways:
         self._engine = engine
         self._case = found
         self._face = face
-        self._known: dict[str, tuple[Picture, float, float]] = {}
+        self._known: dict[str, tuple[Samples, float]] = {}
         self._works: dict[str, tuple[Work, float]] = {}
 
     def rows(self) -> Iterator[tuple[str, Picture, float, float]]:
@@ -133,29 +134,29 @@ class Ways:
         (work, prepared_s), (drawn, network_s) = self.prepared(fuse), self._drawn(fuse, whole=whole)
         crop = work.crop if whole else self._small(work)
 
-        def mix() -> Picture:
+        def mix() -> Samples:
             fine = 1.0 if work.crop.finer is None else work.crop.finer.box.width / work.crop.box.width
             share = auto_share(crop.scale / fine, source_noise(crop.region.pixels))
             plain = plain_print(crop, "lanczos")
-            mixed = np.rint(share * drawn.astype(np.float32) + (1 - share) * plain).astype(np.uint8)
+            mixed = cast(Samples, np.rint(share * drawn.astype(np.float32) + (1 - share) * plain).astype(drawn.dtype))
             held = match_low_band(crop.region.pixels, crop.region.box, mixed)
             if work.crop.finer is not None:
                 held = replace_plain(plain_print(work.crop.finer, "lanczos"), plain, held, share)
-            return np.asarray(held, np.uint8)
+            return held
 
         pixels, took = _timed(mix)
-        return pixels, network_s, prepared_s + took
+        return _levels(pixels), network_s, prepared_s + took
 
     def _joined(self, fuse: str, *, whole: bool) -> tuple[Picture, float, float]:
         (work, prepared_s), (drawn, network_s) = self.prepared(fuse), self._drawn(fuse, whole=whole)
         share = work.crop.true_scale or 1.0
-        pixels, took = _timed(lambda: np.asarray(join_bands(work.crop, drawn, share, 1.0), np.uint8))
-        return pixels, network_s, prepared_s + took
+        pixels, took = _timed(lambda: join_bands(work.crop, drawn, share, 1.0))
+        return _levels(pixels), network_s, prepared_s + took
 
     def _small(self, work: Work) -> CropRequest:
         return reduced(work.crop, work.crop.scale / self._engine.scale) if work.crop.is_soft else work.crop
 
-    def _drawn(self, fuse: str, *, whole: bool) -> tuple[Picture, float]:
+    def _drawn(self, fuse: str, *, whole: bool) -> tuple[Samples, float]:
         """Return the network's picture at the size of the truth, and the seconds."""
         work, _ = self.prepared(fuse)
         crop = work.crop if whole else self._small(work)
@@ -163,8 +164,13 @@ class Ways:
         if name not in self._known:
             alone = dataclasses.replace(crop, true_scale=None)
             enhanced, took = _timed(lambda: self._engine.enhance([alone])[0])
-            self._known[name] = np.asarray(enhanced.pixels, np.uint8), took, 0.0
-        return self._known[name][:2]
+            self._known[name] = enhanced.pixels, took
+        return self._known[name]
+
+
+def _levels(pixels: Samples) -> Picture:
+    """Return a print with 8 bits: traces are taken out of a picture with 16."""
+    return np.asarray(to_depth(pixels, np.dtype(np.uint8)), np.uint8)
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
