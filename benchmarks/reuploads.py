@@ -154,7 +154,7 @@ class Ways:
         return _levels(pixels), network_s, prepared_s + took
 
     def _small(self, work: Work) -> CropRequest:
-        return reduced(work.crop, work.crop.scale / self._engine.scale) if work.crop.is_soft else work.crop
+        return reduced(work.crop) if work.crop.is_soft else work.crop
 
     def _drawn(self, fuse: str, *, whole: bool) -> tuple[Samples, float]:
         """Return the network's picture at the size of the truth, and the seconds."""

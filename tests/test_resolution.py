@@ -132,10 +132,13 @@ def test_the_network_sees_a_soft_crop_as_small_as_what_it_holds():
     assert made.pixels.shape == (320, 320, 3)
 
 
-def test_a_print_is_never_made_of_fewer_pixels_than_the_network_can_fill_it_from():
-    crop = request(sharp(96), 3.0, true_scale=0.4)
-    assert reduced(crop, 0.75).pixels.shape == (72, 72, 3)
-    assert reduced(crop, 1.2) is crop
+def test_a_print_that_needs_more_than_the_network_gives_of_what_is_held_says_so():
+    crop = request(sharp(96), 3.0, true_scale=0.5)
+    assert reduced(crop).pixels.shape == (48, 48, 3)
+    (made,) = engine(Enlarger()).enhance([crop])
+    assert made.notes == (
+        "the print needs x6.00 of what the picture holds and the network gives x4; the rest is Lanczos",
+    )
 
 
 @pytest.mark.parametrize("true_scale", [None, SHARP_FROM, 1.0])

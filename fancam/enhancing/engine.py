@@ -191,7 +191,7 @@ class Engine:
             if job.share == 0:
                 job.outcome = self._by_filter(crop)
             elif crop.is_soft:
-                job.measured, job.crop = crop, reduced(crop, crop.scale / self.scale)
+                job.measured, job.crop = crop, reduced(crop)
         except FancamError as error:
             job.outcome = error
         except MemoryError as error:
@@ -220,14 +220,14 @@ class Engine:
         scale, pixels = job.crop.scale, job.tiled.pixels()
         notes = (*job.crop.region.notes, *self.compute.notes, *job.notes)
         if scale > self.scale * BEYOND:
-            more = f"the print needs x{scale:.2f} and the network gives x{self.scale}; the rest is Lanczos"
+            of = "" if job.measured is None else " of what the picture holds"
+            more = f"the print needs x{scale:.2f}{of} and the network gives x{self.scale}; the rest is Lanczos"
             notes = (*notes, more)
         if job.measured is not None:
             crop, true_scale = job.measured, job.measured.true_scale
             assert true_scale is not None
             pixels = join_bands(crop, pixels, true_scale, job.share)
-            scale = crop.scale
-            notes = notes if job.crop is crop else (*crop.region.notes, *notes)
+            scale, notes = crop.scale, (*crop.region.notes, *notes)
         return Enhanced(
             pixels=pixels,
             upscaler=self.network.name,

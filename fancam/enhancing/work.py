@@ -214,17 +214,14 @@ def cut_region(request: CropRequest, context_px: int = CONTEXT_PX) -> Region:
     return Region(pixels, box.shifted(before - left, above - top), notes)
 
 
-def reduced(request: CropRequest, least: float) -> CropRequest:
-    """Return a soft crop with as many pixels as it truly holds, by averaging areas.
+def reduced(request: CropRequest) -> CropRequest:
+    """Return a crop with as many pixels as it truly holds, by averaging areas; itself where that is not known.
 
-    The context around it is as many of these pixels as there are around any crop.
-
-    Args:
-        request: Its ``true_scale`` is known.
-        least: Not fewer than this share of its pixels along each axis; itself from 1 on.
+    The context around it is as many of these pixels as there are around any crop. Where the network then gives less
+    than the print needs, the rest by a plain filter is nearer to the truth than a network on pixels that hold nothing.
     """
-    share = max(request.true_scale or 1.0, least)
-    if share >= 1:
+    share = request.true_scale
+    if share is None:
         return request
     region = cut_region(request, math.ceil(CONTEXT_PX / share))
     height, width = region.pixels.shape[:2]
