@@ -79,6 +79,8 @@ _QUIET_SHARE = 0.8
 _LEAST_QUIET_SHARE = 0.05
 _QUIET_POWERS = np.array((1.0, 1.0, 0.3, 0.0, 0.0, 0.0))
 """How far each entry of the tables follows the quietest windows, as a power of their share."""
+_TEXTURE = (2.0, 5.0)
+"""Power of the slow waves of the light over the noise's up to which a window is plain, and from which it is texture."""
 _THRESHOLD = 2.6
 """Least power of a block of frequencies over the noise for which anything of it is kept. Tuned as the tables were."""
 _DARK = 0.1
@@ -256,6 +258,7 @@ def _shrink_plane(plane: Plane, period: float, table: tuple[float, ...]) -> Plan
     views = np.lib.stride_tricks.sliding_window_view(padded, (side, side))[::hop, ::hop]
     sample = views[_STEPS // 2 :: _STEPS, _STEPS // 2 :: _STEPS].reshape(-1, side, side) * taper
     noise = _noise(sample, rho, seen, table)
+    slow = (rho > 0) & (rho < _SLOW_BAND[1])
     out = np.zeros_like(padded)
     for row in range(rows):
         # The light of a window leaks into its slow waves; shrunk with them it leaves a grid of windows on plain paper.
@@ -263,6 +266,10 @@ def _shrink_plane(plane: Plane, period: float, table: tuple[float, ...]) -> Plan
         spectra = np.fft.rfft2((views[row] - means) * taper)
         power = _power(spectra)
         level = power[:, seen].mean(axis=1)[:, None, None] * noise
+        if table is _LIGHT:  # where there is texture the leak lets more of its slow waves pass, and no grid is seen
+            detail = power[:, slow].mean(axis=1) / (level[:, slow].mean(axis=1) + 1e-20)
+            share = np.clip((detail - _TEXTURE[0]) / (_TEXTURE[1] - _TEXTURE[0]), 0, 1)[:, None, None]
+            power = power + share * (_power(np.fft.rfft2(views[row] * taper)) - power)
         gain = np.clip(1 - _THRESHOLD * level / (_block_power(power) + 1e-20), 0, 1)
         windows = (np.fft.irfft2(spectra * gain, s=(side, side)).astype(np.float32) + means * taper) * taper
         strip = out[row * hop : row * hop + side]
