@@ -23,7 +23,7 @@ from skimage.metrics import structural_similarity
 from benchmarks import _textures
 from benchmarks._textures import LARGE_PX, SMALL_PX, Texture
 from benchmarks.low_light import in_low_light
-from fancam.enhancing.cleaning.deblock import SEAMS_FROM, measure_blockiness
+from fancam.enhancing.cleaning.deblock import find_blocks
 from fancam.enhancing.cleaning.denoise import denoise, is_noisy
 from fancam.enhancing.cleaning.noise import measure_noise
 from fancam.media import Picture
@@ -66,7 +66,7 @@ def switched_on(found: dict[str, list[Texture]]) -> None:
         models = [measure_noise(t.pixels) for t in textures]
         on = [t.name for t, m in zip(textures, models, strict=True) if is_noisy(m)]
         strong = sum(is_noisy(replace(m, evidence=("strength",))) for m in models)
-        blocky = [t.name for t in textures if measure_blockiness(t.pixels) >= SEAMS_FROM]
+        blocky = [t.name for t in textures if find_blocks(t.pixels) is not None]
         print(f"{size:12}{len(textures):9d}{len(on):7d}{strong:16d}{len(blocky):8d}   {', '.join([*on, *blocky])}")
 
 

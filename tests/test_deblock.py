@@ -7,7 +7,7 @@ from PIL import Image
 from fancam.enhancing.cleaning.deblock import Blocks, deblock, find_blocks, measure_blockiness, measure_quantiser
 from fancam.pictures import read_picture
 from tests.figures import compressed, psnr
-from tests.noisy_pictures import noisy, scene
+from tests.noisy_pictures import noisy, scene, textured
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +89,9 @@ def test_sixteen_bits(sharp):
 def test_small_pictures_come_back(shape):
     picture = np.zeros(shape, np.uint8)
     assert np.array_equal(deblock(picture, Blocks(np.ones((3, 64), np.float32), 50.0)), picture)
+
+
+@pytest.mark.parametrize("side", [128, 512])
+@pytest.mark.parametrize("kind", ["fur", "cloth", "sand", "gravel", "grass"])
+def test_texture_that_was_never_compressed_has_no_grid(kind, side):
+    assert find_blocks(textured(kind, side)) is None

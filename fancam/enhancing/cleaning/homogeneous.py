@@ -46,6 +46,8 @@ class HomogeneousBlocks:
     independent: Floats
     """(64, n) squared coefficients of that mixture of R, G and B, of weight 1, which varies least within each block.
     Of noise of strength s in each channel, independent, it holds 0.8 s²; of light and shade on one colour nothing."""
+    clipped: bool
+    """Whether there were too few that are not cut off at black or white."""
     busy: float
     """Strength of the luma in the tenth of all the picture's blocks in which it varies most, in levels."""
 
@@ -71,13 +73,14 @@ def homogeneous_blocks(picture: Samples) -> list[HomogeneousBlocks]:
     found = []
     for k in range(256 // _LUMA_BIN):
         members = np.flatnonzero((number == k) & (clipped <= _CLIPPED_SHARE))
-        if len(members) < _LEAST_BLOCKS:
+        cut_off = len(members) < _LEAST_BLOCKS
+        if cut_off:
             members = np.flatnonzero(number == k)
         if len(members) >= _LEAST_BLOCKS:
             count = max(int(len(members) * _HOMOGENEOUS_SHARE), _LEAST_BLOCKS)
             chosen = members[np.argsort(around[members], kind="stable")[:count]]
             blocks = coefficients[:, :, chosen]
-            found.append(HomogeneousBlocks(float(luma[chosen].mean()), blocks**2, _independent(blocks), busy))
+            found.append(HomogeneousBlocks(float(luma[chosen].mean()), blocks**2, _independent(blocks), cut_off, busy))
     return found
 
 

@@ -33,39 +33,41 @@ _BLACK_OFFSET = 16.0
 _LEAST_STILL = 1.0
 """Strength in levels, of the mixture of the channels that varies least, from which they vary independently. Rounding
 makes 0.3; white noise of 2 levels 1.6."""
-_EVEN_SPREAD, _WHITE_SPREAD, _COARSE_SPREAD = 1.25, 1.3, 1.45
+_WHITE_SPREAD, _COARSE_SPREAD = 1.3, 1.45
 """How many times as strong it is in the block at 75 % as in that at 10 %, of one brightness: 1.15 to 1.25 with white
-noise, 1.3 to 1.44 after demosaicing. Texture of many colours has 1.29 to 10."""
+noise, 1.3 to 1.44 after demosaicing. Texture of many colours has 1.2 to 10."""
 _COARSE_STILL = 1.6
 """The least strength where it spreads like coarse noise."""
-_WHITE_GROWTH, _COARSE_GROWTH = 0.7, 0.6
+_TOLD_RANGE = 2.0
+"""What is cut off at black or white does not count where the others are so many times as bright as each other."""
+_WHITE_GROWTH, _COARSE_GROWTH = 0.8, 0.6
 """Power of the brightness with which it may grow. Noise has 0.1 to 0.5 (demosaiced, measured on few blocks: 0 to 0.7),
 texture of many colours 0.5 to 1.5."""
 
 # --- brightness
-_MOST_SPREAD = 1.9
-"""Spread of the energies of blocks over that of normally distributed noise: 0.8 to 1.3 of noise, up to 1.9 of what JPEG
+_MOST_SPREAD = 2.3
+"""Spread of the energies of blocks over that of normally distributed noise: 0.8 to 1.3 of noise, up to 2.3 of what JPEG
 left of it."""
-_MOST_TOGETHER = 0.45
+_MOST_TOGETHER = 0.5
 """Correlation of the energies in low and in high frequencies: of noise under 0.3 in 64 blocks, of texture up to 0.9."""
-_MOST_SLANT = 0.6
+_MOST_SLANT = 0.75
 """Logarithm of the power across over that along: of noise under 0.4, of cloth up to 3."""
 _MOST_STEEP = 10.0
 """Power of low frequencies over that of high ones: of white noise 1, demosaiced 4 to 7, after JPEG up to 9."""
 _LOW, _HIGH = (ORDER >= 2) & (ORDER < 5), ORDER >= 6
 _FROM, _TO = (ORDER >= 2) & (ORDER < 4), (ORDER >= 6) & (ORDER < 8)
-_LEAST_LEVELS, _LEAST_SHARE = 3, 0.4
+_LEAST_LEVELS, _LEAST_SHARE = 3, 0.3
 """How many brightnesses have to agree, and which share of those there are."""
-_SAME_STRENGTH = 1.8
-_WIDE_RANGE, _WIDE_GROWTH = 1.7, 0.55
+_SAME_STRENGTH = 2.0
+_WIDE_RANGE, _WIDE_GROWTH = 1.7, 0.65
 """How many times as bright the brightest of them is as the darkest, and the power of the brightness with which the
 strength may grow. Noise has -0.5 to 0.5; texture 0.5 to 1.5, 1 on average, and 0.4 where the range is small."""
 _NARROW_RANGE, _NARROW_GROWTH = 1.25, 0.8
-_CALM = 2.5
+_CALM, _VERY_CALM = 2.5, 4.0
 """Less of a range is enough where the busiest tenth of the picture varies so many times as much as they do: there are
 flat areas and others. A picture that is all texture has 1.2 to 2."""
-_SILENT = 0.3
-"""Levels: rounding makes as much."""
+_SILENT, _MOST_STRENGTH = 0.3, 20.0
+"""Levels: rounding makes as much; cameras no more than the other, which is noise of 30 levels in each channel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +97,11 @@ def _growth(levels: npt.NDArray[np.float64], strength: npt.NDArray[np.float64]) 
 
 def _independent_in_colour(found: list[HomogeneousBlocks]) -> bool:
     """Whether the channels vary independently: as much at every place of a brightness, whatever is shown there."""
+    whole = [blocks for blocks in found if not blocks.clipped]
+    if not whole or whole[-1].level + _BLACK_OFFSET < _TOLD_RANGE * (whole[0].level + _BLACK_OFFSET):
+        whole = found
     levels, strength, spread = [], [], []
-    for blocks in found:
+    for blocks in whole:
         still = np.sqrt(blocks.independent[FINE].mean(axis=0))
         low, quarter, high = np.percentile(still, (10, 25, 75))
         levels.append(blocks.level)
@@ -105,9 +110,7 @@ def _independent_in_colour(found: list[HomogeneousBlocks]) -> bool:
     if not strength or min(strength) <= 0:
         return False
     usual, wide = float(np.median(strength)), float(np.median(spread))
-    if usual < _LEAST_STILL or wide <= _EVEN_SPREAD:
-        return usual >= _LEAST_STILL
-    white = wide <= _WHITE_SPREAD
+    white = usual >= _LEAST_STILL and wide <= _WHITE_SPREAD
     coarse = usual >= _COARSE_STILL and wide <= _COARSE_SPREAD
     if len(levels) < 2:
         return white
@@ -120,14 +123,19 @@ def _flat_alike(found: list[HomogeneousBlocks]) -> npt.NDArray[np.bool_]:
     levels = np.array([blocks.level for blocks in found]) + _BLACK_OFFSET
     strength = np.array([_strength(blocks.power[0]) for blocks in found])
     flat = np.array([_is_structureless(blocks.power[0]) for blocks in found], bool)
+    whole = flat & ~np.array([blocks.clipped for blocks in found], bool)
+    flat = whole if whole.sum() >= _LEAST_LEVELS else flat
     if flat.sum() >= _LEAST_LEVELS:
         flat &= strength <= _SAME_STRENGTH * np.sort(strength[flat])[1]
-    if flat.sum() < max(_LEAST_LEVELS, _LEAST_SHARE * len(found)):
-        return np.zeros(len(found), bool)
+    none = np.zeros(len(found), bool)
+    if flat.sum() < _LEAST_LEVELS:
+        return none
     bright, growth = levels[flat].max() / levels[flat].min(), _growth(levels[flat], strength[flat])
-    calm = found[0].busy >= _CALM * float(np.median(strength[flat]))
-    wide = bright >= _WIDE_RANGE and growth <= _WIDE_GROWTH
-    return flat if wide or (calm and bright >= _NARROW_RANGE and growth <= _NARROW_GROWTH) else np.zeros_like(flat)
+    contrast = found[0].busy / float(np.median(strength[flat]))
+    most = flat.mean() >= _LEAST_SHARE
+    wide = most and bright >= _WIDE_RANGE and growth <= _WIDE_GROWTH
+    calm = contrast >= (_CALM if most else _VERY_CALM) and bright >= _NARROW_RANGE and growth <= _NARROW_GROWTH
+    return flat if wide or calm else none
 
 
 def _strength(power: Floats) -> float:
@@ -141,7 +149,7 @@ def _is_structureless(power: Floats) -> bool:
         power: (64, n) squared coefficients of the luma.
     """
     mean = power.mean(axis=1)
-    if float(np.sqrt(mean[FINE].mean())) <= _SILENT:
+    if not _SILENT < float(np.sqrt(mean[FINE].mean())) <= _MOST_STRENGTH:
         return False
     energy = power[FINE].sum(axis=0)
     lower, upper = np.percentile(energy, (25, 75))
