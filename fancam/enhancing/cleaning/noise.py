@@ -91,7 +91,8 @@ def measure_noise(picture: Samples) -> NoiseModel:
             # Blocks without any variation: drawn, or a coder took all that was weak. What varies elsewhere is no noise.
             silent = even & ~power[:, 0, 2:].any(axis=1)
             trusted = silent if silent.any() else even & (ratio.max(axis=1) <= _AGREEING * least)
-            trusted = flat if flat.any() and not silent.any() else trusted
+            if flat.any() and not silent.any():
+                trusted = trusted & flat if (trusted & flat).any() else flat
         whole = np.sqrt((ratio * weights).sum(axis=1))
         part = np.sqrt((np.minimum(ratio, _BAND_SPREAD * least[:, None]) * weights).sum(axis=1))
         sigma[channel] = _plausible(levels, np.where(even, whole, part), part, trusted)

@@ -128,7 +128,7 @@ def _flat_alike(found: list[HomogeneousBlocks]) -> npt.NDArray[np.bool_]:
     if flat.sum() >= _LEAST_LEVELS:
         flat &= strength <= _SAME_STRENGTH * np.sort(strength[flat])[1]
     none = np.zeros(len(found), bool)
-    if flat.sum() < _LEAST_LEVELS:
+    if flat.sum() < _LEAST_LEVELS or float(np.median(strength[flat])) > _MOST_STRENGTH:
         return none
     bright, growth = levels[flat].max() / levels[flat].min(), _growth(levels[flat], strength[flat])
     contrast = found[0].busy / float(np.median(strength[flat]))
@@ -149,7 +149,7 @@ def _is_structureless(power: Floats) -> bool:
         power: (64, n) squared coefficients of the luma.
     """
     mean = power.mean(axis=1)
-    if not _SILENT < float(np.sqrt(mean[FINE].mean())) <= _MOST_STRENGTH:
+    if float(np.sqrt(mean[FINE].mean())) <= _SILENT:
         return False
     energy = power[FINE].sum(axis=0)
     lower, upper = np.percentile(energy, (25, 75))
