@@ -36,8 +36,8 @@ makes 0.3; white noise of 2 levels 1.6."""
 _WHITE_SPREAD, _COARSE_SPREAD = 1.3, 1.45
 """How many times as strong it is in the block at 75 % as in that at 10 %, of one brightness: 1.15 to 1.25 with white
 noise, 1.3 to 1.44 after demosaicing. Texture of many colours has 1.2 to 10."""
-_COARSE_STILL = 1.6
-"""The least strength where it spreads like coarse noise."""
+_COARSE_STILL, _MOST_COARSE_STILL = 1.6, 14.0
+"""The least and the most strength where it spreads like coarse noise; of 25 levels, demosaiced, it measures 9 to 13."""
 _TOLD_RANGE = 2.0
 """What is cut off at black or white does not count where the others are so many times as bright as each other."""
 _WHITE_GROWTH, _COARSE_GROWTH = 0.8, 0.6
@@ -59,9 +59,10 @@ _FROM, _TO = (ORDER >= 2) & (ORDER < 4), (ORDER >= 6) & (ORDER < 8)
 _LEAST_LEVELS, _LEAST_SHARE = 3, 0.3
 """How many brightnesses have to agree, and which share of those there are."""
 _SAME_STRENGTH = 2.0
-_WIDE_RANGE, _WIDE_GROWTH = 1.7, 0.65
-"""How many times as bright the brightest of them is as the darkest, and the power of the brightness with which the
-strength may grow. Noise has -0.5 to 0.5; texture 0.5 to 1.5, 1 on average, and 0.4 where the range is small."""
+_WIDE_LEVELS, _WIDE_RANGE, _WIDE_GROWTH = 5, 1.7, 0.65
+"""How many brightnesses there are, how many times as bright the brightest is as the darkest, and the power of the
+brightness with which the strength may grow. Noise has -0.5 to 0.6; texture 0.5 to 1.5, 1 on average, and less only
+where the range is small or the brightnesses are few."""
 _NARROW_RANGE, _NARROW_GROWTH = 1.25, 0.8
 _CALM, _VERY_CALM = 2.5, 4.0
 """Less of a range is enough where the busiest tenth of the picture varies so many times as much as they do: there are
@@ -111,7 +112,7 @@ def _independent_in_colour(found: list[HomogeneousBlocks]) -> bool:
         return False
     usual, wide = float(np.median(strength)), float(np.median(spread))
     white = usual >= _LEAST_STILL and wide <= _WHITE_SPREAD
-    coarse = usual >= _COARSE_STILL and wide <= _COARSE_SPREAD
+    coarse = _COARSE_STILL <= usual <= _MOST_COARSE_STILL and wide <= _COARSE_SPREAD
     if len(levels) < 2:
         return white
     growth = _growth(np.array(levels) + _BLACK_OFFSET, np.array(strength))
@@ -133,7 +134,7 @@ def _flat_alike(found: list[HomogeneousBlocks]) -> npt.NDArray[np.bool_]:
     bright, growth = levels[flat].max() / levels[flat].min(), _growth(levels[flat], strength[flat])
     contrast = found[0].busy / float(np.median(strength[flat]))
     most = flat.mean() >= _LEAST_SHARE
-    wide = most and bright >= _WIDE_RANGE and growth <= _WIDE_GROWTH
+    wide = most and flat.sum() >= _WIDE_LEVELS and bright >= _WIDE_RANGE and growth <= _WIDE_GROWTH
     calm = contrast >= (_CALM if most else _VERY_CALM) and bright >= _NARROW_RANGE and growth <= _NARROW_GROWTH
     return flat if wide or calm else none
 
