@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fancam.enhancing import CropRequest, Engine, joining
+from fancam.enhancing.engine import SOFT_DETAIL
 from fancam.enhancing.explain import warn_of_limits
 from fancam.enhancing.joining import join_bands
 from fancam.enhancing.resolution import measure_resolution
@@ -128,7 +129,7 @@ def test_the_network_sees_a_soft_crop_as_small_as_what_it_holds():
     engine(whole).enhance([crop])
     (made,) = engine(small).enhance([dataclasses.replace(crop, true_scale=0.5)])
     assert small.pixels == (80 + 2 * CONTEXT_PX) ** 2 and whole.pixels == (160 + 2 * CONTEXT_PX) ** 2
-    assert (made.scale, made.true_scale, made.detail, made.notes) == (2.0, 0.5, 1.0, ())
+    assert (made.scale, made.true_scale, made.detail, made.notes) == (2.0, 0.5, SOFT_DETAIL, ())
     assert made.pixels.shape == (320, 320, 3)
 
 
@@ -161,12 +162,13 @@ def test_no_network_runs_where_the_pixels_are_there(scale, true_scale, runs):
 
 def test_detail_draws_from_nothing_to_all_that_is_finer_than_what_was_measured():
     crop = request(enlarged(sharp(64) // 2 + 64, 2), 2.0, true_scale=0.5)  # far from black and white
-    none, half, full, auto = (
-        engine(Enlarger(pattern=0.1), detail=detail).enhance([crop])[0] for detail in (0.0, 0.5, 1.0, None)
+    none, half, full, auto, same = (
+        engine(Enlarger(pattern=0.1), detail=detail).enhance([crop])[0] for detail in (0.0, 0.5, 1.0, None, SOFT_DETAIL)
     )
     assert (none.invented, none.detail) == (False, 0.0)
     np.testing.assert_array_equal(none.pixels, plain_print(crop, "lanczos"))
-    np.testing.assert_array_equal(full.pixels, auto.pixels)
+    np.testing.assert_array_equal(auto.pixels, same.pixels)
+    assert auto.detail == SOFT_DETAIL and full.detail == 1.0
     assert np.abs(half.pixels - (full.pixels.astype(float) + none.pixels) / 2).max() <= 1
     assert np.abs(full.pixels.astype(float) - none.pixels).mean() > 10
 

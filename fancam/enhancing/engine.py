@@ -211,7 +211,7 @@ class Engine:
         if self.settings.detail is not None:
             return self.settings.detail
         if crop.is_soft:
-            return 1.0
+            return SOFT_DETAIL
         fine = 1.0 if crop.finer is None else crop.finer.box.width / crop.box.width
         return auto_share(crop.scale / fine, source_noise(pixels))
 
@@ -253,6 +253,11 @@ class Engine:
             true_scale=crop.true_scale,
         )
 
+
+SOFT_DETAIL = 0.9
+"""Share of what the network draws that is finer than what a soft picture holds. With all of it some hair becomes ink
+strokes: on ``benchmarks._reuploads.TUNE`` all of it had 0.91 of the truth's fine contrast, from 0.69 to 1.08, and 0.9
+of it 0.85, with 0.2 dB more PSNR; edges are as smooth with either."""
 
 _LEAST_SHARE, _LEAST_UP_TO = 0.5, 2.0
 _MOST_SHARE, _MOST_FROM = 0.8, 4.0
