@@ -142,6 +142,14 @@ def test_a_print_that_needs_more_than_the_network_gives_of_what_is_held_says_so(
     )
 
 
+def test_a_small_face_is_not_made_smaller_than_the_network_can_know_it():
+    crop = request(sharp(96), 2.0, true_scale=0.4)
+    heights = (None, 200.0, 40.0, 20.0)
+    assert [reduced(dataclasses.replace(crop, face_height_px=px)).pixels.shape[0] for px in heights] == [38, 38, 77, 96]
+    (made,) = engine(Enlarger()).enhance([dataclasses.replace(crop, face_height_px=20.0)])
+    assert made.detail == SOFT_DETAIL and made.true_scale == 0.4 and made.notes == ()
+
+
 @pytest.mark.parametrize("true_scale", [None, SHARP_FROM, 1.0])
 @pytest.mark.parametrize("detail", [None, 0.4])
 def test_a_sharp_crop_is_made_as_if_nothing_had_been_measured(true_scale, detail):

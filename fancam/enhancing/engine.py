@@ -227,7 +227,8 @@ class Engine:
             crop, true_scale = job.measured, job.measured.true_scale
             assert true_scale is not None
             pixels = join_bands(crop, pixels, true_scale, job.share)
-            scale, notes = crop.scale, (*crop.region.notes, *notes)
+            scale = crop.scale
+            notes = notes if job.crop is crop else (*crop.region.notes, *notes)
         return Enhanced(
             pixels=pixels,
             upscaler=self.network.name,

@@ -63,7 +63,9 @@ class Preparation:
             work = self._cleaned(dataclasses.replace(work, fusion=Fusion(reason=_why_alone(job))))
         # One that was fused or cleaned with fewer pixels tells nothing of those that it has.
         measured = work if PX_PER_PRINT_PX * job.request.scale >= 1 else Work(job, job.request, job.faces)
-        return dataclasses.replace(work, crop=dataclasses.replace(work.crop, true_scale=_true_scale(measured)))
+        height_px = work.faces[0].box.height if work.faces else None
+        crop = dataclasses.replace(work.crop, true_scale=_true_scale(measured), face_height_px=height_px)
+        return dataclasses.replace(work, crop=crop)
 
     # --- several frames ----------------------------------------------------------------------------------------
 

@@ -27,6 +27,9 @@ BEYOND = 1.02
 """So many times what the network gives is rounding; a print that needs more is enlarged further by a plain filter."""
 SHARP_FROM = 0.8
 """From this share of its pixels on a picture counts as sharp: what is measured of sharp pictures falls to this."""
+LEAST_FACE_PX = 32.0
+"""A face is never shown to the network with fewer pixels in height: one of 22 was drawn with another mouth and with
+eye sockets, and kept its features where all pixels of the soft picture were shown."""
 SOFT_UP_TO = 2.0
 """A print with pixels enough is made of them by a plain filter as long as it needs no more than so many times what they
 truly hold: 150 per inch of a print of 300, which is good at arm's length."""
@@ -60,6 +63,8 @@ class CropRequest:
     """Of the print."""
     true_scale: float | None = None
     """Share of its pixels along each axis that hold detail, see ``measure_resolution``; None where it is not known."""
+    face_height_px: float | None = None
+    """Of the face that matters most, in these pixels; None where there is none."""
     finer: CropRequest | None = None
     """The same part of a picture, fused of several frames, with other pixels than the camera's: more of them, or as
     many as the print can show; what is measured of the print is taken from it."""
@@ -217,11 +222,15 @@ def cut_region(request: CropRequest, context_px: int = CONTEXT_PX) -> Region:
 def reduced(request: CropRequest) -> CropRequest:
     """Return a crop with as many pixels as it truly holds, by averaging areas; itself where that is not known.
 
+    A small face keeps the pixels that the network needs to know it by.
+
     The context around it is as many of these pixels as there are around any crop. Where the network then gives less
     than the print needs, the rest by a plain filter is nearer to the truth than a network on pixels that hold nothing.
     """
-    share = request.true_scale
-    if share is None:
+    share = request.true_scale or 1.0
+    if request.face_height_px:
+        share = max(share, LEAST_FACE_PX / request.face_height_px)
+    if share >= 1:
         return request
     region = cut_region(request, math.ceil(CONTEXT_PX / share))
     height, width = region.pixels.shape[:2]
