@@ -29,19 +29,16 @@ LEAST_COHERENCE = 0.7
 CALM = 0.5
 """Share of the steepness of the weakest edge below which a pixel is of the surroundings."""
 WORTH_A_WORD = 3
-LEAST_SEEN = 0.25
-"""Share of the frames that agree at the face, below which most of them show another."""
+SEEN_RANGE = (0.6, 0.75)
+"""Share of the frames that agree at the face at which nothing, and all, of the gain is believed."""
 SOFT, LEAST_TAKEN = -1.38, 0.11
-"""Crispness of a soft lens, and the sum of what is smoothed and cleaned from which on its clips gain all the same."""
+"""Crispness of a soft lens, and the sum of what is smoothed and cleaned below which a picture was clean before."""
 GAIN_DB, CLEANED_DB = 0.36, 0.35
 """Gain of frames that were finely coded, and what is added where the noise is less by a factor of e."""
-FINE_QUANTISER, QUANTISER_DB = 28.0, 0.02
-"""The quantisation parameter up to which nothing is taken off, and what is for each step of it."""
-COARSE, MARKS_DB = (31.0, 33.0), 4.0
-"""Where the marks of the quantiser begin to count, and count in full; what is taken off for a factor of e of them."""
-MOST_SMOOTHED, MOST_ROUGHENED = 0.05, 0.02
-"""What a coarsely coded clip may change without being marked by the quantiser: where more is smoothed, its frames
-differ by their coding, and where noise comes in, the frame was smoother coded than its neighbours."""
+FINE_QUANTISER, COARSE_QUANTISER = 28.0, 33.0
+"""Quantisation parameters from which on the gain sinks, and noise taken away is the coder's own."""
+QUANTISER_DB = 0.027
+"""What is taken off the gain for each step of the quantisation parameter: a gain of 0.2 dB is left at 34."""
 USUAL_QUANTISER = 30.0
 """Where the decoder does not tell."""
 LEAST_TRACE = 0.1
@@ -118,9 +115,15 @@ class MergeStatistics:
         return _log_ratio(self.frame.noise, self.merged.noise)
 
     @property
+    def coding(self) -> float:
+        """The quantisation parameter, or the usual one."""
+        return USUAL_QUANTISER if self.quantiser is None else self.quantiser
+
+    @property
     def is_soft(self) -> bool:
-        """Whether the lens was soft and the frame is clean: deblurring it alone shows as much."""
-        return self.crispness < SOFT and self.smoothed + self.cleaned < LEAST_TAKEN
+        """Whether the lens was soft and nothing hides that: such a picture bears to be deblurred more."""
+        clean = self.smoothed + self.cleaned < LEAST_TAKEN and self.coding <= USUAL_QUANTISER
+        return clean and self.crispness < SOFT
 
 
 def _log_ratio(before: float, after: float) -> float:
@@ -128,18 +131,16 @@ def _log_ratio(before: float, after: float) -> float:
 
 
 def expected_gain_db(measured: MergeStatistics) -> float:
-    """Return the gain in PSNR over the best single-frame method, 0 where fusing does not pay or does harm.
+    """Return the gain in PSNR over the best single-frame method, 0 where fusing does not pay.
 
-    Frames that agree gain ``GAIN_DB`` or more; a coarse quantiser takes of that, the more where it left its own marks.
-    The constants are of the ``TUNE`` clips of ``benchmarks/_fancams.py``, as they are and as uploads of uploads.
+    Frames that agree gain ``GAIN_DB`` or more; a coarse quantiser takes of that. The constants are of the ``TUNE``
+    clips of ``benchmarks/_fancams.py``, as they are and as uploads of uploads.
     """
-    if measured.seen < LEAST_SEEN or measured.is_soft:
-        return 0.0
-    quantiser = USUAL_QUANTISER if measured.quantiser is None else measured.quantiser
-    marks = max(measured.smoothed - MOST_SMOOTHED, 0) + max(-measured.cleaned - MOST_ROUGHENED, 0)
-    coarse = min(max(quantiser - COARSE[0], 0) / (COARSE[1] - COARSE[0]), 1)
-    gain = GAIN_DB + CLEANED_DB * max(measured.cleaned, 0) - QUANTISER_DB * max(quantiser - FINE_QUANTISER, 0)
-    return max(gain - MARKS_DB * marks * coarse, 0.0)
+    fine = min(max((COARSE_QUANTISER - measured.coding) / (COARSE_QUANTISER - FINE_QUANTISER), 0.0), 1.0)
+    gain = GAIN_DB + CLEANED_DB * max(measured.cleaned, 0) * fine
+    gain -= QUANTISER_DB * max(measured.coding - FINE_QUANTISER, 0)
+    believed = min(max((measured.seen - SEEN_RANGE[0]) / (SEEN_RANGE[1] - SEEN_RANGE[0]), 0.0), 1.0)
+    return max(gain * believed, 0.0)
 
 
 def explained(measured: MergeStatistics) -> str:
@@ -151,10 +152,8 @@ def explained(measured: MergeStatistics) -> str:
         if abs(less) >= WORTH_A_WORD
     ]
     doubts = []
-    if measured.seen < LEAST_SEEN:
-        doubts.append("the face is another in most of them")
-    if measured.is_soft:
-        doubts.append("soft and clean, nothing new")
-    if measured.quantiser is not None and measured.quantiser > COARSE[0]:
-        doubts.append(f"coarsely coded, quantiser {measured.quantiser:.0f}")
+    if measured.seen < SEEN_RANGE[1]:
+        doubts.append(f"the face is the same in {measured.seen:.0%} of what they show")
+    if measured.coding > COARSE_QUANTISER:
+        doubts.append(f"coarsely coded, quantiser {measured.coding:.0f}")
     return "; ".join(part for part in (*doubts, ", ".join(words)) if part)
