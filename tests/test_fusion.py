@@ -330,7 +330,8 @@ def test_no_gain_is_expected_where_most_frames_show_another_face():
 
 def test_only_a_soft_picture_that_was_clean_and_finely_coded_is_deblurred_more():
     clean = {"stairs": 2.0, "noise": 1.0}
-    assert merge_of(crispness=-1.6, **clean).is_soft
+    assert merge_of(crispness=-1.6, **clean).is_soft and expected_gain_db(merge_of(crispness=-1.6, **clean)) > 0.2
+    assert expected_gain_db(merge_of(crispness=-1.4, **clean)) == 0
     assert not any(
         m.is_soft
         for m in (merge_of(**clean), merge_of(crispness=-1.6), merge_of(crispness=-1.6, quantiser=36.0, **clean))

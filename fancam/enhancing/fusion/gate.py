@@ -31,8 +31,10 @@ CALM = 0.5
 WORTH_A_WORD = 3
 SEEN_RANGE = (0.6, 0.75)
 """Share of the frames that agree at the face at which nothing, and all, of the gain is believed."""
-SOFT, LEAST_TAKEN = -1.38, 0.11
-"""Crispness of a soft lens, and the sum of what is smoothed and cleaned below which a picture was clean before."""
+SOFT_RANGE = (-1.35, -1.48)
+"""Crispness below which a clean picture may be of a soft lens, and below which it surely is."""
+LEAST_TAKEN = 0.11
+"""The sum of what is smoothed and cleaned below which a picture was clean before."""
 GAIN_DB, CLEANED_DB = 0.36, 0.35
 """Gain of frames that were finely coded, and what is added where the noise is less by a factor of e."""
 FINE_QUANTISER, COARSE_QUANTISER = 28.0, 33.0
@@ -120,10 +122,19 @@ class MergeStatistics:
         return USUAL_QUANTISER if self.quantiser is None else self.quantiser
 
     @property
+    def is_clean(self) -> bool:
+        """Whether there is nothing that hides how soft the lens was."""
+        return self.smoothed + self.cleaned < LEAST_TAKEN and self.coding <= USUAL_QUANTISER
+
+    @property
     def is_soft(self) -> bool:
-        """Whether the lens was soft and nothing hides that: such a picture bears to be deblurred more."""
-        clean = self.smoothed + self.cleaned < LEAST_TAKEN and self.coding <= USUAL_QUANTISER
-        return clean and self.crispness < SOFT
+        """Whether the lens was soft: such a picture bears to be deblurred more."""
+        return self.is_clean and self.crispness < SOFT_RANGE[1]
+
+    @property
+    def may_be_soft(self) -> bool:
+        """Whether it may have been, and it is not known how much the picture bears: one frame is deblurred as well."""
+        return self.is_clean and SOFT_RANGE[1] <= self.crispness < SOFT_RANGE[0]
 
 
 def _log_ratio(before: float, after: float) -> float:
@@ -136,6 +147,8 @@ def expected_gain_db(measured: MergeStatistics) -> float:
     Frames that agree gain ``GAIN_DB`` or more; a coarse quantiser takes of that. The constants are of the ``TUNE``
     clips of ``benchmarks/_fancams.py``, as they are and as uploads of uploads.
     """
+    if measured.may_be_soft:
+        return 0.0
     fine = min(max((COARSE_QUANTISER - measured.coding) / (COARSE_QUANTISER - FINE_QUANTISER), 0.0), 1.0)
     gain = GAIN_DB + CLEANED_DB * max(measured.cleaned, 0) * fine
     gain -= QUANTISER_DB * max(measured.coding - FINE_QUANTISER, 0)
@@ -154,6 +167,8 @@ def explained(measured: MergeStatistics) -> str:
     doubts = []
     if measured.seen < SEEN_RANGE[1]:
         doubts.append(f"the face is the same in {measured.seen:.0%} of what they show")
+    if measured.may_be_soft:
+        doubts.append("soft and clean, nothing new")
     if measured.coding > COARSE_QUANTISER:
         doubts.append(f"coarsely coded, quantiser {measured.coding:.0f}")
     return "; ".join(part for part in (*doubts, ", ".join(words)) if part)
