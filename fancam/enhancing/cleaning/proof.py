@@ -50,6 +50,8 @@ _MOST_SPREAD = 2.3
 left of it."""
 _MOST_TOGETHER = 0.5
 """Correlation of the energies in low and in high frequencies: of noise under 0.3 in 64 blocks, of texture up to 0.9."""
+_MOST_TOGETHER_USUALLY = 0.2
+"""The same, on average over the brightnesses: noise has -0.1 to 0.2 then, hair and fur 0.1 to 0.5."""
 _MOST_SLANT = 0.75
 """Logarithm of the power across over that along: of noise under 0.4, of cloth up to 3."""
 _MOST_STEEP = 10.0
@@ -59,7 +61,7 @@ _FROM, _TO = (ORDER >= 2) & (ORDER < 4), (ORDER >= 6) & (ORDER < 8)
 _LEAST_LEVELS, _LEAST_SHARE = 3, 0.3
 """How many brightnesses have to agree, and which share of those there are."""
 _SAME_STRENGTH = 2.0
-_WIDE_LEVELS, _WIDE_RANGE, _WIDE_GROWTH = 5, 1.7, 0.65
+_WIDE_LEVELS, _WIDE_RANGE, _WIDE_GROWTH = 5, 1.7, 0.55
 """How many brightnesses there are, how many times as bright the brightest is as the darkest, and the power of the
 brightness with which the strength may grow. Noise has -0.5 to 0.6; texture 0.5 to 1.5, 1 on average, and less only
 where the range is small or the brightnesses are few."""
@@ -133,6 +135,9 @@ def _flat_alike(found: list[HomogeneousBlocks]) -> npt.NDArray[np.bool_]:
         return none
     bright, growth = levels[flat].max() / levels[flat].min(), _growth(levels[flat], strength[flat])
     contrast = found[0].busy / float(np.median(strength[flat]))
+    together = [_together(found[number].power[0]) for number in np.flatnonzero(flat)]
+    if float(np.mean(together)) > _MOST_TOGETHER_USUALLY:
+        return none
     most = flat.mean() >= _LEAST_SHARE
     wide = most and flat.sum() >= _WIDE_LEVELS and bright >= _WIDE_RANGE and growth <= _WIDE_GROWTH
     calm = contrast >= (_CALM if most else _VERY_CALM) and bright >= _NARROW_RANGE and growth <= _NARROW_GROWTH
@@ -157,9 +162,15 @@ def _is_structureless(power: Floats) -> bool:
     freedom = float(mean[FINE].sum() ** 2 / np.square(mean[FINE]).sum())
     # The quartiles of a normal distribution are 1.349 of its standard deviations apart.
     spread = np.log(max(upper, 1e-9) / max(lower, 1e-9)) / (1.349 * np.sqrt(2 / freedom))
-    low, high = (np.log(power[band].sum(axis=0) + 1e-6) for band in (_LOW, _HIGH))
-    together = float(np.corrcoef(low, high)[0, 1]) if low.std() > 0 and high.std() > 0 else 1.0
     square = mean.reshape(BLOCK_PX, BLOCK_PX)
     slant = abs(np.log((square[:2, 2:].sum() + 1e-6) / (square[2:, :2].sum() + 1e-6)))
     steep = mean[_FROM].mean() / (mean[_TO].mean() + 1e-9)
-    return bool(spread <= _MOST_SPREAD and together <= _MOST_TOGETHER and slant <= _MOST_SLANT and steep <= _MOST_STEEP)
+    return bool(
+        spread <= _MOST_SPREAD and _together(power) <= _MOST_TOGETHER and slant <= _MOST_SLANT and steep <= _MOST_STEEP
+    )
+
+
+def _together(power: Floats) -> float:
+    """Return the correlation of the energies in low and in high frequencies of blocks of one brightness."""
+    low, high = (np.log(power[band].sum(axis=0) + 1e-6) for band in (_LOW, _HIGH))
+    return float(np.corrcoef(low, high)[0, 1]) if low.std() > 0 and high.std() > 0 else 1.0
