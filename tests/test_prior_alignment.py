@@ -135,7 +135,10 @@ def test_a_map_that_flattens_the_plane_is_refused():
 @settings(max_examples=25, deadline=None)
 @given(st.floats(0.45, 3.5), turns, st.floats(-3, 3), st.floats(-3, 3))
 def test_a_cut_face_lies_where_the_formula_says(scale, turn_deg, x, y):
-    """A half pixel that was forgotten on one side shows as a displacement of 0.1 px and more."""
+    """A half pixel that was forgotten on one side shows as a displacement of 0.1 px and more.
+
+    Cubic interpolation itself moves the waves by up to 0.047 px where all pixels lie a quarter of one off the grid.
+    """
     size = 160
     matrix = similarity(scale, turn_deg, 0, 0)
     middle = mapped(matrix, [(300, 300)])[0]
@@ -144,7 +147,7 @@ def test_a_cut_face_lies_where_the_formula_says(scale, turn_deg, x, y):
     result = warp(source, matrix, size, size)
     there = mapped(inverted(matrix), np.stack([axis.ravel() for axis in grid(size, size)], axis=1))
     truth = waves(there[:, 0], there[:, 1]).reshape(size, size, 3)
-    assert np.abs(shift_px(result, truth)).max() < 0.03
+    assert np.abs(shift_px(result, truth)).max() < 0.06
     assert np.abs(result - truth)[8:-8, 8:-8].max() < 0.03
 
 
