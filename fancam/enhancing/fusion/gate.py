@@ -37,6 +37,8 @@ LEAST_TAKEN = 0.11
 """The sum of what is smoothed and cleaned below which a picture was clean before."""
 GAIN_DB, CLEANED_DB = 0.36, 0.35
 """Gain of frames that were finely coded, and what is added where the noise is less by a factor of e."""
+ROUGHENED_DB = 1.0
+"""What is taken off where the noise is more by a factor of e: the frame was coded smoother than its neighbours."""
 FINE_QUANTISER, COARSE_QUANTISER = 28.0, 33.0
 """Quantisation parameters from which on the gain sinks, and noise taken away is the coder's own."""
 QUANTISER_DB = 0.027
@@ -150,7 +152,9 @@ def expected_gain_db(measured: MergeStatistics) -> float:
     if measured.may_be_soft:
         return 0.0
     fine = min(max((COARSE_QUANTISER - measured.coding) / (COARSE_QUANTISER - FINE_QUANTISER), 0.0), 1.0)
-    gain = GAIN_DB + CLEANED_DB * max(measured.cleaned, 0) * fine
+    gain = (
+        GAIN_DB + CLEANED_DB * max(measured.cleaned, 0) * fine - ROUGHENED_DB * max(-measured.cleaned, 0) * (1 - fine)
+    )
     gain -= QUANTISER_DB * max(measured.coding - FINE_QUANTISER, 0)
     believed = min(max((measured.seen - SEEN_RANGE[0]) / (SEEN_RANGE[1] - SEEN_RANGE[0]), 0.0), 1.0)
     return max(gain * believed, 0.0)

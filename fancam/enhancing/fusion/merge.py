@@ -50,7 +50,7 @@ DETAILED, FLAT = (1.02, 0.0), (-1.12, 0.0)
 DETAILED_PER_CRISPNESS, FLAT_PER_CRISPNESS = (0.0, -0.78), (-0.1, -0.3)
 CRISPNESS, CRISPNESS_RANGE = -1.3, (-0.5, 0.5)
 """Of the clips the constants were fitted to; and how far from it they are believed."""
-SOFT = (0.8, 0.4)
+SOFT = (1.0, 0.2)
 """What is added to ``DETAILED`` of a soft lens: it gains 0.3 dB by that, and crisp clips would lose as much."""
 THRESHOLD, THRESHOLD_PER_NOISE, THRESHOLD_UNSEEN = 2.5, 0.5, 3.0
 """Detail, in levels, at which the gain is half way between the two: at least, per level of noise, and more where no
