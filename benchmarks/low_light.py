@@ -66,10 +66,10 @@ def noisy_pairs(found: list[Truth], sigma: float, kind: str) -> Iterator[tuple[T
 # --- filters ------------------------------------------------------------------------------------------------------
 
 
-def cleaned(picture: Picture) -> Picture:
-    """Return what fancam makes of a picture."""
+def cleaned(picture: Picture, *, asked: bool = False) -> Picture:
+    """Return what fancam makes of a picture: by itself, or as ``--denoise 1`` and the preset ``low-light`` ask for."""
     noise = measure_noise(picture)
-    return np.asarray(denoise(picture, noise), np.uint8) if is_noisy(noise) else picture
+    return np.asarray(denoise(picture, noise), np.uint8) if asked or is_noisy(noise) else picture
 
 
 def _non_local_means(h: float, h_colour: float) -> Filter:
@@ -124,20 +124,21 @@ def single_pictures(found: list[Truth], quick: bool) -> None:
     """Print PSNR per noise and filter."""
     print(f"\nsingle pictures, {len(found)} crops, PSNR in dB; each rival at its best by the truth")
     names = "".join(f"{name:>11}" for name in rivals(SIGMAS[0], quick))
-    print(f"{'noise':16}{'noisy':>8}{'fancam':>8}{names}   gain (least)")
+    print(f"{'noise':16}{'noisy':>8}{'auto':>8}{'preset':>8}{names}   gain of the preset (least)")
     for sigma in SIGMAS[1:2] if quick else SIGMAS:
         known = rivals(sigma, quick)
         for kind in KINDS:
             rows = []
             for truth, noisy in noisy_pairs(found, sigma, kind):
-                ours = psnr(truth.pixels, cleaned(noisy))
-                rows.append([psnr(truth.pixels, noisy), ours, *(best(truth.pixels, noisy, f) for f in known.values())])
+                made = (noisy, cleaned(noisy), cleaned(noisy, asked=True))
+                ours = [psnr(truth.pixels, picture) for picture in made]
+                rows.append([*ours, *(best(truth.pixels, noisy, f) for f in known.values())])
             table = np.array(rows)
-            gain = table[:, 1] - table[:, 2]
-            means = "".join(f"{value:11.2f}" for value in table.mean(axis=0)[2:])
+            gain = table[:, 2] - table[:, 3]
+            means = "".join(f"{value:8.2f}" for value in table.mean(axis=0)[:3])
+            means += "".join(f"{value:11.2f}" for value in table.mean(axis=0)[3:])
             print(
-                f"{sigma:3d} {kind:12}{table[:, 0].mean():8.2f}{table[:, 1].mean():8.2f}{means}"
-                f"   {gain.mean():+.2f} ({gain.min():+.2f}) over NLM",
+                f"{sigma:3d} {kind:12}{means}   {gain.mean():+.2f} ({gain.min():+.2f}) over NLM",
                 flush=True,
             )
 
