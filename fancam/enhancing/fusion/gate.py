@@ -29,8 +29,11 @@ LEAST_COHERENCE = 0.7
 CALM = 0.5
 """Share of the steepness of the weakest edge below which a pixel is of the surroundings."""
 WORTH_A_WORD = 3
-SEEN_RANGE = (0.6, 0.75)
-"""Share of the frames that agree at the face at which nothing, and all, of the gain is believed."""
+LEAST_SEEN = 0.3
+"""Share of the frames that agree at the face, below which most of them show another."""
+SEEN_RANGE, SMOOTHED_RANGE = (0.6, 0.75), (0.08, 0.12)
+"""Share of the frames that agree at which nothing, and all, of the gain is believed, where the staircase is much less:
+a few frames that change much have smoothed by lying beside each other. Below the second range that is not looked at."""
 SOFT_RANGE = (-1.35, -1.48)
 """Crispness below which a clean picture may be of a soft lens, and below which it surely is."""
 LEAST_TAKEN = 0.11
@@ -149,15 +152,20 @@ def expected_gain_db(measured: MergeStatistics) -> float:
     Frames that agree gain ``GAIN_DB`` or more; a coarse quantiser takes of that. The constants are of the ``TUNE``
     clips of ``benchmarks/_fancams.py``, as they are and as uploads of uploads.
     """
-    if measured.may_be_soft:
+    if measured.may_be_soft or measured.seen < LEAST_SEEN:
         return 0.0
-    fine = min(max((COARSE_QUANTISER - measured.coding) / (COARSE_QUANTISER - FINE_QUANTISER), 0.0), 1.0)
+    fine = 1 - _ramp(measured.coding, (FINE_QUANTISER, COARSE_QUANTISER))
     gain = (
         GAIN_DB + CLEANED_DB * max(measured.cleaned, 0) * fine - ROUGHENED_DB * max(-measured.cleaned, 0) * (1 - fine)
     )
     gain -= QUANTISER_DB * max(measured.coding - FINE_QUANTISER, 0)
-    believed = min(max((measured.seen - SEEN_RANGE[0]) / (SEEN_RANGE[1] - SEEN_RANGE[0]), 0.0), 1.0)
-    return max(gain * believed, 0.0)
+    doubt = (1 - _ramp(measured.seen, SEEN_RANGE)) * _ramp(measured.smoothed, SMOOTHED_RANGE)
+    return max(gain * (1 - doubt), 0.0)
+
+
+def _ramp(value: float, span: tuple[float, float]) -> float:
+    """Return 0 up to the first and 1 from the second of a span on, linear between."""
+    return min(max((value - span[0]) / (span[1] - span[0]), 0.0), 1.0)
 
 
 def explained(measured: MergeStatistics) -> str:
