@@ -197,7 +197,7 @@ def _finished(
     said = "; ".join(part for part in (f"{used} frames agree", changes, ends) if part)
     if gain < least_db:
         return _single(reference, offered, f"expected gain {gain:.2f} dB is below {least_db:g} dB; {said}", gain)
-    pixels = np.clip(np.rint(sharpened(mean, grid, noise, seen, soft=measured.is_soft)), 0, 255).astype(np.uint8)
+    pixels = np.clip(np.rint(sharpened(mean, grid, noise, seen)), 0, 255).astype(np.uint8)
     residual = noise / float(np.sqrt(evidence.mean()))
     return Fused(pixels, grid, used, offered, gain, evidence, residual, said)
 

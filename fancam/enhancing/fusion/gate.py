@@ -34,8 +34,8 @@ LEAST_SEEN = 0.3
 SEEN_RANGE, SMOOTHED_RANGE = (0.6, 0.75), (0.08, 0.12)
 """Share of the frames that agree at which nothing, and all, of the gain is believed, where the staircase is much less:
 a few frames that change much have smoothed by lying beside each other. Below the second range that is not looked at."""
-SOFT_RANGE = (-1.35, -1.48)
-"""Crispness below which a clean picture may be of a soft lens, and below which it surely is."""
+SOFT = -1.35
+"""Crispness below which a clean picture may be of a soft lens."""
 LEAST_TAKEN = 0.11
 """The sum of what is smoothed and cleaned below which a picture was clean before."""
 GAIN_DB, CLEANED_DB = 0.36, 0.35
@@ -127,19 +127,10 @@ class MergeStatistics:
         return USUAL_QUANTISER if self.quantiser is None else self.quantiser
 
     @property
-    def is_clean(self) -> bool:
-        """Whether there is nothing that hides how soft the lens was."""
-        return self.smoothed + self.cleaned < LEAST_TAKEN and self.coding <= USUAL_QUANTISER
-
-    @property
     def is_soft(self) -> bool:
-        """Whether the lens was soft: such a picture bears to be deblurred more."""
-        return self.is_clean and self.crispness < SOFT_RANGE[1]
-
-    @property
-    def may_be_soft(self) -> bool:
-        """Whether it may have been, and it is not known how much the picture bears: one frame is deblurred as well."""
-        return self.is_clean and SOFT_RANGE[1] <= self.crispness < SOFT_RANGE[0]
+        """Whether the lens may have been soft and nothing hides that: one frame, deblurred, shows as much."""
+        clean = self.smoothed + self.cleaned < LEAST_TAKEN and self.coding <= USUAL_QUANTISER
+        return clean and self.crispness < SOFT
 
 
 def _log_ratio(before: float, after: float) -> float:
@@ -152,7 +143,7 @@ def expected_gain_db(measured: MergeStatistics) -> float:
     Frames that agree gain ``GAIN_DB`` or more; a coarse quantiser takes of that. The constants are of the ``TUNE``
     clips of ``benchmarks/_fancams.py``, as they are and as uploads of uploads.
     """
-    if measured.may_be_soft or measured.seen < LEAST_SEEN:
+    if measured.is_soft or measured.seen < LEAST_SEEN:
         return 0.0
     fine = 1 - _ramp(measured.coding, (FINE_QUANTISER, COARSE_QUANTISER))
     gain = (
@@ -179,7 +170,7 @@ def explained(measured: MergeStatistics) -> str:
     doubts = []
     if measured.seen < SEEN_RANGE[1]:
         doubts.append(f"the face is the same in {measured.seen:.0%} of what they show")
-    if measured.may_be_soft:
+    if measured.is_soft:
         doubts.append("soft and clean, nothing new")
     if measured.coding > COARSE_QUANTISER:
         doubts.append(f"coarsely coded, quantiser {measured.coding:.0f}")

@@ -50,8 +50,6 @@ DETAILED, FLAT = (1.02, 0.0), (-1.12, 0.0)
 DETAILED_PER_CRISPNESS, FLAT_PER_CRISPNESS = (0.0, -0.78), (-0.1, -0.3)
 CRISPNESS, CRISPNESS_RANGE = -1.3, (-0.5, 0.5)
 """Of the clips the constants were fitted to; and how far from it they are believed."""
-SOFT = (1.0, 0.2)
-"""What is added to ``DETAILED`` of a soft lens: it gains 0.3 dB by that, and crisp clips would lose as much."""
 THRESHOLD, THRESHOLD_PER_NOISE, THRESHOLD_UNSEEN = 2.5, 0.5, 3.0
 """Detail, in levels, at which the gain is half way between the two: at least, per level of noise, and more where no
 other frame saw the pixel anew."""
@@ -232,9 +230,7 @@ def _inside(motion: Motion, top: int, bottom: int) -> Plane:
     return np.asarray((xs >= -0.5) & (xs <= wide - 0.5) & (ys >= -0.5) & (ys <= high - 0.5), np.float32)
 
 
-def sharpened(
-    merged: npt.NDArray[np.float32], grid: int, noise: float, seen: Plane, *, soft: bool = False
-) -> npt.NDArray[np.float32]:
+def sharpened(merged: npt.NDArray[np.float32], grid: int, noise: float, seen: Plane) -> npt.NDArray[np.float32]:
     """Return the picture with two bands of its detail amplified or attenuated; colours keep their distance to the luma.
 
     Args:
@@ -242,20 +238,19 @@ def sharpened(
         grid: Pixels of it per pixel of the source.
         noise: Of one frame, in levels of luma.
         seen: (h, w) share of the frames that measured a pixel, in [0, 1].
-        soft: Whether the lens was soft and the picture is clean.
     """
     luma = np.asarray(merged @ LUMA, np.float32)
     if grid >= SHARPENING_GRID:
-        return np.asarray(merged + _sharpening(luma, grid, noise, seen, soft=soft)[..., None], np.float32)
+        return np.asarray(merged + _sharpening(luma, grid, noise, seen)[..., None], np.float32)
     high, wide = luma.shape
     times = SHARPENING_GRID // grid
     size = (wide * times, high * times)
     finer = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_LANCZOS4), np.float32)
-    change = _sharpening(finer, SHARPENING_GRID, noise, enlarged_rows(seen, 0, high, times), soft=soft)
+    change = _sharpening(finer, SHARPENING_GRID, noise, enlarged_rows(seen, 0, high, times))
     return np.asarray(merged + cv2.resize(change, (wide, high), interpolation=cv2.INTER_AREA)[..., None], np.float32)
 
 
-def _sharpening(luma: Plane, grid: int, noise: float, seen: Plane, *, soft: bool) -> Plane:
+def _sharpening(luma: Plane, grid: int, noise: float, seen: Plane) -> Plane:
     """Return what is to be added to a merged picture of this luma; see ``sharpened``."""
     fine, coarse = _bands(luma, grid)
     power = _power(fine, coarse, grid)
@@ -265,7 +260,6 @@ def _sharpening(luma: Plane, grid: int, noise: float, seen: Plane, *, soft: bool
     change = np.zeros_like(detailed)
     for i, band in enumerate((fine, coarse)):
         high, low = DETAILED[i] + DETAILED_PER_CRISPNESS[i] * crisp, FLAT[i] + FLAT_PER_CRISPNESS[i] * crisp
-        high += SOFT[i] if soft else 0.0
         change += band * np.maximum(detailed * (high - low) + low, -1)
     return np.asarray(change, np.float32)
 
