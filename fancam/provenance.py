@@ -15,7 +15,8 @@ from fancam.results import CardGeometry, Enhanced, Pick
 
 _PREFIX = "fancam:"
 _INHERITED = (
-    "pts", "time_s", "framing", "upscaler", "upscaler_sha256", "restorer", "strengths", "invented", "notes",
+    "pts", "time_s", "framing", "upscaler", "upscaler_sha256", "restorer", "strengths", "true_scale",
+    "invented", "notes",
 )  # fmt: skip
 """What holds as well for a card that is made of the picture."""
 _ASPECT_TOLERANCE = 0.01
@@ -49,6 +50,8 @@ class Provenance:
     """Stage to its strength: a share of 1, or the stops of the lift."""
     scale: float | None = None
     """Pixels of the picture per pixel of the camera."""
+    true_scale: float | None = None
+    """Share of the camera's pixels along each axis that hold detail."""
     invented: bool | None = None
     """Whether a network drew detail."""
     card: CardGeometry | None = None
@@ -73,6 +76,7 @@ class Provenance:
             restorer=enhanced.restorer,
             strengths=enhanced.strengths,
             scale=enhanced.scale,
+            true_scale=enhanced.true_scale,
             invented=enhanced.invented,
             notes=enhanced.notes,
         )
@@ -137,6 +141,7 @@ class Provenance:
             "restorer": self.restorer or (None if self.upscaler is None else "none"),
             "strengths": [f"{name}={value:g}" for name, value in sorted(self.strengths.items())] or None,
             "scale": _rounded(self.scale, 4),
+            "true_scale": _rounded(self.true_scale, 4),
             "invented": self.invented,
             "trim_width_mm": None if card is None else card.width_mm,
             "trim_height_mm": None if card is None else card.height_mm,
@@ -180,6 +185,7 @@ class Provenance:
             restorer=None if text.get("restorer") == "none" else text.get("restorer"),
             strengths=_strengths(lists.get("strengths", [])),
             scale=_number(text.get("scale")),
+            true_scale=_number(text.get("true_scale")),
             invented=None if "invented" not in text else text["invented"] == "True",
             card=_card(*(_number(text.get(name)) for name in ("trim_width_mm", "trim_height_mm", "bleed_mm", "dpi"))),
             ink_percent=_number(text.get("ink_percent")),

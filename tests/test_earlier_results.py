@@ -61,7 +61,7 @@ def test_the_same_input_with_other_settings_is_replaced_and_that_is_said(tmp_pat
     assert fancam("enhance", picture, "--out", out, *ENHANCE) == 0
     assert fancam("enhance", picture, "--out", out, *ENHANCE, "--format", "jpg") == 0
     assert names(out) == {"a.jpg"}
-    assert "a.png: replaced; made earlier of the same input" in capsys.readouterr().err
+    assert "a.png: replaced or removed; made earlier of the same input" in capsys.readouterr().err
     assert fancam("enhance", picture, "--out", out, *ENHANCE, "--format", "jpg", "--quality", "50") == 0
     assert "a.jpg: replaced" in capsys.readouterr().err
 

@@ -290,3 +290,9 @@ def test_cards_in_different_colours_have_no_common_output_intent():
     assert of_sheet(sheet(page()), "cmyk-shop", (PRESSED, other))["output_intent"].status == "ok"
     bare = dataclasses.replace(CARD, facts=dataclasses.replace(FILE, profile_description=None, profile_space=None))
     assert of_sheet(sheet(page()), "home", (CARD, bare))["output_intent"].status == "ok"  # both are sRGB
+
+
+def test_an_enlarged_upload_is_not_called_sharp():
+    sharp, soft = (check_card(card(effective_ppi=225.0, true_scale=share), printer("home"))[0] for share in (1.0, 0.6))
+    assert (sharp.status, soft.status) == ("ok", "warn")
+    assert soft.value.startswith("source 225 ppi with detail for 135")

@@ -46,6 +46,16 @@ def test_a_wrong_config_is_refused_with_what_is_right(tmp_path, toml, expected):
     assert expected in str(caught.value)
 
 
+def test_a_number_is_taken_where_a_word_or_a_number_is_meant(tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text("[clean]\ndenoise = 1\nlift = 0.5\n")
+    clean = s.load_settings(config=config).clean
+    assert (clean.denoise, clean.lift, clean.denoise_strength) == ("1", "0.5", 1.0)
+    config.write_text("[clean]\nlift = 3\n")
+    with pytest.raises(UsageError, match="between 0 and 2"):
+        s.load_settings(config=config)
+
+
 def test_config_lies_over_preset_and_flags_over_config(tmp_path):
     config = tmp_path / "mine.toml"
     config.write_text("[crop]\nframing = 'half'\nmin_ppi = 90\n")

@@ -50,6 +50,8 @@ class CardFacts:
     """Share of the card whose colours the press cannot print; None where there is no profile of it."""
     invented: bool | None = None
     """Whether a network added detail; None where it is not known."""
+    true_scale: float | None = None
+    """Share of the source's pixels along each axis that hold detail; None where it is not known."""
 
     @property
     def outer_mm(self) -> tuple[float, float]:
@@ -91,9 +93,11 @@ def _effective_ppi(facts: CardFacts, printer: Printer) -> Check:
         return _found(facts, "effective_ppi", "warn", f"not known, {dpi:.0f} dpi in the file", limit, message)
     grown = f", upscaled to {dpi:.0f} dpi" if ppi < _DPI_SLACK * dpi else ""
     invented = " with invented detail" if grown and facts.invented else ""
-    value = f"source {ppi:.0f} ppi{grown}{invented}"
-    shown = round(ppi)  # as it is written, so that 150 is never said to be less than 150
-    status: Status = "fail" if shown < printer.fail_ppi else "warn" if shown < printer.min_ppi else "ok"
+    # As they are written, so that 150 is never said to be less than 150.
+    shown, true = round(ppi), round(ppi * (facts.true_scale or 1.0))
+    held = f" with detail for {true}" if true < shown else ""
+    value = f"source {shown} ppi{held}{grown}{invented}"
+    status: Status = "fail" if shown < printer.fail_ppi else "warn" if true < printer.min_ppi else "ok"
     message = "will look soft or made up: take a sharper source, show more of it, or print a smaller card"
     return _found(facts, "effective_ppi", status, value, limit, message)
 

@@ -94,7 +94,7 @@ def warn_of_limits(
             f"the face is {face_height_px:.0f} px high in the source, under {MIN_FACE_HEIGHT_PX}: "
             "its features are mostly invented; take a closer picture"
         )
-    if scale > MAX_SCALE:
+    if round(scale, 1) > MAX_SCALE:
         found.append(
             f"enlarged {scale:.1f} times, above {MAX_SCALE:.0f}: detail beyond that is interpolated; "
             "print smaller or crop less"

@@ -190,6 +190,7 @@ class Designer:
             bleed_mm=geometry.bleed_mm,
             bleed_share=card.bleed_share,
             effective_ppi=card.effective_ppi,
+            true_scale=card.origin.true_scale,
             faces=card.faces,
             text_boxes=(*card.front.text_boxes, *(card.back.text_boxes if card.back else ())),
             text_size_mm=self.design.text_size_mm if self.design.text else None,

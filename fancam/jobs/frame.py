@@ -231,5 +231,5 @@ def _said(workspace: Workspace) -> list[str]:
     if workspace.replaced:
         first, *more = dict.fromkeys(workspace.replaced)
         others = f" and {len(more)} more" if more else ""
-        lines.append(f"{first}{others}: replaced; made earlier of the same input with other settings")
+        lines.append(f"{first}{others}: replaced or removed; made earlier of the same input with other settings")
     return lines

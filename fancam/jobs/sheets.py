@@ -254,6 +254,7 @@ class SheetRun:
             bleed_mm=card.bleed_mm,
             bleed_share=1.0 if origin.bleed_share is None else origin.bleed_share,
             effective_ppi=origin.effective_ppi,
+            true_scale=origin.true_scale,
             faces=origin.faces_in(*file.size_px),
             ink_percent=origin.ink_percent if file.space == "cmyk" else None,
             invented=origin.invented,

@@ -137,14 +137,16 @@ def _merge(settings: Settings, tables: Mapping[str, Any], *, source: str | None)
             raise _unknown("table", name, stages, source)
         if not isinstance(table, Mapping):
             raise UsageError(f"{name!r} is not a table", item=source, remedy=f"write it as [{name}]")
-        known = {f.name: str(f.type) for f in dataclasses.fields(stages[name])}
+        known = {f.name: f for f in dataclasses.fields(stages[name])}
         values: dict[str, Any] = {}
         for key, value in table.items():
             if (name, key) == ("guard", "guard"):  # the older spelling, and that of --guard
                 key, value = "enabled", _switched(value)
             if key not in known:
                 raise _unknown(f"key in [{name}]", key, known, source)
-            values[key] = _checked(value, known[key], f"{name}.{key}", source)
+            if known[key].metadata.get("takes_numbers") and type(value) in (int, float):
+                value = format(value, "g")
+            values[key] = _checked(value, str(known[key].type), f"{name}.{key}", source)
         stages[name] = dataclasses.replace(stages[name], **values)
     return Settings(**stages)
 

@@ -137,8 +137,8 @@ def word_or_number(
         right = math.isfinite(found) and low <= found <= high and (not whole or found == int(found))
         require(right, name, value, f"{listed} or {in_range}")
 
-    return _field(default, rule)
+    return _field(default, rule, takes_numbers=True)
 
 
-def _field(default: Any, rule: _Rule) -> Any:
-    return dataclasses.field(default=default, metadata={"rule": rule})
+def _field(default: Any, rule: _Rule, **more: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"rule": rule, **more})
