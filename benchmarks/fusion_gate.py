@@ -3,9 +3,10 @@
 A truth (see ``_fancams``) is reduced 2 and 3 times by an area filter behind a good lens and, as sites and reposters do,
 coded at a CRF of 23, enlarged 1.5 or 2 times (bilinear for every other clip, bicubic for the rest) and coded again; or
 coded once at its own size. The motion is the people's own. ``REPORT`` are the clips of that name in ``_fancams``, of
-people whom no constant was fitted to; ``FRESH`` are clips that nobody looked at while the gate was built: of the
-signers of ``_people.CLIPS``, signer-1 (brother, help, no, student) and the one of eat are not among those fitted to,
-signer-2 (bird, please, sorry) and signer-3 (learn, school) are, in other clips.
+people whom no constant was fitted to, though rules were chosen with their figures in view; ``FRESH`` are other clips,
+whose figures were seen as well while the gate was built, but chose nothing by themselves: of the signers of
+``_people.CLIPS``, signer-1 (brother, help, no, student) and the one of eat are not among those fitted to, signer-2
+(bird, please, sorry) and signer-3 (learn, school) are, in other clips.
 
 ``gain`` is what forced fusing gains in PSNR over the best that can be had of the single frame (the rivals of the
 benchmark ``fusion``, their parameters chosen with the truth in hand), ``frame`` the same over bicubic interpolation.
