@@ -59,7 +59,8 @@ def test_tiles_resampled_one_by_one_give_what_one_resample_of_the_whole_gives(ca
     expected = resample(enlarged(picture, scale), box.scaled(scale), print_size[1], print_size[0])
     result = laid(tiled, picture, scale)
     assert result.dtype == dtype and result.shape == expected.shape
-    assert np.abs(result.astype(int) - expected).max() <= 1, "rounding only"
+    # Sums of 16 bits in float32, in another order: a level more than the rounding of one step.
+    assert np.abs(result.astype(int) - expected).max() <= (1 if dtype == np.uint8 else 2), "rounding only"
 
 
 @settings(max_examples=40, deadline=None)

@@ -63,6 +63,9 @@ ZOOM = 1.2
 TIGHTER = 6.0
 """Cost of a face larger than the framing has it: enough that a cut neighbour does not get it, and a rival does."""
 
+TIGHTER_ALONE = 30.0
+"""The same where nobody else is there: more than bleed that is drawn on costs, less than a face that the cut touches."""
+
 NOTICED = 0.5
 """A larger face is said to be on the card from this share of it on."""
 
@@ -199,7 +202,8 @@ def _trial(portrait: _Portrait, share: float, sizes: _Shares) -> Trial:
     px_per_mm = trim_height / card.height_mm
     x = portrait.scene.seen(face.box).centre[0] + lead_room(face) * px_per_mm * card.width_mm
     y = face.eye_centre[1] + (0.5 - eye_line_of(share)) * trim_height
-    cost = (math.log(share / sizes.wanted) / math.log(ZOOM)) ** 2 + TIGHTER * (share > sizes.largest * (1 + 1e-9))
+    tighter = TIGHTER if portrait.scene.others else TIGHTER_ALONE
+    cost = (math.log(share / sizes.wanted) / math.log(ZOOM)) ** 2 + tighter * (share > sizes.largest * (1 + 1e-9))
     return Trial(px_per_mm, x, y, cost, reach=(MAX_SIDEWAYS, MAX_EYE_LINE_SHIFT))
 
 
