@@ -64,7 +64,7 @@ TIGHTER = 6.0
 """Cost of a face larger than the framing has it: enough that a cut neighbour does not get it, and a rival does."""
 
 TIGHTER_ALONE = 30.0
-"""The same where nobody else is there: more than bleed that is drawn on costs, less than a face that the cut touches."""
+"""The same where nobody else is there: more than bleed that is drawn on costs, less than a face that is touched."""
 
 NOTICED = 0.5
 """A larger face is said to be on the card from this share of it on."""
