@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fancam.geometry import Box
-from fancam.picking import explain, reject_reasons, select
+from fancam.picking import explain, reject_reasons, runners_up, select
 from fancam.results import Candidate, Face, Score, ScoredFace
 from fancam.settings import PickSettings
 
@@ -101,7 +101,7 @@ def test_much_better_beats_different():
 
 
 def test_two_members_in_one_frame_may_both_become_cards_but_another_moment_comes_first():
-    scored = [moment(5.0, 0.9, track=0), moment(5.0, 0.88, x=500.0, track=1), moment(20.0, 0.85, track=0)]
+    scored = [moment(5.0, 0.9, track=0), moment(5.0, 0.88, x=500.0, track=1), moment(20.0, 0.85, x=500.0, track=1)]
     assert [p.candidate.time_s for p in select(scored, PickSettings(top=2))] == [5.0, 20.0]
     assert len(select(scored, PickSettings(top=3))) == 3
 
@@ -109,6 +109,70 @@ def test_two_members_in_one_frame_may_both_become_cards_but_another_moment_comes
 def test_the_same_face_found_twice_in_a_frame_is_one_card():
     twice = [moment(5.0, 0.9, track=None), moment(5.0, 0.8, x=110.0, track=None)]
     assert len(select(twice, PickSettings(top=3))) == 1
+
+
+def test_people_on_stage_together_take_turns():
+    """The leader has the better face throughout, and is followed best; the other four are good enough."""
+    scored = [
+        moment(3.0 * second, 0.72 if person == 0 else 0.5 + person / 100, x=200.0 * person, track=person)
+        for second in range(8) for person in range(5)
+    ]  # fmt: skip
+    picks = select(scored, PickSettings(top=6))
+    counts = [sum(pick.face.track == person for pick in picks) for person in range(5)]
+    assert min(counts) >= 1
+    assert max(counts) <= 2
+
+
+def test_a_dancer_far_behind_takes_no_turn_from_whom_the_video_is_of():
+    def far(time_s: float) -> ScoredFace:
+        scored = moment(time_s, 0.45, x=500.0, track=1)
+        return replace(scored, face=replace(scored.face, box=Box(500, 100, 540, 150)))
+
+    scored = [one for second in range(8) for one in (moment(3.0 * second, 0.6, track=0), far(3.0 * second))]
+    assert {pick.face.track for pick in select(scored, PickSettings(top=4))} == {0}
+
+
+def test_each_stretch_gives_its_best():
+    scored = [moment(float(second), 0.3 + (second * 7 % 10) / 20) for second in range(60)]
+    picks = select(scored, PickSettings(every_s=10.0))
+    best = [max(range(10 * k, 10 * k + 10), key=lambda second: second * 7 % 10) for k in range(6)]
+    assert sorted(pick.candidate.time_s for pick in picks) == best
+
+
+def test_stretches_begin_where_the_look_begins():
+    scored = [moment(12.0, 0.8), moment(19.0, 0.9), moment(21.0, 0.7)]
+    assert len(select(scored, PickSettings(every_s=10.0))) == 2
+    assert [pick.candidate.time_s for pick in select(scored, PickSettings(every_s=10.0), 12.0)] == [19.0]
+
+
+@given(moments(), st.integers(1, 3), st.integers(1, 3))
+def test_no_shot_and_no_person_has_more_than_its_share(scored, per_shot, per_person):
+    picks = select(scored, PickSettings(per_shot=per_shot, per_person=per_person, min_gap_s=0.1))
+    shots = {pick.candidate.shot for pick in picks}
+    assert all(sum(pick.candidate.shot == shot for pick in picks) <= per_shot for shot in shots)
+    assert all(sum(pick.face.track == person for pick in picks) <= per_person for person in range(3))
+
+
+@given(moments(), st.integers(1, 5), st.integers(0, 3))
+def test_runners_up_are_no_picks_of_the_same_person_and_shot_and_stand_beside_one_pick_only(scored, top, count):
+    settings = PickSettings(top=top, runners_up=count)
+    picks = select(scored, settings)
+    beaten = runners_up(picks, scored, settings)
+    assert len(beaten) == len(picks)
+    ids = [id(one) for faces in beaten for one in faces] + [id(pick) for pick in picks]
+    assert len(set(ids)) == len(ids)
+    for pick, faces in zip(picks, beaten, strict=True):
+        assert len(faces) <= count
+        assert [one.score.value for one in faces] == sorted((one.score.value for one in faces), reverse=True)
+        assert all((one.face.track, one.candidate.shot) == (pick.face.track, pick.candidate.shot) for one in faces)
+        assert all(one.score.rejected is None for one in faces)
+
+
+def test_a_pick_keeps_the_two_best_that_it_beat_in_its_burst():
+    burst = [moment(5 + i / 10, 0.9 - i / 10) for i in range(5)]
+    settings = PickSettings(top=1)
+    (beaten,) = runners_up(select(burst, settings), burst, settings)
+    assert [one.candidate.time_s for one in beaten] == [5.1, 5.2]
 
 
 def test_every_face_that_was_not_picked_is_counted_once():

@@ -70,13 +70,19 @@ StreamOpt = Annotated[int | None, option(INPUT, "Video stream to use.", "N", def
 FromOpt = Annotated[str | None, option(INPUT, "Look at the video from this time on.", "TIME", "--from")]
 ToOpt = Annotated[str | None, option(INPUT, "Look at the video until this time.", "TIME", "--to")]
 WatchOpt = Annotated[str | None, option(INPUT, "Look at this part only, in pixels.", "X,Y,W,H", "--crop")]
-TopOpt = Annotated[int | None, option(MOMENTS, "Moments per video.", "N", default=DEFAULTS.pick.top)]
+TopOpt = Annotated[int | None, option(MOMENTS, "Moments per video.", "N", default=s.DEFAULT_TOP)]
+EveryOpt = Annotated[str | None, option(MOMENTS, "The best of each stretch so long: 10s, 1:30.", "TIME")]
+PerShotOpt = Annotated[int | None, option(MOMENTS, "At most so many of each shot.", "N")]
+PerPersonOpt = Annotated[int | None, option(MOMENTS, "At most so many of each person.", "N")]
 MinGapOpt = Annotated[
     float | None, option(MOMENTS, "Between two picks.", "SECONDS", default=f"{DEFAULTS.pick.min_gap_s:g}")
 ]
 AllFacesOpt = Annotated[
     bool | None,
     option(MOMENTS, "Cards of a photo's bystanders, last.", None, "--all-faces/--no-all-faces", default="all-faces"),
+]
+WeightsOpt = Annotated[
+    str | None, option(MOMENTS, "Times the usual weight of a term of the score: eyes=2,pose=0.5.", "TERM=N,...")
 ]
 DetectorOpt = Annotated[str | None, option(MOMENTS, f"{listed(s.DETECTORS)}.", "NAME", default="auto")]
 
@@ -175,6 +181,11 @@ PICTURE_SETTINGS = {
     "guard": "guard.enabled",
 }  # fmt: skip
 """Parameter of a verb to the setting it gives, for ``overrides``."""
+MOMENT_SETTINGS = {
+    "from_time": "scan.from_s", "to_time": "scan.to_s", "watch": "scan.crop", "top": "pick.top",
+    "every": "pick.every_s", "per_shot": "pick.per_shot", "per_person": "pick.per_person",
+    "min_gap": "pick.min_gap_s", "weights": "pick.weights", "detector": "faces.detector",
+}  # fmt: skip
 CARD_SETTINGS = {
     "size": "card.size", "bleed": "card.bleed_mm", "dpi": "card.dpi", "long_edge": "card.long_edge_px",
     "card_format": "card.format",

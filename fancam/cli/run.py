@@ -13,9 +13,8 @@ from fancam.cli.report import edge
 from fancam.settings import load_presets, load_settings
 
 SETTINGS = {
-    **o.CARD_SETTINGS, **o.PICTURE_SETTINGS, "top": "pick.top", "min_gap": "pick.min_gap_s",
-    "all_faces": "pick.all_faces", "framing": "crop.framing", "min_ppi": "crop.min_ppi", "detector": "faces.detector",
-    "fuse": "fuse.fuse", "from_time": "scan.from_s", "to_time": "scan.to_s", "watch": "scan.crop",
+    **o.CARD_SETTINGS, **o.PICTURE_SETTINGS, **o.MOMENT_SETTINGS, "all_faces": "pick.all_faces",
+    "framing": "crop.framing", "min_ppi": "crop.min_ppi", "fuse": "fuse.fuse",
 }  # fmt: skip
 
 EXAMPLES = """
@@ -35,7 +34,11 @@ def run(
     watch: o.WatchOpt = None,
     stream: o.StreamOpt = None,
     top: o.TopOpt = None,
+    every: o.EveryOpt = None,
+    per_shot: o.PerShotOpt = None,
+    per_person: o.PerPersonOpt = None,
     min_gap: o.MinGapOpt = None,
+    weights: o.WeightsOpt = None,
     all_faces: o.AllFacesOpt = None,
     detector: o.DetectorOpt = None,
     size: o.SizeOpt = None,
@@ -105,7 +108,8 @@ def _show_result(document: Mapping[str, Any], out: Path) -> None:
 
 def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     for row in plan["inputs"]:
-        most = "one card per face" if row["cards_at_most"] is None else f"at most {row['cards_at_most']} cards"
+        many = "one card per face" if row["kind"] == "photo" else "as many cards as its shots and persons give"
+        most = many if row["cards_at_most"] is None else f"at most {row['cards_at_most']} cards"
         frames = f", about {row['frames_expected']} frames" if row.get("frames_expected") else ""
         yield f"{row['path']}: {row['kind']} {row['width']}x{row['height']}{frames}; {most}"
     card = plan["card"]

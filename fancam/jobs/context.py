@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fancam import __version__, faces, pictures
+from fancam import __version__, faces, picking, pictures
 from fancam.enhancing import Enhancer, Instruments, resolve_denoiser, resolve_restorer
 from fancam.files import sha256_of_file
 from fancam.jobs.frame import FolderJob, Stopwatch, default_store
@@ -51,6 +51,7 @@ class Context:
         by_preset: Mapping[str, Settings] | None = None,
     ) -> None:
         self.settings = settings or Settings()
+        picking.term_weights(self.settings.pick)  # said before the long work begins
         self.store = store or default_store()
         self.stream = stream
         self.progress = progress

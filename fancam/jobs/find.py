@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,8 +20,11 @@ from fancam.media import Frame, ScanReport
 from fancam.paper import limits
 from fancam.pictures import StillPicture
 from fancam.results import Candidate, CardGeometry, Crop, Face, Pick, Score, ScoredFace
-from fancam.settings import Settings
+from fancam.settings import PickSettings, Settings
 from fancam.video import Video
+
+_USUAL_PERSONS = 6
+"""On a stage: so many times more moments are looked at where each person is to have some."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +107,7 @@ def find_in_video(context: Context, film: Video) -> Found:
         if watched is None
         else [one for one in scored if watched.contains(Box(*one.face.box.centre, *one.face.box.centre))]
     )
-    chosen = picking.select(asked, context.settings.pick)
+    chosen = picking.select(asked, context.settings.pick, context.settings.scan.from_s or 0.0)
     moments = []
     for one in chosen:
         pts = one.candidate.pts
@@ -219,13 +222,27 @@ def _scanned(context: Context, film: Video, threads: int | None) -> tuple[ScanRe
 
     settings, total = context.settings, len(film)
     with film.scan(threads=threads, from_s=settings.scan.from_s, to_s=settings.scan.to_s) as scan:
-        shortlist = picking.Shortlist(settings.scan, settings.pick.top, probe, film.info.duration_s)
+        shortlist = picking.Shortlist(settings.scan, _wanted(settings.pick), probe, film.info.duration_s)
         for number, frame in enumerate(scan, start=1):
             shortlist.add(frame)
             if number % 30 == 0:
                 context.progress("scan", number, max(total, number) if total else None)
     context.progress("scan", scan.report.frames_scanned, scan.report.frames_scanned)
-    return scan.report, shortlist.finish()
+    return scan.report, shortlist.finish(*_groups(settings))
+
+
+def _wanted(settings: PickSettings) -> int:
+    """Return about how many moments will be chosen, where neither stretches nor shots say it."""
+    persons = 1 if settings.per_person is None else settings.per_person * _USUAL_PERSONS
+    return max(settings.limit or 0, persons)
+
+
+def _groups(settings: Settings) -> tuple[Callable[[Candidate], int] | None, int]:
+    """Return by what the moments are grouped of which each has picks of its own, and how many; None for no groups."""
+    pick, start_s = settings.pick, settings.scan.from_s or 0.0
+    if pick.every_s is not None:
+        return lambda moment: picking.stretch(moment.time_s, pick, start_s), 1
+    return (None, 1) if pick.per_shot is None else (lambda moment: moment.shot, pick.per_shot)
 
 
 def _look(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +17,10 @@ from fancam.jobs.frame import Paths, as_paths
 from fancam.jobs.photos import result_size
 from fancam.jobs.sources import find_media, find_pictures, output_ending, required
 from fancam.jobs.workspace import distinct_stems
+from fancam.media import VideoInfo
 from fancam.nn import ModelStore
 from fancam.paper import card_geometry
-from fancam.settings import Settings
+from fancam.settings import DEFAULT_TOP, Settings
 
 _TRIAL_PX = 96
 """Side of the picture that the network is tried on: 3 s with the default network on two slow cores."""
@@ -46,22 +48,34 @@ def plan_run(
     rows: list[dict[str, Any]] = []
     scan_s, cards = 0.0, 0
     for path, is_video in required(find_media(as_paths(inputs))):
-        cards += settings.pick.top if is_video else 1
         if is_video:
             film = video.open_video(path, stream=stream)
             info = film.info
+            most = moments_at_most(info, settings)
+            cards += DEFAULT_TOP if most is None else most
             scan_s += 0.0 if store is None else estimate_scan_s(film)
             rows.append({"path": printable(path), "kind": "video", "width": info.width, "height": info.height,
                          "duration_s": info.duration_s, "frames_expected": info.frames_expected,
-                         "cards_at_most": settings.pick.top, "warnings": list(info.warnings)})  # fmt: skip
+                         "cards_at_most": most, "warnings": list(info.warnings)})  # fmt: skip
         else:
             still = pictures.open_picture(path)
+            cards += 1
             rows.append({"path": printable(path), "kind": "photo", "width": still.width, "height": still.height,
                          "cards_at_most": None, "warnings": []})  # fmt: skip
     card = {"width_px": geometry.width_px, "height_px": geometry.height_px, "dpi": round(geometry.dpi, 3)}
     size_px = (round(geometry.height_px / _USUAL_SCALE), round(geometry.width_px / _USUAL_SCALE))
     seconds = None if store is None else scan_s + estimate_enlarging_s(settings, store, [size_px] * cards)
     return _plan("run", settings, seconds, inputs=rows, card=card)
+
+
+def moments_at_most(info: VideoInfo, settings: Settings) -> int | None:
+    """Return how many moments of a video may be chosen; None where only its shots and persons say it."""
+    pick, scan = settings.pick, settings.scan
+    limits = [] if pick.limit is None else [pick.limit]
+    if pick.every_s is not None and info.duration_s is not None:
+        end_s = info.duration_s if scan.to_s is None else min(scan.to_s, info.duration_s)
+        limits.append(math.ceil(max(end_s - (scan.from_s or 0.0), 0.0) / pick.every_s))
+    return min(limits, default=None)
 
 
 def plan_enhance(inputs: Paths, settings: Settings | None = None, *, store: ModelStore | None = None) -> dict[str, Any]:

@@ -7,7 +7,14 @@ Nothing here knows how a video is decoded or how a face is found: the scan's fac
 
 from __future__ import annotations
 
-from fancam.picking.moments import select
-from fancam.picking.selection import BYSTANDER, explain, reject_reasons, score_face, tell_bystanders
+from fancam.picking.moments import runners_up, select, stretch
+from fancam.picking.selection import (
+    BYSTANDER,
+    explain,
+    reject_reasons,
+    score_face,
+    tell_bystanders,
+    term_weights,
+)
 from fancam.picking.sharpness import face_sharpness
 from fancam.picking.shortlist import Shortlist

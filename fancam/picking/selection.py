@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fancam.errors import unknown_choice
 from fancam.media import Picture
 from fancam.picking.sharpness import face_sharpness, luma_of
 from fancam.results import Face, Score, ScoredFace
@@ -172,15 +173,28 @@ def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
         "too_soft": sharpness < settings.min_sharpness,
     }
     rejected = next((name for name, closed in gates.items() if closed), None)
-    return Score(0.0 if rejected else _combined(why), MappingProxyType(why), rejected)
+    return Score(0.0 if rejected else combined(why, term_weights(settings)), MappingProxyType(why), rejected)
 
 
-def _combined(why: dict[str, float | None]) -> float:
-    """Return the weighted geometric mean of the terms that were measured."""
+def combined(why: Mapping[str, float | None], weights: Mapping[str, float]) -> float:
+    """Return the weighted geometric mean of the terms that were measured; 1 where none of them has a weight."""
     measured = {name: term for name, term in why.items() if term is not None}
-    weight = sum(WEIGHTS[name] for name in measured)
-    log = sum(WEIGHTS[name] * math.log(max(term, TERM_FLOOR)) for name, term in measured.items())
-    return round(math.exp(log / weight), 6)
+    weight = sum(weights[name] for name in measured)
+    log = sum(weights[name] * math.log(max(term, TERM_FLOOR)) for name, term in measured.items())
+    return round(math.exp(log / weight), 6) if weight else 1.0
+
+
+def term_weights(settings: PickSettings) -> dict[str, float]:
+    """Return the weight of each term, those of ``WEIGHTS`` times those of the settings.
+
+    Raises:
+        UsageError: The settings weigh something that is no term.
+    """
+    asked = settings.term_weights or {}
+    for name in asked:
+        if name not in WEIGHTS:
+            raise unknown_choice("term of weights", name, WEIGHTS)
+    return {name: weight * asked.get(name, 1.0) for name, weight in WEIGHTS.items()}
 
 
 def reject_reasons(scored: Sequence[ScoredFace], picked: Sequence[ScoredFace]) -> dict[str, int]:

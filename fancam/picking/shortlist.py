@@ -123,10 +123,14 @@ class Shortlist:
         while len(self._complete) > 1:
             self._measure(self._complete.popleft())
 
-    def finish(self) -> list[Candidate]:
+    def finish(self, group: Callable[[Candidate], int] | None = None, per_group: int = 1) -> list[Candidate]:
         """Return the shortlist in ascending order of time: ``candidates_per_pick`` for each card, and for 8 at least.
 
         Empty where no frame was added. The object is of no use afterwards.
+
+        Args:
+            group: Where so many cards of each stretch or shot are wanted: which one a moment belongs to.
+            per_group: How many.
         """
         while self._queued:
             self._queued.popleft().result()
@@ -139,7 +143,14 @@ class Shortlist:
             self._measure(self._complete.popleft())
         if self._worker is not None:
             self._worker.shutdown()
-        return shortlisted(self._best, self._limit)
+        if group is None:
+            return shortlisted(self._best, self._limit)
+        groups: dict[int, list[Candidate]] = {}
+        for moment in self._best:
+            groups.setdefault(group(moment), []).append(moment)
+        wanted = min(max(len(groups) * per_group, LEAST_TOP) * self._settings.candidates_per_pick, MAX_CANDIDATES)
+        each = math.ceil(wanted / max(len(groups), 1))
+        return sorted((c for one in groups.values() for c in shortlisted(one, each)), key=lambda c: c.pts)
 
     def _due(self, time_s: float) -> bool:
         if self._shots.undecided and len(self._segment.frames) < MAX_WAITING_FRAMES:

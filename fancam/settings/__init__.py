@@ -11,6 +11,7 @@ from fancam.settings.rules import (
     AUTO_PRESETS,
     CARD_FORMATS,
     DEFAULT_SCALE,
+    DEFAULT_TOP,
     DENOISERS,
     DETECTORS,
     DUPLEX,

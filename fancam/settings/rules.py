@@ -32,6 +32,8 @@ DENOISERS = ("auto", "builtin", "scunet", "nafnet", "drunet")
 AUTO = "auto"
 AUTO_PRESETS = ("fancam", "low-light", "scan", "group", "album")
 """What ``--preset auto`` chooses from."""
+DEFAULT_TOP = 8
+"""Moments of a video, where nothing else says how many."""
 DEFAULT_SCALE = 2.0
 """Of whole pictures, where neither scale, long edge nor size is asked for."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.settings.rules import (
     AUTOMATIC,
     CARD_FORMATS,
     COMPILE,
+    DEFAULT_TOP,
     DENOISERS,
     DETECTORS,
     DUPLEX,
@@ -59,8 +62,9 @@ class ScanSettings(Checked):
 
     def check_together(self) -> None:
         """Refuse a time span that ends before it begins, and a part that is none."""
-        if self.from_s is not None and self.to_s is not None:
-            require(self.to_s > self.from_s, "to_s", self.to_s, f"later than {self.from_s:g}")
+        if self.from_s is not None and self.to_s is not None and self.to_s <= self.from_s:
+            cause = f"the span from {self.from_s:g} s to {self.to_s:g} s ends before it begins"
+            raise UsageError(cause, remedy=f"give an end later than {self.from_s:g} s")
         require(self.crop is None or self.crop_box is not None, "crop", self.crop, "x,y,width,height in pixels")
 
     @property
@@ -88,18 +92,54 @@ class FaceSettings(Checked):
 
 @dataclass(frozen=True, slots=True)
 class PickSettings(Checked):
-    """Which moments become cards."""
+    """Which moments are chosen."""
 
-    top: int = at_least(1, default=8)
-    """How many different moments to keep."""
+    top: int | None = at_least(1, default=None)
+    """How many different moments to keep. None: ``DEFAULT_TOP``, or as many as one of the next three asks for."""
+    every_s: float | None = above(0, default=None)
+    """The best of each stretch of so many seconds, counted from where the look begins; None: no stretches."""
+    per_shot: int | None = at_least(1, default=None)
+    """At most so many moments of each shot; None: any number."""
+    per_person: int | None = at_least(1, default=None)
+    """At most so many moments of each person, as far as a face can be followed; None: any number, but where several
+    are on stage together their turns are shared."""
     min_gap_s: float = at_least(0, default=0.8)
     """Two picks of the same shot are at least this far apart."""
+    runners_up: int = between(0, 9, default=2)
+    """How many of the faces that a pick beat are kept beside it."""
+    weights: str = ""
+    """Times the usual weight of a term of the score: ``eyes=2,pose=0.5``; 0 leaves a term out."""
+    faces: bool = True
+    """Whether faces are looked for; False judges whole frames. Cards need a face."""
     min_face_px: int = at_least(1, default=48)
     """A face lower than this does not become a card."""
     min_sharpness: float = between(0, 1, default=0.15)
     """A face softer than this (0 to 1, see ``picking.sharpness``) does not become a card."""
     all_faces: bool = True
     """Whether a photo's bystanders, who are far smaller or far softer than the people it is of, get a card as well."""
+    format: str = one_of(CARD_FORMATS, default="png")
+    """Of the frames that ``fancam pick`` writes; png and tif keep 16 bits of a video with more than 8."""
+    jpeg_quality: int = between(1, 100, default=95)
+
+    def check_together(self) -> None:
+        """Refuse weights that are none."""
+        require(self.term_weights is not None, "weights", self.weights, "such as eyes=2,pose=0.5, none below 0")
+
+    @property
+    def limit(self) -> int | None:
+        """How many moments are kept at most; None: as many as there are stretches, shots or persons for."""
+        asked = self.every_s or self.per_shot or self.per_person
+        return self.top if self.top is not None or asked else DEFAULT_TOP
+
+    @property
+    def term_weights(self) -> dict[str, float] | None:
+        """Term to what its usual weight is multiplied by; None where the text is no such list."""
+        pairs = [part.partition("=") for part in self.weights.split(",") if self.weights.strip()]
+        try:
+            found = {name.strip(): float(value) for name, _, value in pairs}
+        except ValueError:
+            return None
+        return found if all(name and 0 <= value < math.inf for name, value in found.items()) else None
 
 
 @dataclass(frozen=True, slots=True)
