@@ -55,6 +55,50 @@ def test_wide_gamut_primaries_are_mapped_to_bt709(tmp_path):
     assert np.abs(patch_centres(_first(clip).pixels) - PATCHES).max() <= 2
 
 
+def _deep(path):
+    film = open_video(path)
+    ((_, pixels),) = film.deep_frames([film.info.start_pts_or_zero])
+    return pixels
+
+
+@pytest.mark.parametrize(("matrix", "full_range"), [("bt709", False), ("bt709", True), ("bt601", False)])
+def test_ten_bits_come_as_sixteen_with_every_code_of_the_video_where_it_belongs(tmp_path, matrix, full_range):
+    """Grey from black to white, so that chroma is exact; what the coder changed is read from the coded luma."""
+    grey = np.broadcast_to(np.linspace(0, 1, 1024)[None, :, None], (64, 1024, 3))
+    colour = Colour.tagged(matrix, full_range=full_range)
+    clip = write_clip(tmp_path / "a.mp4", [grey] * 2, colour=colour, bits=10, crf=0)
+    with open_video(clip).scan() as scan:
+        codes = next(iter(scan)).luma.astype(float).copy()
+    exact = codes / 1023 if full_range else (codes - 64) / 876
+    deep = _deep(clip)
+    assert deep.dtype == np.uint16
+    assert np.abs(deep - exact[..., None] * 65535).max() <= 4
+    assert len(np.unique(deep)) > 3 * len(np.unique(_first(clip).pixels))
+    assert np.abs(deep / 257.0 - _first(clip).pixels).max() <= 1.5
+
+
+def test_wide_gamut_primaries_are_mapped_to_bt709_in_sixteen_bits_as_well(tmp_path):
+    m2 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+    wide = np.clip((patches(256, 128) / 255.0) ** 2.4 @ m2.T, 0, 1) ** (1 / 2.4)
+    clip = write_clip(tmp_path / "a.mp4", [wide] * 2, colour=Colour.tagged("bt2020"), bits=10, crf=2)
+    deep = _deep(clip)
+    assert deep.dtype == np.uint16
+    assert np.abs(deep / 257.0 - _first(clip).pixels).max() <= 0.51
+
+
+@pytest.mark.parametrize("options", [{}, {"rotation": 90}, {"sar": Fraction(4, 3)}], ids=["plain", "turned", "oblong"])
+def test_a_video_of_eight_bits_has_the_same_samples_either_way(tmp_path, options):
+    clip = write_clip(tmp_path / "a.mkv" if "sar" in options else tmp_path / "a.mp4", moving_noise(2), **options)
+    assert np.array_equal(_deep(clip), _first(clip).pixels)
+
+
+def test_what_is_tone_mapped_keeps_its_colours_and_has_eight_bits(shared):
+    film = open_video(shared("data/video/odd/hdr10-av1.mp4"))
+    ((pts, pixels),) = film.deep_frames([film.info.start_pts_or_zero])
+    (frame,) = film.frames([pts])
+    assert np.array_equal(pixels, frame.pixels)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["pq", "hlg"])
 def test_hdr_ramp_keeps_its_order_and_its_highlights(tmp_path, transfer):

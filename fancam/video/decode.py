@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from fractions import Fraction
-from typing import Self
+from typing import Self, cast
 
 import av.error
 import cv2
@@ -14,7 +14,7 @@ import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from fancam.media import ColourTags, Picture, VideoInfo
+from fancam.media import ColourTags, Samples, VideoInfo
 from fancam.video.container import chosen_stream, explained, opened, square_pixel_size, thread_count
 from fancam.video.probe import SrgbConverter, buffer_source, frame_facts
 from fancam.video.reader import DecodedFrame, FrameReader
@@ -26,10 +26,17 @@ SEEK_BACK_S = (0.0, 1.0, 10.0)
 
 
 class ExactDecoder:
-    """Fetches frames of one video by pts, in ascending order; a context manager."""
+    """Fetches frames of one video by pts, in ascending order; a context manager.
 
-    def __init__(self, info: VideoInfo, threads: int | None) -> None:
+    Args:
+        info: Of the video.
+        threads: Decoder threads; one per processor, at most 8, when None.
+        deep: Whether pictures have 16 bits where the video has more than 8; else all have 8.
+    """
+
+    def __init__(self, info: VideoInfo, threads: int | None, *, deep: bool = False) -> None:
         self.info = info
+        self._deep = deep
         self.sequential = not info.has_times
         """Whether all is decoded from the start: seeking failed in this file, or would lose the count of its frames."""
         self._threads = thread_count(threads)
@@ -46,7 +53,7 @@ class ExactDecoder:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def fetch(self, target: int) -> Picture | None:
+    def fetch(self, target: int) -> Samples | None:
         """Return the picture with this pts, or None where it is not there or not sound.
 
         Raises:
@@ -69,7 +76,7 @@ class ExactDecoder:
         except av.error.FFmpegError as error:
             raise explained(error, self.info.path) from error
 
-    def key_frame(self, target: int) -> tuple[int, Picture] | None:
+    def key_frame(self, target: int) -> tuple[int, Samples] | None:
         """Return a sound key frame near a pts, with its own pts: where a file cannot be sought in, the first one.
 
         Raises:
@@ -90,7 +97,7 @@ class ExactDecoder:
             raise explained(error, self.info.path) from error
         return None
 
-    def every_frame(self) -> Iterator[tuple[int, Picture]]:
+    def every_frame(self) -> Iterator[tuple[int, Samples]]:
         """Yield every sound frame that has a time, with its pts, from the start on.
 
         Raises:
@@ -107,7 +114,7 @@ class ExactDecoder:
         except av.error.FFmpegError as error:
             raise explained(error, self.info.path) from error
 
-    def shown_at(self, target: int) -> tuple[int, Picture] | None:
+    def shown_at(self, target: int) -> tuple[int, Samples] | None:
         """Return the last sound frame that is not shown after a pts, else the first one, with its own pts.
 
         Raises:
@@ -123,7 +130,7 @@ class ExactDecoder:
         except av.error.FFmpegError as error:
             raise explained(error, self.info.path) from error
 
-    def _last_until(self, target: int) -> tuple[int, Picture] | None:
+    def _last_until(self, target: int) -> tuple[int, Samples] | None:
         best = self._history[-1] if self._history else None
         for decoded in self._frames:
             self._history.append(decoded)
@@ -199,7 +206,7 @@ class ExactDecoder:
 
     # --- from a decoded frame to a picture ---
 
-    def _picture(self, decoded: DecodedFrame | None) -> Picture | None:
+    def _picture(self, decoded: DecodedFrame | None) -> Samples | None:
         if decoded is None:
             return None
         if not decoded.frame.interlaced_frame:
@@ -207,17 +214,17 @@ class ExactDecoder:
         following = self._next(decoded)
         return self._rendered(decoded, self._before(decoded), None if following is None else following.frame)
 
-    def _rendered(self, decoded: DecodedFrame, before: VideoFrame | None, after: VideoFrame | None) -> Picture:
+    def _rendered(self, decoded: DecodedFrame, before: VideoFrame | None, after: VideoFrame | None) -> Samples:
         """Return a frame in true colour, upright, with square pixels; an interlaced one needs its neighbours."""
         frame = decoded.frame
         facts = frame_facts(frame, decoded.aspect_ratio)
         if frame.interlaced_frame:
             frame = deinterlaced(frame, before, after, facts.colour, self.info.time_base)
-        pixels = self._converters.setdefault(facts.colour, SrgbConverter(facts.colour)).convert(frame)
+        pixels = self._converters.setdefault(facts.colour, SrgbConverter(facts.colour, deep=self._deep)).convert(frame)
         height, width = pixels.shape[:2]
         wide, high = square_pixel_size(width, height, facts.aspect_ratio)
         if (wide, high) != (width, height):
-            pixels = np.asarray(cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_CUBIC), np.uint8)
+            pixels = cast("Samples", cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_CUBIC))
         return np.ascontiguousarray(facts.orientation.upright(pixels))
 
     def _before(self, decoded: DecodedFrame) -> VideoFrame | None:

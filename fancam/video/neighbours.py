@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import av.error
 
@@ -190,7 +191,7 @@ class NeighbourDecoder(ExactDecoder):
         if frame.interlaced_frame and place == self._count - 1:
             self._read()
         before, after = [self._at(p).frame if self._is_here(p) else None for p in (place - 1, place + 1)]
-        picture = self._rendered(decoded, before, after)
+        picture = cast("Picture", self._rendered(decoded, before, after))
         coarseness = quantiser(frame)
         for window in near:
             if window.place == place:

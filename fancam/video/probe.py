@@ -27,7 +27,7 @@ from av.video.stream import VideoStream
 
 from fancam.errors import FancamError, NoFramesError
 from fancam.geometry import Orientation
-from fancam.media import ColourTags, Picture, VideoInfo
+from fancam.media import ColourTags, Samples, VideoInfo
 from fancam.video.container import (
     chosen_stream,
     explained,
@@ -95,32 +95,40 @@ _H264_PARAMETERS = 1
 
 
 class SrgbConverter:
-    """Turns the frames of one video into 8 bit sRGB.
+    """Turns the frames of one video into sRGB.
 
     Standard range goes through one exact matrix conversion. BT.2020 primaries are mapped to those of BT.709. PQ
     and HLG are tone-mapped by FFmpeg's scale filter with its perceptual intent, which keeps the order of all levels
     instead of clipping. That filter spends seconds on a table before its first frame, so one converter serves a video.
+
+    Args:
+        tags: How the samples are to be read.
+        deep: Whether samples of more than 8 bits become 16; what is tone-mapped has 8 either way, for the filter maps
+            16 bits to other colours.
     """
 
-    def __init__(self, tags: ColourTags) -> None:
+    def __init__(self, tags: ColourTags, *, deep: bool = False) -> None:
         self._tags = tags
+        self._deep = deep
         self._graph: Graph | None = None
         self._graph_is_for: tuple[int, int, str] | None = None
 
-    def convert(self, frame: VideoFrame) -> Picture:
+    def convert(self, frame: VideoFrame) -> Samples:
         """Return the picture of a frame as it is stored: not turned, its samples not made square.
 
         Returns:
-            (height, width, 3) uint8 RGB, a copy.
+            (height, width, 3) RGB, a copy; uint8, or uint16 with the whole range where that was asked for and the frame
+            has more than 8 bits.
 
         Raises:
             av.error.FFmpegError: The pixel format cannot be converted.
         """
         if self._tags.transfer != "sdr":
             return _packed(self._through_graph(frame))
+        deep = self._deep and frame.format.components[0].bits > 8
         if self._tags.primaries == "bt2020":
-            return _bt709_from_bt2020(_packed(_matrix_only(frame, self._tags, "rgb48le")))
-        return _packed(_matrix_only(frame, self._tags, "rgb24"))
+            return _bt709_from_bt2020(_sixteen_bits(frame, self._tags), deep=deep)
+        return _sixteen_bits(frame, self._tags) if deep else _packed(_matrix_only(frame, self._tags, "rgb24"))
 
     def _through_graph(self, frame: VideoFrame) -> VideoFrame:
         tags = self._tags
@@ -137,7 +145,7 @@ class SrgbConverter:
         return self._graph.vpull()
 
 
-def _bt709_from_bt2020(rgb: npt.NDArray[np.uint16]) -> Picture:
+def _bt709_from_bt2020(rgb: npt.NDArray[np.uint16], *, deep: bool) -> Samples:
     """Map BT.2020 primaries to BT.709 in linear light and clip (ITU-R BT.2087-0, clause 3, run the other way).
 
     The display gamma is 2.4 (ITU-R BT.1886).
@@ -145,7 +153,23 @@ def _bt709_from_bt2020(rgb: npt.NDArray[np.uint16]) -> Picture:
     levels = np.arange(65536, dtype=np.float32) / 65535
     linear = (levels**2.4)[rgb]
     mapped = np.asarray(cv2.transform(linear, _BT2020_TO_BT709))
-    return np.rint(np.clip(mapped, 0, 1) ** (1 / 2.4) * 255).astype(np.uint8)
+    shown = np.clip(mapped, 0, 1) ** (1 / 2.4)
+    return np.rint(shown * 65535).astype(np.uint16) if deep else np.rint(shown * 255).astype(np.uint8)
+
+
+def _sixteen_bits(frame: VideoFrame, tags: ColourTags) -> npt.NDArray[np.uint16]:
+    """Return (height, width, 3) uint16 with white at 65535.
+
+    swscale leaves the white of YCbCr where a shift to 16 bits takes it: at 255 * 256 in limited range, at the highest
+    code times a power of two in full range. Stretched, every level is within 3 of 65535.
+    """
+    rgb = np.asarray(_packed(_matrix_only(frame, tags, "rgb48le")), np.uint16)
+    if tags.matrix == "rgb":
+        return rgb
+    bits = frame.format.components[0].bits
+    white = (2**bits - 1) << (16 - bits) if tags.full_range else 255 * 256
+    levels = np.arange(65536, dtype=np.float64) * (65535 / white)
+    return np.rint(np.minimum(levels, 65535)).astype(np.uint16)[rgb]
 
 
 def _matrix_only(frame: VideoFrame, tags: ColourTags, pixel_format: str) -> VideoFrame:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import av.error
 import numpy as np
@@ -17,7 +17,7 @@ from av.video.reformatter import ColorRange
 
 from fancam.errors import NoFramesError
 from fancam.geometry import Box
-from fancam.media import Frame, FrameWithNeighbours, LumaFrame, Picture, ScanReport, VideoInfo
+from fancam.media import Frame, FrameWithNeighbours, LumaFrame, Picture, Samples, ScanReport, VideoInfo
 from fancam.video.container import chosen_stream, explained, opened, thread_count, truncation_warning
 from fancam.video.decode import ExactDecoder
 from fancam.video.neighbours import NeighbourDecoder
@@ -278,6 +278,26 @@ class Video:
                 if pixels is not None:
                     yield self._frame(target, pixels)
 
+    def deep_frames(self, pts: Sequence[int], *, threads: int | None = None) -> Iterator[tuple[int, Samples]]:
+        """Yield the pictures with these pts as ``frames`` does, but with all the bits that the video has.
+
+        Args:
+            pts: As for ``frames``.
+            threads: As for ``frames``.
+
+        Yields:
+            The pts, and (height, width, 3) RGB: uint16 where the video has more than 8 bits and is not tone-mapped
+            (PQ and HLG are, to 8 bits), else uint8 as ``frames`` gives it, sample by sample.
+
+        Raises:
+            InputError: The file cannot be read any more.
+        """
+        with ExactDecoder(self.info, threads, deep=True) as decoder:
+            for target in sorted(set(pts)):
+                pixels = decoder.fetch(target)
+                if pixels is not None:
+                    yield target, pixels
+
     def sample_frames(self, count: int) -> Iterator[Frame]:
         """Yield so many key frames, at most, from all over the video, for measuring what kind of video it is.
 
@@ -339,8 +359,8 @@ class Video:
         ) as decoder:
             yield from decoder.windows({pts: regions[pts] for pts in sorted(regions)})
 
-    def _frame(self, pts: int, pixels: Picture) -> Frame:
-        return Frame(pixels=pixels, source=self.info.path, pts=pts, time_s=self.info.time_s(pts))
+    def _frame(self, pts: int, pixels: Samples) -> Frame:
+        return Frame(pixels=cast("Picture", pixels), source=self.info.path, pts=pts, time_s=self.info.time_s(pts))
 
 
 def open_video(path: Path | str, *, stream: int | None = None) -> Video:
