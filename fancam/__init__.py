@@ -8,10 +8,10 @@
     >>> fancam.make_sheet(["card.png"], "sheet.pdf", copies=9)
 
 ``pick`` finds the best moments, ``crop`` composes a card, ``enhance`` enlarges and cleans under guard, ``save_card``
-and ``make_sheet`` write. ``Enhancer`` takes many pictures; ``run``, ``enhance_pictures`` and ``make_cards`` fill
-folders, as the command line does. Every error is a ``FancamError``. Pictures are (height, width, 3) RGB arrays; times
-are seconds, lengths on paper millimetres, boxes x0, y0, x1, y1 in pixels. A name loads what it needs when it is first
-used (PEP 562).
+and ``make_sheet`` write. ``Enhancer`` takes many pictures; ``run``, ``pick_frames``, ``enhance_pictures`` and
+``make_cards`` fill folders, as the command line does. Every error is a ``FancamError``. Pictures are
+(height, width, 3) RGB arrays; times are seconds, lengths on paper millimetres, boxes x0, y0, x1, y1 in pixels. A name
+loads what it needs when it is first used (PEP 562).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fancam.jobs.frame import default_store
     from fancam.jobs.main_job import run
     from fancam.jobs.manifest import RunResult
+    from fancam.jobs.picking import pick_frames
     from fancam.jobs.planning import plan_enhance, plan_run
     from fancam.jobs.sheets import SheetExtras, calibrate_printer, correct_printer, make_sheet
     from fancam.nn import ModelStore
@@ -60,6 +61,7 @@ _PLACES = {
     "jobs.find": ("Moment",),
     "jobs.frame": ("default_store",),
     "jobs.main_job": ("run",),
+    "jobs.picking": ("pick_frames",),
     "jobs.planning": ("plan_enhance", "plan_run"),
     "jobs.manifest": ("RunResult",),
     "jobs.sheets": ("SheetExtras", "calibrate_printer", "correct_printer", "make_sheet"),
@@ -108,6 +110,7 @@ __all__ = [
     "open_picture",
     "open_video",
     "pick",
+    "pick_frames",
     "plan_enhance",
     "plan_run",
     "run",

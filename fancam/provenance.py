@@ -11,7 +11,7 @@ from typing import Any
 from fancam import __version__
 from fancam.geometry import Box
 from fancam.media import format_time
-from fancam.results import CardGeometry, Enhanced, Pick
+from fancam.results import CardGeometry, Enhanced, Pick, Score
 
 _PREFIX = "fancam:"
 _INHERITED = (
@@ -29,6 +29,8 @@ class Provenance:
 
     source: str = ""
     """Name of the video or picture it was made of, without its folder: ``dc:source``."""
+    source_sha256: str | None = None
+    """Of the file it was made of; of frames that were picked."""
     version: str = ""
     """Of fancam; empty for pictures that it did not write."""
     pts: int | None = None
@@ -60,6 +62,12 @@ class Provenance:
     """Most total ink; None where the card is not in CMYK."""
     face_boxes_mm: tuple[Box, ...] | None = None
     """Faces in mm from the outer top left corner of the card; None where nobody looked for any."""
+    score: float | None = None
+    """Of a frame that was picked, how good it is."""
+    terms: Mapping[str, float] = field(default_factory=dict)
+    """Each term of the score that could be measured."""
+    reason: str | None = None
+    """Why it was picked, in words."""
     notes: tuple[str, ...] = ()
 
     # --- made ------------------------------------------------------------------------------------------------------
@@ -99,6 +107,18 @@ class Provenance:
             notes=(*crop.warnings, *pick.warnings, *enhanced.notes),
         )
 
+    @classmethod
+    def of_frame(
+        cls, source: str, source_sha256: str, box: Box, pts: int, time_s: float, score: Score, reason: str,
+        notes: tuple[str, ...] = (),
+    ) -> Provenance:  # fmt: skip
+        """Return the provenance of a frame of the video ``source`` as the camera gave it; ``box`` is all of it."""
+        terms = {name: value for name, value in score.why.items() if value is not None}
+        return cls(
+            source=source, source_sha256=source_sha256, version=__version__, crop_box=box, pts=pts, time_s=time_s,
+            scale=1.0, invented=False, score=score.value, terms=terms, reason=reason, notes=notes,
+        )  # fmt: skip
+
     # --- written and read ------------------------------------------------------------------------------------------
 
     @property
@@ -108,6 +128,8 @@ class Provenance:
 
     def description(self) -> str:
         """Return one line for people: size, source resolution, how it was enlarged, and from what."""
+        if self.score is not None:
+            return f"Frame at {self.time_s or 0:.3f} s of {self.source}; score {self.score:.2f}: {self.reason}"
         invented = " with invented detail" if self.invented else ""
         made = f"{self.scale or 1:.2f}x by {self.upscaler}"
         moment = ""
@@ -129,6 +151,7 @@ class Provenance:
         card, faces = self.card, self.face_boxes_mm
         fields = {
             "version": self.version,
+            "source_sha256": self.source_sha256,
             "pts": self.pts,
             "time_s": _rounded(self.time_s, 6),
             "crop_box": None if self.crop_box is None else self.crop_box.as_list(3),
@@ -149,6 +172,9 @@ class Provenance:
             "dpi": None if card is None else round(card.dpi, 4),
             "ink_percent": _rounded(self.ink_percent, 1),
             "face_boxes_mm": None if faces is None else [" ".join(f"{v:.2f}" for v in box.as_list(3)) for box in faces],
+            "score": _rounded(self.score, 4),
+            "terms": [f"{name}={value:g}" for name, value in self.terms.items()] or None,
+            "reason": self.reason,
             "notes": list(self.notes) or None,
         }
         first = (*_INHERITED, "version", "effective_ppi", "scale") if self.crop_box is None else ()
@@ -183,13 +209,17 @@ class Provenance:
             upscaler=text.get("upscaler"),
             upscaler_sha256=text.get("upscaler_sha256"),
             restorer=None if text.get("restorer") == "none" else text.get("restorer"),
-            strengths=_strengths(lists.get("strengths", [])),
+            strengths=_named(lists.get("strengths", [])),
             scale=_number(text.get("scale")),
             true_scale=_number(text.get("true_scale")),
             invented=None if "invented" not in text else text["invented"] == "True",
             card=_card(*(_number(text.get(name)) for name in ("trim_width_mm", "trim_height_mm", "bleed_mm", "dpi"))),
             ink_percent=_number(text.get("ink_percent")),
             face_boxes_mm=None if faces is None else _boxes([row.split() for row in faces]),
+            source_sha256=text.get("source_sha256"),
+            score=_number(text.get("score")),
+            terms=_named(lists.get("terms", [])),
+            reason=text.get("reason"),
             notes=tuple(lists.get("notes", ())),
         )
 
@@ -281,7 +311,7 @@ def _boxes(rows: list[list[str]]) -> tuple[Box, ...] | None:
     return boxes if len(boxes) == len(rows) else None
 
 
-def _strengths(rows: list[str]) -> dict[str, float]:
+def _named(rows: list[str]) -> dict[str, float]:
     pairs = [(name, _number(value)) for name, _, value in (row.partition("=") for row in rows)]
     return {name: value for name, value in pairs if value is not None}
 

@@ -163,7 +163,10 @@ def test_runners_up_are_no_picks_of_the_same_person_and_shot_and_stand_beside_on
     assert len(set(ids)) == len(ids)
     for pick, faces in zip(picks, beaten, strict=True):
         assert len(faces) <= count
-        assert [one.score.value for one in faces] == sorted((one.score.value for one in faces), reverse=True)
+        far = [abs(one.candidate.time_s - pick.candidate.time_s) > settings.min_gap_s for one in faces]
+        assert [(f, -one.score.value) for f, one in zip(far, faces, strict=True)] == sorted(
+            (f, -one.score.value) for f, one in zip(far, faces, strict=True)
+        )
         assert all((one.face.track, one.candidate.shot) == (pick.face.track, pick.candidate.shot) for one in faces)
         assert all(one.score.rejected is None for one in faces)
 

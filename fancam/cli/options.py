@@ -81,6 +81,9 @@ AllFacesOpt = Annotated[
     bool | None,
     option(MOMENTS, "Cards of a photo's bystanders, last.", None, "--all-faces/--no-all-faces", default="all-faces"),
 ]
+FacesOpt = Annotated[
+    bool | None, option(MOMENTS, "Judge faces, or the whole frame.", None, "--faces/--no-faces", default="faces")
+]
 WeightsOpt = Annotated[
     str | None, option(MOMENTS, "Times the usual weight of a term of the score: eyes=2,pose=0.5.", "TERM=N,...")
 ]

@@ -71,6 +71,7 @@ STAGE_TITLES = {
     "prepare": "cleaning",
     "scan": "scanning frames",
     "faces": "looking for faces",
+    "frames": "writing frames",
     "enhance": "making cards",
     "tiles": "enlarging",
     "pictures": "enhancing",

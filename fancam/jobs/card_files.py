@@ -100,7 +100,7 @@ def _of_manifest(folder: Path) -> list[Path]:
     """Return what the last call of a verb has made in the folder, and what it has left there of earlier ones."""
     try:
         document = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        rows = [row["card"] for row in document.get("picks", [])]
+        rows = [row["card"] or row.get("frame") for row in document.get("picks", [])]
         rows += [*document.get("cards", []), *document.get("pictures", [])]
         names = [row["path"] for row in rows if row and row["path"]]
         written = [folder / name for name in dict.fromkeys([*names, *document.get("earlier", [])])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -88,14 +88,25 @@ class Context:
 
     def weights(self) -> list[str]:
         """Return the hashes of the weights that a result depends on."""
-        detector = self.settings.faces.detector
         names = [
             self.settings.enhance.upscaler,
-            faces.DEFAULT_DETECTOR if detector == "auto" else detector,
+            self._detector_name,
             str(self.prior.file or self.prior.name),
             str(self.guarding and faces.missing_embedder(self.store) is None),
             self.denoiser.source or "builtin",
         ]
+        return self._hashes(names)
+
+    def picking_weights(self) -> list[str]:
+        """Return the hashes of the weights that the choice of moments depends on."""
+        return self._hashes([self._detector_name] if self.settings.pick.faces else [])
+
+    @property
+    def _detector_name(self) -> str:
+        name = self.settings.faces.detector
+        return faces.DEFAULT_DETECTOR if name == "auto" else name
+
+    def _hashes(self, names: Sequence[str]) -> list[str]:
         known = {entry.name for entry in self.store.entries()}
         return [
             self.store.sha256(name) if name in known else sha256_of_file(Path(name)) if Path(name).is_file() else name

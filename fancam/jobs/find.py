@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from fancam import faces, picking
 from fancam.cropping import frame_face
-from fancam.errors import NoFramesError
+from fancam.errors import NoFramesError, NothingFoundError, UsageError
 from fancam.geometry import Box
 from fancam.jobs.context import Context
+from fancam.jobs.manifest import InputReport
+from fancam.jobs.workspace import Source
 from fancam.media import Frame, ScanReport
 from fancam.paper import limits
 from fancam.pictures import StillPicture
@@ -35,7 +37,8 @@ class Moment:
     """The video, or the photo."""
     name: str
     """Unique within the source: of a video the pts, of a photo the number of the face from the left."""
-    face: Face
+    face: Face | None
+    """None where whole frames were judged."""
     scored: Score
     reason: str
     """Why it was chosen, in one plain line."""
@@ -45,6 +48,8 @@ class Moment:
     """Address in the video, in units of its time base; None for a photo."""
     time_s: float | None = None
     """Seconds from the start of the video; None for a photo."""
+    runners_up: tuple[Moment, ...] = ()
+    """Whom it beat: moments of the same person near it, the best first, each with the reason why it lost."""
 
     @property
     def score(self) -> float:
@@ -89,6 +94,8 @@ class Found:
     scan: ScanReport | None = None
     """None for a photo."""
     moments_looked_at: int = 0
+    looked_at: Sequence[ScoredFace] = ()
+    """Of a video every face that was looked at, in the order of time."""
 
 
 def find_in_video(context: Context, film: Video) -> Found:
@@ -107,19 +114,28 @@ def find_in_video(context: Context, film: Video) -> Found:
         if watched is None
         else [one for one in scored if watched.contains(Box(*one.face.box.centre, *one.face.box.centre))]
     )
-    chosen = picking.select(asked, context.settings.pick, context.settings.scan.from_s or 0.0)
-    moments = []
-    for one in chosen:
+    settings, start_s = context.settings.pick, context.settings.scan.from_s or 0.0
+    chosen = picking.select(asked, settings, start_s)
+    beaten = picking.runners_up(chosen, asked, settings)
+    explain = picking.explain if settings.faces else picking.explain_frame
+
+    def moment(one: ScoredFace, reason: str, runners_up: Sequence[Moment] = ()) -> Moment:
         pts = one.candidate.pts
         twins = [other for other in chosen if other.candidate.pts == pts]
+        twin = next((number for number, other in enumerate(twins) if other is one), None) if len(twins) > 1 else None
         others = tuple(other.face for other in scored if other.candidate.pts == pts and other.face is not one.face)
-        moments.append(
-            Moment(
-                film, _moment_name(pts, twins.index(one) if len(twins) > 1 else None), one.face, one.score,
-                picking.explain(one, scored), others, pts, one.candidate.time_s,
-            )
+        return Moment(
+            film, _moment_name(pts, twin), one.face if settings.faces else None, one.score, reason, others, pts,
+            one.candidate.time_s, tuple(runners_up),
         )  # fmt: skip
-    return Found(moments, len(scored), picking.reject_reasons(asked, chosen), report, len(candidates))
+
+    moments = [
+        moment(one, explain(one, scored), [
+            moment(other, picking.lost_by(other.score, one.score, settings)) for other in others
+        ])
+        for one, others in zip(chosen, beaten, strict=True)
+    ]  # fmt: skip
+    return Found(moments, len(scored), picking.reject_reasons(asked, chosen), report, len(candidates), asked)
 
 
 def find_in_photo(context: Context, photo: StillPicture) -> Found:
@@ -150,6 +166,26 @@ def find_in_photo(context: Context, photo: StillPicture) -> Found:
     return Found(moments if left_out else moments + bystanders, len(found), left_out)
 
 
+def nothing_found(source: Source, report: InputReport, settings: PickSettings) -> NothingFoundError:
+    """Return the error that no moment of an input could be chosen, with the reasons and what to try."""
+    about = report.details
+    if not source.is_video:
+        return NothingFoundError("no face found", item=source.path, remedy="try --preset wide-stage for small faces")
+    rejected, whole = about["faces_rejected"], "or fancam pick --no-faces for whole frames"
+    if not rejected:
+        cause = f"no face found in the {about['moments_looked_at']} moments looked at"
+        return NothingFoundError(cause, item=source.path, remedy=f"try --preset wide-stage, --preset close-up, {whole}")
+    reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(rejected.items()))
+    if not settings.faces:
+        return NothingFoundError(
+            f"no usable frame: of those looked at, {reasons}", item=source.path, remedy="lower pick.min_sharpness"
+        )
+    return NothingFoundError(
+        f"no usable face: of those found, {reasons}", item=source.path,
+        remedy=f"lower pick.min_sharpness or pick.min_face_px, {whole}",
+    )  # fmt: skip
+
+
 def compose_pick(
     moment: Moment, stem: str, size: tuple[int, int], geometry: CardGeometry, settings: Settings
 ) -> Pick:  # fmt: skip
@@ -164,6 +200,8 @@ def compose_pick(
         geometry: Of the card.
         settings: Of the framing, and whose limits hold.
     """
+    if moment.face is None:
+        raise UsageError("a card needs a face", remedy="pick with faces, or name the face")
     crop = frame_face(
         moment.face, *size, geometry, settings.crop, moment.others, limits=limits(settings.design, settings.press)
     )
@@ -175,18 +213,20 @@ def compose_pick(
     weak = (f"the face is {how}",) if rejected else ()
     return Pick(
         f"{stem}-{moment.name}", moment.pts, None if moment.time_s is None else round(moment.time_s, 6),
-        _stated_face(moment.face), _stated_score(moment.scored), _stated_crop(crop, geometry), moment.reason,
+        stated_face(moment.face), stated_score(moment.scored), _stated_crop(crop, geometry), moment.reason,
         weak + crop.warnings,
     )  # fmt: skip
 
 
-def _stated_face(face: Face) -> Face:
+def stated_face(face: Face) -> Face:
+    """Return a face with the numbers that the manifest states."""
     (ax, ay), (bx, by), (nx, ny), (lx, ly), (rx, ry) = ((round(x, 2), round(y, 2)) for x, y in face.landmarks)
     points = ((ax, ay), (bx, by), (nx, ny), (lx, ly), (rx, ry))
     return Face(Box(*face.box.as_list()), points, round(face.confidence, 4), face.track)
 
 
-def _stated_score(score: Score) -> Score:
+def stated_score(score: Score) -> Score:
+    """Return a score with the numbers that the manifest states."""
     why = {term: None if value is None else round(value, 4) for term, value in score.why.items()}
     return Score(round(score.value, 4), why, score.rejected)
 
@@ -221,8 +261,9 @@ def _scanned(context: Context, film: Video, threads: int | None) -> tuple[ScanRe
         return context.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
 
     settings, total = context.settings, len(film)
+    search = probe if settings.pick.faces else None
     with film.scan(threads=threads, from_s=settings.scan.from_s, to_s=settings.scan.to_s) as scan:
-        shortlist = picking.Shortlist(settings.scan, _wanted(settings.pick), probe, film.info.duration_s)
+        shortlist = picking.Shortlist(settings.scan, _wanted(settings.pick), search, film.info.duration_s)
         for number, frame in enumerate(scan, start=1):
             shortlist.add(frame)
             if number % 30 == 0:
@@ -249,6 +290,8 @@ def _look(
     context: Context, film: Video, candidates: Sequence[Candidate], threads: int | None
 ) -> list[ScoredFace]:  # fmt: skip
     """Decode the candidates exactly, find the faces and score them; no pixels are kept."""
+    if not context.settings.pick.faces:
+        return _look_at_frames(context, film, candidates, threads)
     by_pts = {candidate.pts: candidate for candidate in candidates}
     moments, scores = [], []
     frames = film.frames(sorted(by_pts), threads=threads)
@@ -265,6 +308,21 @@ def _look(
         for (candidate, _), found, found_scores in zip(moments, tracked, scores, strict=True)
         for face, score in zip(found, found_scores, strict=True)
     ]
+
+
+def _look_at_frames(
+    context: Context, film: Video, candidates: Sequence[Candidate], threads: int | None
+) -> list[ScoredFace]:  # fmt: skip
+    """Decode the candidates exactly and score them as a whole."""
+    by_pts = {candidate.pts: candidate for candidate in candidates}
+    scored = []
+    for frame in film.frames(sorted(by_pts), threads=threads):
+        assert frame.pts is not None
+        whole = picking.whole_frame(frame.pixels, context.settings.scan.crop_box)
+        score = picking.score_frame(frame.pixels, whole.box, context.settings.pick)
+        scored.append(ScoredFace(by_pts[frame.pts], whole, score))
+        context.progress("faces", len(scored), len(candidates))
+    return scored
 
 
 def _moment_name(pts: int, twin: int | None) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import platformdirs
 
@@ -23,6 +23,9 @@ from fancam.jobs.workspace import Owner, Source, Workspace
 from fancam.media import Progress
 from fancam.nn import ModelStore
 from fancam.settings import Settings
+
+if TYPE_CHECKING:
+    from fancam.jobs.frame_picks import FramePick  # it loads networks
 
 _log = logging.getLogger(__name__)
 
@@ -126,6 +129,10 @@ class FolderJob(ABC):
     def extras(self, outcomes: Mapping[Source, Outcome]) -> dict[str, Any]:
         """Write what is about all results, and return what the manifest says besides."""
 
+    def picked(self, pick: Any, index: int, card: PictureResult | None) -> PickResult | FramePick:
+        """Return a pick of an outcome as the result has it; ``index`` is that of its input."""
+        return PickResult(pick, index, card)
+
     def notes(self) -> list[str]:
         """Return what the whole job goes without."""
         return []
@@ -200,7 +207,7 @@ class FolderJob(ABC):
             exit_code=exit_code(self.finished(list(outcomes.values())), [failure.error for failure in failures]),
             inputs=tuple(outcome.report for outcome in done.values() if outcome.report is not None),
             picks=tuple(
-                PickResult(pick, index, card)
+                self.picked(pick, index, card)
                 for index, outcome in enumerate(done.values())
                 for pick, card in outcome.picks
             ),

@@ -10,11 +10,11 @@ from typing import Any
 
 from fancam import pictures, video
 from fancam.cards import write_card
-from fancam.errors import FancamError, InputError, NothingFoundError, NotMediaError
+from fancam.errors import FancamError, InputError, NotMediaError, UsageError
 from fancam.files import printable
 from fancam.jobs import manifest
 from fancam.jobs.context import Context, NetworkJob
-from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video
+from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video, nothing_found
 from fancam.jobs.frame import Outcome, Paths
 from fancam.jobs.make import card_jobs, whole_card
 from fancam.jobs.manifest import Failure, InputReport, PictureResult, RunResult
@@ -81,6 +81,8 @@ class Run(NetworkJob):
 
     def __init__(self, context: Context, workspace: Workspace) -> None:
         super().__init__(context, workspace)
+        if not context.settings.pick.faces:
+            raise UsageError("cards need faces, and pick.faces is false", remedy="fancam pick takes whole frames")
         self.geometry = card_geometry(context.settings.card)
 
     def find(self, inputs: Sequence[Path]) -> Found:
@@ -114,7 +116,9 @@ class Run(NetworkJob):
                     key, _PICKS, {"input": manifest.input_to_manifest(report), "picks": values}
                 )  # fmt: skip
         if not picks:
-            return Outcome(report, failures=[Failure(_nothing_found(source, report), "pick")])
+            return Outcome(
+                report, failures=[Failure(nothing_found(source, report, self.context.settings.pick), "pick")]
+            )
         cards, errors = self._cards(source, opened, report, picks, key, done)
         return Outcome(
             report, [(pick, cards.get(pick.id)) for pick in picks], files=[card.path for card in cards.values()],
@@ -274,19 +278,3 @@ class Run(NetworkJob):
             self.workspace.folder / file.path, pick["id"], pick["time_s"], pick["score"], pick["effective_ppi"],
             manifest.true_ppi(pick["effective_ppi"], file.values["enhance"]),
         )  # fmt: skip
-
-
-def _nothing_found(source: Source, report: InputReport) -> NothingFoundError:
-    about = report.details
-    if not source.is_video:
-        return NothingFoundError("no face found", item=source.path, remedy="try --preset wide-stage for small faces")
-    rejected = about["faces_rejected"]
-    if not rejected:
-        cause = f"no face found in the {about['moments_looked_at']} moments looked at"
-        return NothingFoundError(cause, item=source.path, remedy="try --preset wide-stage or --preset close-up")
-    reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(rejected.items()))
-    return NothingFoundError(
-        f"no usable face: of those found, {reasons}",
-        item=source.path,
-        remedy="lower pick.min_sharpness or pick.min_face_px",
-    )

@@ -20,6 +20,7 @@ from fancam.results import CardGeometry, Crop, Decision, Enhanced, Face, FaceOut
 
 if TYPE_CHECKING:
     from fancam.jobs.find import Found  # it loads networks
+    from fancam.jobs.frame_picks import FramePick
 
 Json = dict[str, Any]
 
@@ -37,7 +38,7 @@ def document_of(result: RunResult) -> Json:
         "verb": result.verb,
         "settings": result.settings,
         "inputs": [input_to_manifest(one) if isinstance(one, InputReport) else dict(one) for one in result.inputs],
-        "picks": [pick_row(one) for one in result.picks],
+        "picks": [pick_row(one) if isinstance(one, PickResult) else one.to_manifest() for one in result.picks],
         "failures": [failure_to_manifest(one) for one in result.failures],
         "timings_s": {stage: round(seconds, 3) for stage, seconds in result.timings_s.items()},
         **more,
@@ -334,7 +335,8 @@ class RunResult:
     settings: Mapping[str, Any]
     exit_code: ExitCode
     inputs: tuple[InputReport | Mapping[str, Any], ...] = ()
-    picks: tuple[PickResult, ...] = ()
+    picks: tuple[PickResult | FramePick, ...] = ()
+    """Of ``run`` faces with their cards, of ``pick`` frames."""
     pictures: tuple[tuple[int, PictureResult], ...] = ()
     """Of ``enhance``: index into the inputs, and what was written."""
     failures: tuple[Failure, ...] = ()

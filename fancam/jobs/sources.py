@@ -29,20 +29,33 @@ def find_media(inputs: Sequence[Path]) -> Found:
     A file that is named is always returned, whatever it holds; reading it tells what is wrong with it. Of a folder,
     files are returned that begin as a video or a photo does, or are named as one.
     """
-    return _found(inputs, videos=True)
+    return _found(inputs, ("video", "photo"))
+
+
+def find_videos(inputs: Sequence[Path]) -> Found:
+    """Return the videos named, a folder standing for the videos directly in it; otherwise as ``find_media``.
+
+    A photo that is named is an error: it has one moment only.
+    """
+    found, failed = _found(inputs, ("video",))
+    for path, is_video in found:
+        if not is_video:
+            remedy = "fancam run makes cards of its faces, fancam enhance enlarges it"
+            failed.append(NotMediaError("is a photo: there is no moment to pick", item=path, remedy=remedy))
+    return [one for one in found if one[1]], failed
 
 
 def find_pictures(inputs: Sequence[Path]) -> Found:
     """Return the pictures named, a folder standing for the pictures directly in it; otherwise as ``find_media``."""
-    return _found(inputs, videos=False)
+    return _found(inputs, ("photo",))
 
 
-def _found(inputs: Sequence[Path], *, videos: bool) -> Found:
+def _found(inputs: Sequence[Path], kinds: Sequence[str]) -> Found:
     found: list[tuple[Path, bool]] = []
     failed: list[FancamError] = []
     for path in inputs:
         try:
-            found += _in_folder(path, videos=videos) if _is_folder(path) else [(path, videos and _is_video(path))]
+            found += _in_folder(path, kinds) if _is_folder(path) else [(path, "video" in kinds and _is_video(path))]
         except FancamError as error:
             failed.append(error)
     return found, failed
@@ -71,16 +84,15 @@ def _is_video(path: Path) -> bool:
     return not pictures.looks_like_picture(path)
 
 
-def _in_folder(folder: Path, *, videos: bool) -> list[tuple[Path, bool]]:
+def _in_folder(folder: Path, kinds: Sequence[str]) -> list[tuple[Path, bool]]:
     try:
         entries = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     except OSError as error:
         cause = f"the folder cannot be read ({error.strerror or error})"
         raise InputUnreadableError(cause, item=folder, remedy="check that you may read it") from error
-    kinds = [(path, kind) for path in entries if (kind := _media_kind(path)) is not None]
-    media = [(path, kind == "video") for path, kind in kinds if videos or kind == "photo"]
+    media = [(path, kind == "video") for path in entries if (kind := _media_kind(path)) in kinds]
     if not media:
-        what = "no video and no photo" if videos else "no picture"
+        what = " and ".join(f"no {kind}" for kind in kinds) if "video" in kinds else "no picture"
         raise NotMediaError(f"the folder holds {what}", item=folder, remedy="name another folder")
     return media
 

@@ -25,6 +25,10 @@ from fancam.files import output_error, printable, replace_file, sha256_of_file
 
 _MARKS = ("manifest.json", ".fancam")
 """What shows that a folder is fancam's own."""
+_OWN_FOLDERS = {"run": ("cards",), "pick": ("frames", "runners-up")}
+"""Verb to the folders that its results lie in; those of the others lie in the output folder itself."""
+_FILE_STEPS = ("card ", "picture ", "frame ")
+"""What the steps of the journal begin with that made a file."""
 _LONGEST_STEM = 80
 """Characters; what is added (a pts, a number, an ending) must find room."""
 _LONGEST_STEM_BYTES = 160
@@ -166,6 +170,19 @@ class Workspace:
         """Return where a card goes."""
         return self.folder / "cards" / f"{pick_id}.{suffix}"
 
+    def frame_path(self, pick_id: str, suffix: str, *, runner_up: bool = False) -> Path:
+        """Return where a frame that was picked goes, or one that a pick beat."""
+        return self.folder / ("runners-up" if runner_up else "frames") / f"{pick_id}.{suffix}"
+
+    def strip_of_pick_path(self, pick_id: str) -> Path:
+        """Return where a pick's strip of the contact sheet is kept."""
+        return self.folder / ".fancam" / "picks" / f"{pick_id}.png"
+
+    @property
+    def ranking_path(self) -> Path:
+        """Where the whole ranking is."""
+        return self.folder / "ranking.csv"
+
     def picture_path(self, stem: str, ending: str) -> Path:
         """Return where an enhanced picture goes; the ending has its dot."""
         return self.folder / f"{stem}{ending}"
@@ -221,8 +238,7 @@ class Workspace:
         self._read()
         taken: dict[str, list[Owner]] = {}
         for file in self._files.values():
-            # The cards of run lie in a folder of their own.
-            if file.owner is not None and (file.owner.verb == "run") == (verb == "run"):
+            if file.owner is not None and _OWN_FOLDERS.get(file.owner.verb) == _OWN_FOLDERS.get(verb):
                 for stem in {file.owner.stem, Path(file.path).stem}:
                     taken.setdefault(stem.lower(), []).append(file.owner)
         stems = distinct_stems([path for path, _ in found], taken, verb)
@@ -233,7 +249,7 @@ class Workspace:
 
         Args:
             key: Hash of everything the step's result depends on.
-            step: Name of the step, unique under the key; ``card NAME`` and ``picture NAME`` are files.
+            step: Name of the step, unique under the key; ``card NAME``, ``picture NAME`` and ``frame NAME`` are files.
             values: The step's result as JSON values; of a file with ``path`` and ``sha256``.
             owner: Of what a file was made.
         """
@@ -259,7 +275,7 @@ class Workspace:
     def replace_earlier(self, owner: Owner, kept: set[str]) -> None:
         """Remove what was made earlier of the same input by the same verb, unless somebody changed it since."""
         self._read()
-        folders = (self.folder, self.folder / "cards")
+        folders = (self.folder, *(self.folder / name for names in _OWN_FOLDERS.values() for name in names))
         for file in list(self._files.values()):
             path = self.folder / file.path
             same = file.owner is not None and (file.owner.verb, file.owner.stem) == (owner.verb, owner.stem)
@@ -298,7 +314,7 @@ class Workspace:
         assert self._steps is not None
         values, step = row["values"], row["step"]
         self._steps.setdefault(row["key"], {})[step] = dict(values)
-        if step.startswith(("card ", "picture ")) and {"path", "sha256"} <= values.keys():
+        if step.startswith(_FILE_STEPS) and {"path", "sha256"} <= values.keys():
             owner = Owner(**row["owner"]) if "owner" in row else None
             self._files[values["path"]] = MadeFile(values["path"], values["sha256"], owner, values)
 

@@ -7,7 +7,9 @@ Nothing here knows how a video is decoded or how a face is found: the scan's fac
 
 from __future__ import annotations
 
+from fancam.picking.frames import explain_frame, score_frame, whole_frame
 from fancam.picking.moments import runners_up, select, stretch
+from fancam.picking.reasons import lost_by
 from fancam.picking.selection import (
     BYSTANDER,
     explain,

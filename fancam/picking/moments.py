@@ -74,7 +74,7 @@ def select(scored: Sequence[ScoredFace], settings: PickSettings, start_s: float 
 def runners_up(
     picks: Sequence[ScoredFace], scored: Sequence[ScoredFace], settings: PickSettings
 ) -> list[list[ScoredFace]]:  # fmt: skip
-    """Return for each pick the best faces of the same person that it beat in its shot, the best first.
+    """Return for each pick the best faces of the same person that it beat: first those of its burst, then of its shot.
 
     Args:
         picks: What ``select`` chose.
@@ -82,16 +82,20 @@ def runners_up(
         settings: How many are kept.
 
     Returns:
-        A list for each pick, empty where nobody was beaten: faces of other moments within ``TIME_SCALE_S`` that no gate
-        rejected and that are no picks; each stands beside the nearest pick that it may stand beside.
+        A list for each pick, empty where nobody was beaten: faces of other moments that no gate rejected and that are
+        no picks, within ``settings.min_gap_s`` (one burst) and then within ``TIME_SCALE_S``, the best of each first;
+        each stands beside the nearest pick that it may stand beside.
     """
     chosen = {id(pick) for pick in picks}
-    beaten: list[list[ScoredFace]] = [[] for _ in picks]
-    for s in sorted((s for s in scored if s.score.rejected is None and id(s) not in chosen), key=_rank):
+    burst_s = max(settings.min_gap_s, BURST_S)
+    beaten: list[list[tuple[bool, int, ScoredFace]]] = [[] for _ in picks]
+    usable = sorted((s for s in scored if s.score.rejected is None and id(s) not in chosen), key=_rank)
+    for rank, s in enumerate(usable):
         near = [(_apart_s(s, pick), number) for number, pick in enumerate(picks) if _beaten_by(s, pick)]
         if near:
-            beaten[min(near)[1]].append(s)
-    return [faces[: settings.runners_up] for faces in beaten]
+            apart_s, number = min(near)
+            beaten[number].append((apart_s > burst_s, rank, s))
+    return [[s for *_, s in sorted(faces, key=lambda one: one[:2])[: settings.runners_up]] for faces in beaten]
 
 
 def _beaten_by(s: ScoredFace, pick: ScoredFace) -> bool:

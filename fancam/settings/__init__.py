@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fancam.settings.loading import Overrides, Settings, load_presets, load_settings, preset_names
 from fancam.settings.rules import (
+    AUTO,
     AUTO_PRESETS,
     CARD_FORMATS,
     DEFAULT_SCALE,

@@ -1,0 +1,131 @@
+"""``fancam pick``: the best moments of videos as full-size frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+import fancam
+from fancam import settings as s
+from fancam.cli import options as o
+from fancam.cli import report
+from fancam.cli.report import edge
+from fancam.errors import UsageError
+from fancam.media import format_time
+from fancam.settings import AUTO, load_settings
+
+SETTINGS = {
+    **o.MOMENT_SETTINGS, "faces": "pick.faces", "picture_format": "pick.format", "quality": "pick.jpeg_quality",
+    "device": "enhance.device",
+}  # fmt: skip
+
+EXAMPLES = """
+fancam pick concert.mp4 --out picks --top 6
+fancam pick *.mp4 --every 30s --format tif
+fancam pick concert.mp4 --from 1:02 --to 1:40 --per-person 2 --explain
+fancam pick aftermovie.mp4 --no-faces --per-shot 1 --all
+"""
+
+
+def pick(
+    inputs: Annotated[list[Path], o.argument("VIDEO...", "Videos, or folders of them.")],
+    preset: o.PresetOpt = None,
+    config: o.ConfigOpt = None,
+    from_time: o.FromOpt = None,
+    to_time: o.ToOpt = None,
+    watch: o.WatchOpt = None,
+    stream: o.StreamOpt = None,
+    top: o.TopOpt = None,
+    every: o.EveryOpt = None,
+    per_shot: o.PerShotOpt = None,
+    per_person: o.PerPersonOpt = None,
+    min_gap: o.MinGapOpt = None,
+    faces: Annotated[
+        bool | None,
+        o.option(o.MOMENTS, "Judge faces, or the whole frame.", None, "--faces/--no-faces", default="faces"),
+    ] = None,
+    weights: o.WeightsOpt = None,
+    detector: o.DetectorOpt = None,
+    out: o.OutOpt = Path("picks"),
+    picture_format: Annotated[
+        str | None,
+        o.option(o.OUTPUT, f"{o.listed(s.CARD_FORMATS)}.", "FMT", "--format", default=o.DEFAULTS.pick.format),
+    ] = None,
+    quality: Annotated[
+        int | None, o.option(o.OUTPUT, "Of JPEG.", "1-100", default=o.DEFAULTS.pick.jpeg_quality)
+    ] = None,
+    rank_all: Annotated[bool, o.option(o.OUTPUT, "Write every face looked at to ranking.csv.", None, "--all")] = False,
+    explain: Annotated[
+        bool, o.option(o.OUTPUT, "Say why each frame won, and what it beat.", None, "--explain")
+    ] = False,
+    as_json: o.JsonOpt = False,
+    quiet: o.QuietOpt = False,
+    verbose: o.VerboseOpt = False,
+    device: o.DeviceOpt = None,
+    models_dir: o.ModelsDirOpt = None,
+) -> None:
+    """Pick the best different moments of videos, as frames in full size and true colour.
+
+    Writes DIR/frames/*, DIR/contact.jpg and DIR/manifest.json. Run the same command again to go on after a stop.
+    """
+    given = locals()
+    with edge("pick", as_json=as_json, verbose=verbose):
+        if preset == AUTO:
+            raise UsageError("--preset auto chooses what is done to a picture", remedy="name a preset, or leave it out")
+        settings = load_settings(preset, config, o.overrides(given, SETTINGS))
+        with report.progress_bars(quiet=quiet or as_json) as progress:
+            result = fancam.pick_frames(
+                inputs, out, settings, store=o.open_store(models_dir), stream=stream, rank_all=rank_all,
+                progress=progress,
+            )  # fmt: skip
+        report.tell(
+            result, lambda document: _show_result(document, out, explain=explain), {}, quiet=quiet, as_json=as_json
+        )
+
+
+def _show_result(document: Mapping[str, Any], out: Path, *, explain: bool) -> None:
+    if not document["picks"]:
+        return
+    report.print_table(lambda width: _table(document, with_reasons=width >= 90 and not explain))
+    if explain:
+        for row in document["picks"]:
+            print("\n".join(_explained(row)))
+    frames = sum(1 for row in document["picks"] if row["frame"])
+    print(f"{report.counted(frames, 'frame')} in {out / 'frames'}")
+
+
+def _table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("frame")
+    for heading in ("time", "score", "sharp", "face px"):
+        table.add_column(heading, justify="right")
+    if with_reasons:
+        table.add_column("why")
+    for row in document["picks"]:
+        face, sharpness = row["face"], row["why"].get("sharpness")
+        cells = [
+            escape(row["id"]) + ("" if row["frame"] else " [red]failed[/]"),
+            format_time(row["time_s"]),
+            f"{row['score']:.2f}",
+            "–" if sharpness is None else f"{sharpness:.2f}",
+            "–" if face is None else f"{face['box'][3] - face['box'][1]:.0f}",
+        ]
+        table.add_row(*cells, *([escape(row["reason"])] if with_reasons else []))
+    return table
+
+
+def _explained(row: Mapping[str, Any]) -> Iterator[str]:
+    terms = ", ".join(
+        f"{name.replace('_', ' ')} {value:.2f}" for name, value in row["why"].items() if value is not None
+    )
+    yield f"{row['id']}  {format_time(row['time_s'])}  {row['score']:.2f}"
+    yield f"  won   {row['reason']}"
+    yield f"  terms {terms}"
+    for other in row["runners_up"]:
+        yield f"  beat  {format_time(other['time_s'])}  {other['score']:.2f}  {other['reason']}"
+    if not row["runners_up"]:
+        yield "  beat  nobody of the same person near it"

@@ -1,0 +1,149 @@
+"""The contact sheet of picked frames: each with its face, whom it beat, and why, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fancam.geometry import Box
+from fancam.media import Picture, format_time
+from fancam.pictures import Canvas, fitted, open_picture, read_picture, resample
+from fancam.report.captions import INK, PAPER, SOFT_INK, shrunk, spelled, wrapped, write_screen_picture
+
+MOST_STRIPS = 100
+"""More picks than this are counted, not shown: a sheet of thousands would be larger than a JPEG may be."""
+
+_FRAME_PX = (400, 300)
+"""Width and height that the whole frame is fitted into."""
+_FACE_PX = 300
+_RUNNER_UP_PX = 190
+_MOST_RUNNERS_UP = 4
+_TEXT_PX = 340
+_GAP_PX = 20
+_MARGIN_PX = 48
+_HEADER_PX = 92
+_FACE_MARGIN = 0.45
+"""Around a face, in shares of its longer side: the whole head and some of the shoulders."""
+_SMALLEST_FACE_PX = 32
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """What the sheet shows of a moment; small pictures, so that many can wait."""
+
+    time_s: float
+    score: float
+    reason: str
+    frame: Picture
+    """The whole frame, made small."""
+    face: Picture | None
+    """The head, square; None where whole frames were judged."""
+
+    @classmethod
+    def at(cls, pixels: Picture, face: Box | None, time_s: float, score: float, reason: str) -> Looked:
+        """Return what is shown of a frame, (height, width, 3) uint8 RGB; ``face`` is a box in it."""
+        return cls(
+            time_s, score, reason, _fitted_into(pixels, *_FRAME_PX), None if face is None else _head(pixels, face)
+        )
+
+
+def pick_strip(pick: Looked, runners_up: Sequence[Looked], name: str) -> Picture:
+    """Draw a pick beside those that it beat.
+
+    Args:
+        pick: What was chosen.
+        runners_up: The best first; the first four are shown.
+        name: Of its file.
+
+    Returns:
+        (height, width, 3) uint8 RGB, always as high, and as wide as what is shown.
+    """
+    shown_beside = runners_up[:_MOST_RUNNERS_UP]
+    width = _beside_px() + max(len(shown_beside), 1) * (_RUNNER_UP_PX + _GAP_PX)
+    canvas = Canvas(width, _FACE_PX + _GAP_PX, PAPER)
+    _centred(canvas, pick.frame, 0, 0, *_FRAME_PX)
+    x = _FRAME_PX[0] + _GAP_PX
+    if pick.face is not None:
+        canvas.paste(pick.face, x, 0)
+    x += _FACE_PX + _GAP_PX
+    canvas.text(x, 30, f"{format_time(pick.time_s)}   {pick.score:.2f}", 26, INK)
+    lines = [line for part in spelled(pick.reason).split("; ") for line in wrapped(part, 19, _TEXT_PX)]
+    for number, line in enumerate(lines[:9]):
+        canvas.text(x, 64 + 26 * number, line, 19, INK)
+    canvas.text(x, _FACE_PX - 4, fitted(name, 16, _TEXT_PX), 16, SOFT_INK)
+    x += _TEXT_PX + _GAP_PX
+    for one in shown_beside:
+        shown = one.frame if one.face is None else one.face
+        _centred(canvas, _fitted_into(shown, _RUNNER_UP_PX, _RUNNER_UP_PX), x, 0, _RUNNER_UP_PX, _RUNNER_UP_PX)
+        canvas.text(x, _RUNNER_UP_PX + 24, f"{format_time(one.time_s)}   {one.score:.2f}", 17, SOFT_INK)
+        for number, line in enumerate(wrapped(spelled(one.reason), 16, _RUNNER_UP_PX)[:4]):
+            canvas.text(x, _RUNNER_UP_PX + 48 + 21 * number, line, 16, SOFT_INK)
+        x += _RUNNER_UP_PX + _GAP_PX
+    return canvas.pixels
+
+
+def write_pick_sheet(strips: Sequence[Path], path: Path) -> str:
+    """Write the sheet of all picks, for the screen: 96 dpi.
+
+    Args:
+        strips: Files of what ``pick_strip`` drew, in the order they are to be shown; the first ``MOST_STRIPS`` are.
+        path: Ends in .jpg; its folder exists.
+
+    Returns:
+        SHA-256 of the file in hex.
+
+    Raises:
+        InputError: A strip cannot be read.
+        OutputError: The sheet cannot be written; nothing is left behind.
+        ValueError: There are no strips.
+    """
+    if not strips:
+        raise ValueError("a contact sheet needs at least one pick")
+    shown = strips[:MOST_STRIPS]
+    pitch = _FACE_PX + 2 * _GAP_PX
+    width = max(open_picture(strip).width for strip in shown)
+    canvas = Canvas(width + 2 * _MARGIN_PX, _HEADER_PX + pitch * len(shown) + _MARGIN_PX, PAPER)
+    more = f", the first {len(shown)}" if len(shown) < len(strips) else ""
+    canvas.text(_MARGIN_PX, 58, f"{len(strips)} pick{'s' if len(strips) > 1 else ''}{more}", 34, INK)
+    canvas.text(_MARGIN_PX + _beside_px(), 58, "whom it beat, and by what", 20, SOFT_INK)
+    for number, strip in enumerate(shown):
+        y = _HEADER_PX + pitch * number
+        canvas.paste(read_picture(strip).pixels, _MARGIN_PX, y)
+        canvas.text(_MARGIN_PX - 10, y + 24, f"{number + 1}", 20, SOFT_INK, align="right")
+    return write_screen_picture(path, canvas.pixels, f"Contact sheet of {len(strips)} picks", quality=92)
+
+
+def _beside_px() -> int:
+    """Return where the first of those that a pick beat stands in its strip."""
+    return _FRAME_PX[0] + _FACE_PX + _TEXT_PX + 3 * _GAP_PX
+
+
+def _fitted_into(pixels: Picture, width_px: int, height_px: int) -> Picture:
+    """Return a picture made small enough for a place; one that fits already stays as it is."""
+    height, width = pixels.shape[:2]
+    share = min(width_px / width, height_px / height)
+    return pixels if share >= 1 else shrunk(pixels, max(round(width * share), 1), max(round(height * share), 1))
+
+
+def _head(pixels: Picture, face: Box) -> Picture:
+    """Return the square around a face, (300, 300); what of it lies outside the frame is paper."""
+    side = max(face.width, face.height, _SMALLEST_FACE_PX) * (1 + 2 * _FACE_MARGIN)
+    x, y = face.centre
+    square = Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+    inside = square.clipped(pixels.shape[1], pixels.shape[0])
+    head = np.full((_FACE_PX, _FACE_PX, 3), PAPER, np.uint8)
+    part = inside.shown_in(square, _FACE_PX, _FACE_PX)
+    x0, y0 = math.floor(part.x0), math.floor(part.y0)
+    width, height = max(round(part.x1) - x0, 1), max(round(part.y1) - y0, 1)
+    head[y0 : y0 + height, x0 : x0 + width] = resample(pixels, inside, width, height)
+    return head
+
+
+def _centred(canvas: Canvas, pixels: Picture, x: int, y: int, width_px: int, height_px: int) -> None:
+    canvas.paste(pixels, x + (width_px - pixels.shape[1]) // 2, y + (height_px - pixels.shape[0]) // 2)
