@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fancam.geometry import Box
-from fancam.picking import explain, reject_reasons, runners_up, select
+from fancam.picking import explain, lost_by, reject_reasons, runners_up, select
 from fancam.results import Candidate, Face, Score, ScoredFace
 from fancam.settings import PickSettings
 
@@ -168,7 +168,7 @@ def test_runners_up_are_no_picks_of_the_same_person_and_shot_and_stand_beside_on
             (f, -one.score.value) for f, one in zip(far, faces, strict=True)
         )
         assert all((one.face.track, one.candidate.shot) == (pick.face.track, pick.candidate.shot) for one in faces)
-        assert all(one.score.rejected is None for one in faces)
+        assert all(one.score.rejected is None and one.score.value <= pick.score.value for one in faces)
 
 
 def test_a_pick_keeps_the_two_best_that_it_beat_in_its_burst():
@@ -199,3 +199,12 @@ def test_the_reason_names_rank_size_and_pose():
 def test_nothing_scored_gives_no_picks(top):
     assert select([], PickSettings(top=top)) == []
     assert reject_reasons([], []) == {}
+
+
+def test_a_runner_up_lost_by_the_term_that_counts_most_and_not_by_the_one_that_differs_most():
+    settings = PickSettings()
+    pick = Score(0.9, {"sharpness": 0.9, "confidence": 0.95, "eyes": None})
+    other = Score(0.8, {"sharpness": 0.75, "confidence": 0.6, "eyes": 0.1})
+    assert lost_by(other, pick, settings) == "lost by sharpness: 0.75 to 0.90"
+    assert lost_by(other, pick, PickSettings(weights="sharpness=0")) == "lost by confidence: 0.60 to 0.95"
+    assert lost_by(pick, pick, settings) == "as good, and too near"

@@ -82,9 +82,9 @@ def runners_up(
         settings: How many are kept.
 
     Returns:
-        A list for each pick, empty where nobody was beaten: faces of other moments that no gate rejected and that are
-        no picks, within ``settings.min_gap_s`` (one burst) and then within ``TIME_SCALE_S``, the best of each first;
-        each stands beside the nearest pick that it may stand beside.
+        A list for each pick, empty where nobody was beaten: faces of other moments with no higher score that no gate
+        rejected and that are no picks, within ``settings.min_gap_s`` (one burst) and then within ``TIME_SCALE_S``, the
+        best of each first; each stands beside the nearest of the picks that beat it.
     """
     chosen = {id(pick) for pick in picks}
     burst_s = max(settings.min_gap_s, BURST_S)
@@ -99,8 +99,8 @@ def runners_up(
 
 
 def _beaten_by(s: ScoredFace, pick: ScoredFace) -> bool:
-    """Whether a face is of the same person and part of a shot as a pick."""
-    if s.candidate.pts == pick.candidate.pts or s.candidate.shot != pick.candidate.shot:
+    """Whether a face is of the same person and part of a shot as a pick, and no better."""
+    if s.candidate.pts == pick.candidate.pts or s.candidate.shot != pick.candidate.shot or _rank(s) < _rank(pick):
         return False
     return _apart_s(s, pick) <= TIME_SCALE_S and _same_person(s, pick)
 

@@ -31,8 +31,8 @@ def decisive_term(better: Score, other: Score, weights: Mapping[str, float]) -> 
 def lost_by(runner_up: Score, pick: Score, settings: PickSettings) -> str:
     """Return in words why a runner-up was not picked, such as ``lost by eyes: 0.41 to 0.93``."""
     term = decisive_term(pick, runner_up, term_weights(settings))
-    if runner_up.value > pick.value or term is None:
-        return "as good, and too near a pick"
+    if term is None:
+        return "as good, and too near"
     return f"lost by {term.replace('_', ' ')}: {runner_up.why[term]:.2f} to {pick.why[term]:.2f}"
 
 
