@@ -38,10 +38,11 @@ if TYPE_CHECKING:
     from fancam.jobs.enhancing import enhance_pictures
     from fancam.jobs.find import Moment
     from fancam.jobs.frame import default_store
+    from fancam.jobs.frame_picks import save_frame
     from fancam.jobs.main_job import run
     from fancam.jobs.manifest import RunResult
     from fancam.jobs.picking import pick_frames
-    from fancam.jobs.planning import plan_enhance, plan_run
+    from fancam.jobs.planning import plan_enhance, plan_pick, plan_run
     from fancam.jobs.sheets import SheetExtras, calibrate_printer, correct_printer, make_sheet
     from fancam.nn import ModelStore
     from fancam.pictures import StillPicture, open_picture
@@ -60,9 +61,10 @@ _PLACES = {
     "jobs.enhancing": ("enhance_pictures",),
     "jobs.find": ("Moment",),
     "jobs.frame": ("default_store",),
+    "jobs.frame_picks": ("save_frame",),
     "jobs.main_job": ("run",),
     "jobs.picking": ("pick_frames",),
-    "jobs.planning": ("plan_enhance", "plan_run"),
+    "jobs.planning": ("plan_enhance", "plan_pick", "plan_run"),
     "jobs.manifest": ("RunResult",),
     "jobs.sheets": ("SheetExtras", "calibrate_printer", "correct_printer", "make_sheet"),
     "nn": ("ModelStore",),
@@ -112,9 +114,11 @@ __all__ = [
     "pick",
     "pick_frames",
     "plan_enhance",
+    "plan_pick",
     "plan_run",
     "run",
     "save_card",
+    "save_frame",
     "save_picture",
 ]
 

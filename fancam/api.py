@@ -81,9 +81,9 @@ def pick(
         progress: Called as ``progress(stage, done, total)`` with the stages ``scan`` and ``faces``.
 
     Returns:
-        Moments with ``time_s``, ``face``, ``score`` in [0, 1], ``why`` (each term of it), ``reason`` in words, and
-        ``frame``, which is decoded when it is first asked for. Of a video the best first, of a photo from left to
-        right; empty where no face is good enough.
+        Moments with ``time_s``, ``face``, ``score`` in [0, 1], ``why`` (each term of it), ``reason`` in words,
+        ``runners_up`` (whom it beat, each with the reason) and ``frame``, which is decoded when it is first asked for.
+        Of a video the best first, of a photo from left to right; empty where no face is good enough.
 
     Raises:
         InputError: The source cannot be read.

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fancam.cli import card, enhance, invoke, options, run, sheet
+from fancam.cli import card, enhance, invoke, options, pick, run, sheet
 from fancam.errors import UsageError
 from fancam.nn import ModelStore
 from fancam.settings import Settings
@@ -124,7 +124,7 @@ def test_probe_of_no_video_is_one_line_and_json_names_the_failure(tmp_path, caps
     assert json.loads(printed.out)["failures"][0]["exit_code"] == 1
 
 
-VERBS = {"run": run, "enhance": enhance, "card": card, "sheet": sheet}
+VERBS = {"run": run, "pick": pick, "enhance": enhance, "card": card, "sheet": sheet}
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -161,6 +161,41 @@ def test_weights_change_what_counts(clip, tmp_path):
     assert row["score"] > 0.9, "size and sharpness, which are middling here, have no weight"
 
 
+def test_whom_a_pick_beat_is_written_on_request_and_goes_again_without(clip, tmp_path):
+    out = tmp_path / "out"
+    assert pick(clip, "-o", out, "--top", "1", "--keep-runners-up", "-q") == 0
+    (row,) = manifest(out)["picks"]
+    assert [other["frame"]["path"] for other in row["runners_up"]] == [
+        f"runners-up/{other['id']}.png" for other in row["runners_up"]
+    ]
+    assert len(list((out / "runners-up").iterdir())) == 2
+    assert pick(clip, "-o", out, "--top", "1", "-q") == 0
+    assert list((out / "runners-up").iterdir()) == []
+
+
+def test_the_library_writes_the_frame_of_the_command_line(clip, picked, tmp_path):
+    settings = fancam.load_settings(overrides={"pick": {"every_s": 1.0}})
+    moments = fancam.pick(clip, settings=settings)
+    for moment, row in zip(moments, manifest(picked)["picks"], strict=True):
+        path = fancam.save_frame(moment, tmp_path / "frame.png")
+        assert path.read_bytes() == (picked / row["frame"]["path"]).read_bytes()
+        assert [one.pts for one in moment.runners_up] == [other["pts"] for other in row["runners_up"]]
+
+
+def test_a_moment_of_a_photo_is_no_frame(tmp_path):
+    Image.fromarray(astronaut()).save(tmp_path / "photo.png")
+    (moment, *_) = fancam.pick(tmp_path / "photo.png")
+    with pytest.raises(fancam.UsageError, match="photo"):
+        fancam.save_frame(moment, tmp_path / "frame.png")
+
+
+def test_a_dry_run_says_how_many_and_writes_nothing(clip, tmp_path, capsys):
+    assert pick(clip, "-o", tmp_path / "out", "--every", "1s", "--from", "0:01", "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert "live.mp4: 320x320, about 30 frames; picks at most: 2" in printed
+    assert not (tmp_path / "out").exists()
+
+
 # --- what cannot be picked ------------------------------------------------------------------------------------------
 
 

@@ -65,6 +65,9 @@ PresetOpt = Annotated[
     str | None,
     option(INPUT, f"For a kind of material: {listed(preset_names())}; auto measures what each input is.", "auto|NAME"),
 ]
+NamedPresetOpt = Annotated[
+    str | None, option(INPUT, f"For a kind of material: {listed(preset_names())}.", "NAME", "--preset")
+]
 ConfigOpt = Annotated[Path | None, option(INPUT, "Settings file, laid over the preset.", "FILE.toml")]
 StreamOpt = Annotated[int | None, option(INPUT, "Video stream to use.", "N", default="the largest")]
 FromOpt = Annotated[str | None, option(INPUT, "Look at the video from this time on.", "TIME", "--from")]

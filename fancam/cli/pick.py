@@ -19,8 +19,8 @@ from fancam.media import format_time
 from fancam.settings import AUTO, load_settings
 
 SETTINGS = {
-    **o.MOMENT_SETTINGS, "faces": "pick.faces", "picture_format": "pick.format", "quality": "pick.jpeg_quality",
-    "device": "enhance.device",
+    **o.MOMENT_SETTINGS, "faces": "pick.faces", "keep_runners_up": "pick.keep_runners_up",
+    "picture_format": "pick.format", "quality": "pick.jpeg_quality", "device": "enhance.device",
 }  # fmt: skip
 
 EXAMPLES = """
@@ -33,7 +33,7 @@ fancam pick aftermovie.mp4 --no-faces --per-shot 1 --all
 
 def pick(
     inputs: Annotated[list[Path], o.argument("VIDEO...", "Videos, or folders of them.")],
-    preset: o.PresetOpt = None,
+    preset: o.NamedPresetOpt = None,
     config: o.ConfigOpt = None,
     from_time: o.FromOpt = None,
     to_time: o.ToOpt = None,
@@ -58,10 +58,14 @@ def pick(
     quality: Annotated[
         int | None, o.option(o.OUTPUT, "Of JPEG.", "1-100", default=o.DEFAULTS.pick.jpeg_quality)
     ] = None,
+    keep_runners_up: Annotated[
+        bool | None, o.option(o.OUTPUT, "Write whom a pick beat, too, to DIR/runners-up.", None, "--keep-runners-up")
+    ] = None,
     rank_all: Annotated[bool, o.option(o.OUTPUT, "Write every face looked at to ranking.csv.", None, "--all")] = False,
     explain: Annotated[
         bool, o.option(o.OUTPUT, "Say why each frame won, and what it beat.", None, "--explain")
     ] = False,
+    dry_run: o.DryRunOpt = False,
     as_json: o.JsonOpt = False,
     quiet: o.QuietOpt = False,
     verbose: o.VerboseOpt = False,
@@ -77,9 +81,14 @@ def pick(
         if preset == AUTO:
             raise UsageError("--preset auto chooses what is done to a picture", remedy="name a preset, or leave it out")
         settings = load_settings(preset, config, o.overrides(given, SETTINGS))
+        store = o.open_store(models_dir)
+        if dry_run:
+            plan = fancam.plan_pick(inputs, settings, stream=stream, measured=True)
+            report.tell_plan(plan, _plan_lines(plan), as_json=as_json)
+            return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.pick_frames(
-                inputs, out, settings, store=o.open_store(models_dir), stream=stream, rank_all=rank_all,
+                inputs, out, settings, store=store, stream=stream, rank_all=rank_all,
                 progress=progress,
             )  # fmt: skip
         report.tell(
@@ -129,3 +138,10 @@ def _explained(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"  beat  {format_time(other['time_s'])}  {other['score']:.2f}  {other['reason']}"
     if not row["runners_up"]:
         yield "  beat  nobody of the same person near it"
+
+
+def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    for row in plan["inputs"]:
+        many = "as many as its shots and persons give" if row["picks_at_most"] is None else f"{row['picks_at_most']}"
+        frames = f", about {row['frames_expected']} frames" if row["frames_expected"] else ""
+        yield f"{row['path']}: {row['width']}x{row['height']}{frames}; picks at most: {many}"

@@ -121,7 +121,8 @@ def find_in_video(context: Context, film: Video) -> Found:
 
     def moment(one: ScoredFace, reason: str, runners_up: Sequence[Moment] = ()) -> Moment:
         pts = one.candidate.pts
-        twins = [other for other in chosen if other.candidate.pts == pts]
+        named = chosen if any(one is pick for pick in chosen) else itertools.chain(chosen, *beaten)
+        twins = [other for other in named if other.candidate.pts == pts]
         twin = next((number for number, other in enumerate(twins) if other is one), None) if len(twins) > 1 else None
         others = tuple(other.face for other in scored if other.candidate.pts == pts and other.face is not one.face)
         return Moment(

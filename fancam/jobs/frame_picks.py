@@ -1,17 +1,26 @@
-"""A frame that was picked, as the manifest states it: the moment, whom it beat, and the file that was written."""
+"""A frame that was picked: its file, and as the manifest states it, with the moment and whom it beat."""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from fancam.files import printable
+import numpy as np
+
+from fancam.errors import NoFramesError, UsageError
+from fancam.files import printable, sha256_of_file
 from fancam.geometry import Box
 from fancam.jobs.find import Moment, stated_face, stated_score
+from fancam.media import Samples
+from fancam.pictures import PictureMetadata, StillPicture, save_picture, to_8_bit
+from fancam.provenance import Provenance
 from fancam.results import Face, Score, ScoredFace
+from fancam.settings import Settings
 
 Json = dict[str, Any]
 
@@ -48,7 +57,7 @@ class FramePick:
     input: int = 0
     """Index into the inputs."""
     frame: FrameFile | None = None
-    """None where the frame could not be decoded again or written."""
+    """None where the frame could not be decoded again; of a runner-up also where it was not to be written."""
 
     @classmethod
     def of(cls, moment: Moment, stem: str) -> FramePick:
@@ -63,27 +72,42 @@ class FramePick:
 
     def to_manifest(self) -> Json:
         """Return the row of the manifest; ``card`` and ``enhance`` are null: nothing was made of the frame."""
-        row = {"id": self.id, "input": self.input, **self._judged(), "runners_up": [
-            {"id": one.id, **one._judged()} for one in self.runners_up
-        ]}  # fmt: skip
-        file = self.frame
-        row["frame"] = None if file is None else {
-            "path": file.path, "sha256": file.sha256, "width_px": file.width_px, "height_px": file.height_px,
-            "bits": file.bits,
-        }  # fmt: skip
-        row |= {"card": None, "enhance": None, "warnings": [] if file is None else list(file.warnings)}
-        return row
+        row, runners_up = self._judged(), [one._judged() for one in self.runners_up]
+        beside = {"runners_up": runners_up, "card": None, "enhance": None}
+        return {"id": row.pop("id"), "input": self.input, **row, **beside}
 
     def _judged(self) -> Json:
-        face = self.face
+        face, file = self.face, self.frame
         return {
-            "pts": self.pts, "time_s": self.time_s, "score": self.score.value, "why": dict(self.score.why),
-            "rejected": self.score.rejected, "reason": self.reason,
+            "id": self.id, "pts": self.pts, "time_s": self.time_s, "score": self.score.value,
+            "why": dict(self.score.why), "rejected": self.score.rejected, "reason": self.reason,
             "face": None if face is None else {
                 "box": face.box.as_list(), "landmarks": [list(point) for point in face.landmarks],
                 "confidence": face.confidence, "track": face.track,
             },
+            "frame": None if file is None else {
+                "path": file.path, "sha256": file.sha256, "width_px": file.width_px, "height_px": file.height_px,
+                "bits": file.bits,
+            },
+            "warnings": [] if file is None else list(file.warnings),
         }  # fmt: skip
+
+    def provenance(self, source: str, source_sha256: str, samples: Samples) -> Provenance:
+        """Return what the file of the frame says; ``source`` is the video's name, ``samples`` the whole frame."""
+        height, width = samples.shape[:2]
+        return Provenance.of_frame(
+            printable(source), source_sha256, Box(0, 0, width, height), self.pts, self.time_s, self.score, self.reason
+        )
+
+    def with_frames(self, files: Mapping[str, FrameFile]) -> FramePick:
+        """Return the pick with its file and those of the runners-up, by their ids."""
+        beside = tuple(dataclasses.replace(one, frame=files.get(one.id)) for one in self.runners_up)
+        return dataclasses.replace(self, frame=files.get(self.id), runners_up=beside)
+
+    @property
+    def files(self) -> list[FrameFile]:
+        """What was written of it and of the runners-up."""
+        return [one.frame for one in (self, *self.runners_up) if one.frame is not None]
 
     @classmethod
     def from_manifest(cls, row: Mapping[str, Any]) -> FramePick:
@@ -99,6 +123,48 @@ class FramePick:
             tuple(cls.from_manifest(one) for one in row.get("runners_up", ())), row.get("input", 0),
             None if file is None else FrameFile(**file, warnings=tuple(row["warnings"])),
         )  # fmt: skip
+
+
+def write_frame(samples: Samples, about: Provenance, path: Path, quality: int, relative: str) -> FrameFile:
+    """Write a frame with its provenance; a format without 16 bits gets 8.
+
+    Raises:
+        OutputError: It cannot be written; nothing is left behind.
+        UsageError: The ending is unknown.
+    """
+    if samples.dtype != np.uint8 and path.suffix.lower() not in (".png", ".tif", ".tiff"):
+        samples = to_8_bit(samples)
+    saved = save_picture(path, samples, metadata=PictureMetadata.of(about), quality=quality)
+    height, width = samples.shape[:2]
+    return FrameFile(relative, saved.sha256, width, height, 8 * samples.dtype.itemsize, saved.warnings)
+
+
+def save_frame(moment: Moment, path: Path | str, *, settings: Settings | None = None) -> Path:
+    """Write the whole frame of a moment as ``fancam pick`` does: all its bits, and in XMP where it comes from and why.
+
+    Args:
+        moment: From ``pick``, of a video.
+        path: Ends in .png, .tif or .jpg; its folder exists.
+        settings: For the quality of JPEG; the defaults where None.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: The moment is of a photo, or the ending is unknown.
+        NoFramesError: The frame could not be decoded again.
+        OutputError: The file cannot be written; nothing is left behind.
+    """
+    path, quality = Path(path), (settings or Settings()).pick.jpeg_quality
+    if isinstance(moment.source, StillPicture) or moment.pts is None:
+        raise UsageError("the moment is of a photo", item=path, remedy="enhance the photo, and use save_picture")
+    one = FramePick.of(moment, "")
+    for _, samples in moment.source.deep_frames([moment.pts]):
+        source = moment.source.info.path
+        write_frame(samples, one.provenance(source.name, sha256_of_file(source), samples), path, quality, path.name)
+        return path
+    raise NoFramesError("a picked frame could not be decoded again", item=moment.source.info.path,
+                        remedy="copy the file anew and pick again")  # fmt: skip
 
 
 # --- the whole ranking --------------------------------------------------------------------------------------------

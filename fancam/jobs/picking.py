@@ -10,20 +10,17 @@ from typing import Any
 from fancam import __version__, video
 from fancam.errors import FancamError, InputError, NotMediaError
 from fancam.files import printable, replace_file, sha256_of_file
-from fancam.geometry import Box
 from fancam.jobs import manifest
 from fancam.jobs.context import Context, NetworkJob
 from fancam.jobs.find import decoder_threads, find_in_video, nothing_found
 from fancam.jobs.frame import Outcome, Paths
-from fancam.jobs.frame_picks import FrameFile, FramePick, ranking, ranking_csv
+from fancam.jobs.frame_picks import FrameFile, FramePick, ranking, ranking_csv, write_frame
 from fancam.jobs.manifest import Failure, InputReport, PictureResult, RunResult
 from fancam.jobs.sources import Found, find_videos
 from fancam.jobs.workspace import Source, Workspace, sha256_of_values
 from fancam.media import Progress, Samples, no_progress
 from fancam.nn import ModelStore
-from fancam.pictures import PictureMetadata, save_picture
-from fancam.pictures.decode import to_8_bit
-from fancam.provenance import Provenance
+from fancam.pictures import to_8_bit
 from fancam.report import Looked, pick_strip, write_pick_sheet, write_screen_picture
 from fancam.settings import Settings
 from fancam.video import Video
@@ -117,22 +114,36 @@ class PickRun(NetworkJob):
             report, picks = self._found(source, key)
         if not picks:
             return Outcome(report, failures=[Failure(nothing_found(source, report, self.settings.pick), "pick")])
-        known = {step: FramePick.from_manifest(row) for step, row in done.items() if step.startswith("frame ")}
-        files = {
-            pick.id: one.frame for pick in picks
-            if (one := known.get(f"frame {pick.id}")) is not None and one.frame and self._is_there(pick.id, one.frame)
-        }  # fmt: skip
-        self._write(source, report, [pick for pick in picks if pick.id not in files], key, files)
-        picks = [dataclasses.replace(pick, frame=files.get(pick.id)) for pick in picks]
+        files = self._whole_files(picks, done)
+        todo = [pick for pick in picks if not all(one.id in files for one in self._written_of(pick))]
+        self._write(source, report, todo, key, files)
+        picks = [pick.with_frames(files) for pick in picks]
         lost = sum(pick.frame is None for pick in picks)
         failures: list[FancamError] = []
         if lost:
             failures.append(NotMediaError(f"{lost} picked frames could not be decoded again", item=source.path,
                                           remedy="copy the file anew and run again"))  # fmt: skip
         return Outcome(
-            report, [(pick, None) for pick in picks], files=[pick.frame.path for pick in picks if pick.frame],
+            report, [(pick, None) for pick in picks], files=[file.path for pick in picks for file in pick.files],
             failures=[Failure(error, "pick") for error in failures],
         )  # fmt: skip
+
+    def _written_of(self, pick: FramePick) -> tuple[FramePick, ...]:
+        """Return the moments of a pick whose frames are written: its own, and where it is asked for what it beat."""
+        return (pick, *pick.runners_up) if self.settings.pick.keep_runners_up else (pick,)
+
+    def _whole_files(self, picks: Sequence[FramePick], done: Mapping[str, Any]) -> dict[str, FrameFile]:
+        """Return the files by the ids of their moments that are still as they were written; of picks with a strip."""
+        files: dict[str, FrameFile] = {}
+        for pick in picks:
+            if self.workspace.strip_of_pick_path(pick.id).is_file():
+                for one in self._written_of(pick):
+                    row = done.get(f"frame {one.id}")
+                    file = None if row is None else FramePick.from_manifest(row).frame
+                    path = None if file is None else self.workspace.folder / file.path
+                    if file and path and path.is_file() and sha256_of_file(path) == file.sha256:
+                        files[one.id] = file
+        return files
 
     def _found(self, source: Source, key: str) -> tuple[InputReport, list[FramePick]]:
         """Return the report on a video and its picks, and note both."""
@@ -153,11 +164,6 @@ class PickRun(NetworkJob):
     def _open(self, source: Source) -> Video:
         return video.open_video(source.path, stream=self.context.stream)
 
-    def _is_there(self, pick_id: str, file: FrameFile) -> bool:
-        path = self.workspace.folder / file.path
-        strip = self.workspace.strip_of_pick_path(pick_id)
-        return path.is_file() and strip.is_file() and sha256_of_file(path) == file.sha256
-
     # --- its frames --------------------------------------------------------------------------------------------
 
     def _write(
@@ -176,46 +182,41 @@ class PickRun(NetworkJob):
             for pick, one in shown_in[pts]:
                 box = None if one.face is None else one.face.box
                 looked[pick.id][one.id] = Looked.at(pixels, box, one.time_s, one.score.value, one.reason)
-                if one is pick:
+                if one in self._written_of(pick):
                     with self.watch("write"):
-                        files[pick.id] = self._write_frame(source, pick, samples)
+                        files[one.id] = self._write_frame(source, one, samples, key, runner_up=one is not pick)
             for pick in [pick for pick in picks if pick.id in looked and _is_past(pick, pts)]:
-                self._finish_pick(source, pick, looked.pop(pick.id), files.get(pick.id), key)
+                self._draw_strip(pick, looked.pop(pick.id))
             self.progress("frames", len(picks) - len(looked), len(picks))
         for pick in picks:
             if pick.id in looked:
-                self._finish_pick(source, pick, looked[pick.id], files.get(pick.id), key)
+                self._draw_strip(pick, looked[pick.id])
         self.progress("frames", len(picks), len(picks))
 
-    def _write_frame(self, source: Source, pick: FramePick, samples: Samples) -> FrameFile:
-        settings, (height, width) = self.settings.pick, samples.shape[:2]
-        path = self.workspace.frame_path(pick.id, settings.format)
+    def _write_frame(
+        self, source: Source, one: FramePick, samples: Samples, key: str, *, runner_up: bool
+    ) -> FrameFile:  # fmt: skip
+        """Write a frame with its provenance, and note it: a stop before the next one does not lose it."""
+        settings = self.settings.pick
+        path = self.workspace.frame_path(one.id, settings.format, runner_up=runner_up)
         self.workspace.make_parent(path)
-        if settings.format == "jpg":
-            samples = to_8_bit(samples)
-        about = Provenance.of_frame(
-            printable(source.path.name), self.sha256(source), Box(0, 0, width, height), pick.pts, pick.time_s,
-            pick.score, pick.reason,
+        about = one.provenance(source.path.name, self.sha256(source), samples)
+        file = write_frame(samples, about, path, settings.jpeg_quality, self.workspace.relative(path))
+        row = dataclasses.replace(one, frame=file).to_manifest()
+        self.workspace.record(
+            key, f"frame {one.id}", {**row, "path": file.path, "sha256": file.sha256}, self.owner(source)
         )  # fmt: skip
-        saved = save_picture(path, samples, metadata=PictureMetadata.of(about), quality=settings.jpeg_quality)
-        relative, bits = self.workspace.relative(path), 8 * samples.dtype.itemsize
-        return FrameFile(relative, saved.sha256, width, height, bits, saved.warnings)
+        return file
 
-    def _finish_pick(
-        self, source: Source, pick: FramePick, looked: Mapping[str, Looked], file: FrameFile | None, key: str
-    ) -> None:  # fmt: skip
-        """Draw a pick's strip of the contact sheet, and note that it is done."""
-        if file is None:
+    def _draw_strip(self, pick: FramePick, looked: Mapping[str, Looked]) -> None:
+        """Draw a pick's strip of the contact sheet, where its frame could be decoded."""
+        if pick.id not in looked:
             return
         beaten = [looked[one.id] for one in pick.runners_up if one.id in looked]
         strip = self.workspace.strip_of_pick_path(pick.id)
         self.workspace.make_parent(strip)
         with self.watch("write"):
-            write_screen_picture(strip, pick_strip(looked[pick.id], beaten, Path(file.path).name))
-        row = dataclasses.replace(pick, frame=file).to_manifest()
-        self.workspace.record(
-            key, f"frame {pick.id}", {**row, "path": file.path, "sha256": file.sha256}, self.owner(source)
-        )  # fmt: skip
+            write_screen_picture(strip, pick_strip(looked[pick.id], beaten, pick.id))
 
     # --- all of them -------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What ``run`` and ``enhance`` would do, and how long it takes by a trial of the decoder and of the network."""
+"""What ``run``, ``pick`` and ``enhance`` would do, and how long it takes: by a trial of the decoder and the network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fancam.enhancing import Engine
 from fancam.files import printable
 from fancam.jobs.frame import Paths, as_paths
 from fancam.jobs.photos import result_size
-from fancam.jobs.sources import find_media, find_pictures, output_ending, required
+from fancam.jobs.sources import find_media, find_pictures, find_videos, output_ending, required
 from fancam.jobs.workspace import distinct_stems
 from fancam.media import VideoInfo
 from fancam.nn import ModelStore
@@ -54,9 +54,7 @@ def plan_run(
             most = moments_at_most(info, settings)
             cards += DEFAULT_TOP if most is None else most
             scan_s += 0.0 if store is None else estimate_scan_s(film)
-            rows.append({"path": printable(path), "kind": "video", "width": info.width, "height": info.height,
-                         "duration_s": info.duration_s, "frames_expected": info.frames_expected,
-                         "cards_at_most": most, "warnings": list(info.warnings)})  # fmt: skip
+            rows.append({**_video_row(path, info), "cards_at_most": most})
         else:
             still = pictures.open_picture(path)
             cards += 1
@@ -66,6 +64,38 @@ def plan_run(
     size_px = (round(geometry.height_px / _USUAL_SCALE), round(geometry.width_px / _USUAL_SCALE))
     seconds = None if store is None else scan_s + estimate_enlarging_s(settings, store, [size_px] * cards)
     return _plan("run", settings, seconds, inputs=rows, card=card)
+
+
+def plan_pick(
+    inputs: Paths, settings: Settings | None = None, *, stream: int | None = None, measured: bool = False
+) -> dict[str, Any]:  # fmt: skip
+    """Return what ``pick_frames`` would do, as JSON values, without writing.
+
+    Args:
+        inputs: Videos, or folders of them.
+        settings: Of the choice; the defaults where None.
+        stream: Video stream to use; None takes the largest.
+        measured: Whether ``estimated_s`` is measured, by a trial of the decoder, in a second or two; faces that are
+            looked at come on top.
+
+    Raises:
+        FancamError: An input cannot be used.
+    """
+    settings = settings or Settings()
+    rows: list[dict[str, Any]] = []
+    scan_s = 0.0
+    for path, _ in required(find_videos(as_paths(inputs))):
+        film = video.open_video(path, stream=stream)
+        scan_s += estimate_scan_s(film) if measured else 0.0
+        rows.append({**_video_row(path, film.info), "picks_at_most": moments_at_most(film.info, settings)})
+    return _plan("pick", settings, scan_s if measured else None, inputs=rows)
+
+
+def _video_row(path: Path, info: VideoInfo) -> dict[str, Any]:
+    return {
+        "path": printable(path), "kind": "video", "width": info.width, "height": info.height,
+        "duration_s": info.duration_s, "frames_expected": info.frames_expected, "warnings": list(info.warnings),
+    }  # fmt: skip
 
 
 def moments_at_most(info: VideoInfo, settings: Settings) -> int | None:

@@ -107,6 +107,8 @@ class PickSettings(Checked):
     """Two picks of the same shot are at least this far apart."""
     runners_up: int = between(0, 9, default=2)
     """How many of the faces that a pick beat are kept beside it."""
+    keep_runners_up: bool = False
+    """Whether ``fancam pick`` writes their frames as well."""
     weights: str = ""
     """Times the usual weight of a term of the score: ``eyes=2,pose=0.5``; 0 leaves a term out."""
     faces: bool = True
