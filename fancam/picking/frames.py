@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 
 from fancam.geometry import Box
 from fancam.media import Picture
@@ -16,15 +18,21 @@ from fancam.picking.selection import (
     combined,
     term_weights,
 )
-from fancam.picking.sharpness import face_sharpness, luma_of
+from fancam.picking.sharpness import harmonic_mean, luma_of, noise_energy, noise_sigma, squared_slopes
 from fancam.results import Face, Score, ScoredFace
 from fancam.settings import PickSettings
 
-COLUMNS, ROWS = 6, 4
-SAMPLE_SHARE = 0.14
-"""Side of a sample in shares of the frame's short side: 150 px of 1080, so that its pixels are seen one by one."""
-SHARPEST_SHARE = 0.75
-"""Quantile of the samples: what is in focus fills a quarter of the frame, sky, floor and background the rest."""
+LONG_EDGE_PX = 1280
+"""A frame is halved until its long edge is no longer: blur is told in pixels of that."""
+COARSE_SIGMA, FINE_SIGMA = 2.5, 1.0
+"""Gaussians before differentiating, in pixels; those of the faces' measure."""
+EDGE_PERCENTILE = 99.5
+"""What is in focus may fill little of a frame: its edges half a percent."""
+_SQUARED_NORMAL_PERCENTILE = 7.88
+"""That percentile of the square of a standard normal variable; the median of it is 0.455."""
+_PERCENTILE_OVER_MEDIAN = _SQUARED_NORMAL_PERCENTILE / 0.455
+HALF_BLUR_PX = 1.4
+"""Blur (standard deviation) that is mapped to 0.5."""
 BRIGHT_PERCENTILE = 98.0
 """A stage may be black but for one light; a frame in which not even this is bright is a fade."""
 
@@ -52,7 +60,7 @@ def score_frame(pixels: Picture, part: Box, settings: PickSettings) -> Score:
     part = part.clipped(width, height)
     luma = luma_of(pixels[part.as_slices()])
     clipped_share, dark_share = float(np.mean(luma >= CLIPPED_LEVEL)), float(np.mean(luma <= DARK_LEVEL))
-    sharpness = _sharpness(pixels, part)
+    sharpness = frame_sharpness(luma)
     # A dark background takes nothing from a stage; a frame that is dark all over does.
     lit = min(float(np.percentile(luma, BRIGHT_PERCENTILE)) / 128.0, 1.0)
     exposure = lit * (1.0 - 0.7 * min(clipped_share / MAX_CLIPPED_SHARE, 1.0)) * (1.0 - 0.3 * dark_share)
@@ -73,14 +81,39 @@ def explain_frame(scored: ScoredFace, looked_at: list[ScoredFace]) -> str:
     return f"sharper than {softer} of {len(looked_at) - 1} looked at; the whole frame"
 
 
-def _sharpness(pixels: Picture, part: Box) -> float:
-    """Return the sharpness that a quarter of the samples reach, which lie on a grid and fill a part of it."""
-    side = max(SAMPLE_SHARE * min(part.width, part.height), 16.0)
-    samples = []
-    for row in range(ROWS):
-        for column in range(COLUMNS):
-            x = part.x0 + (column + 0.5) / COLUMNS * part.width
-            y = part.y0 + (row + 0.5) / ROWS * part.height
-            box = Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
-            samples.append(face_sharpness(pixels, Face(box, (box.centre,) * 5, 0.0)))
-    return float(np.quantile(samples, SHARPEST_SHARE))
+def frame_sharpness(luma: npt.NDArray[np.uint8]) -> float:
+    """Return how sharp the sharpest edges of a picture are, whatever it shows and however bright it is.
+
+    An edge that is blurred by a Gaussian of b pixels and then by one of s has a slope in proportion to
+    1 / sqrt(b² + s²). So the slopes after a fine and after a coarse Gaussian, squared and divided, give b without the
+    height of the edge. Both are freed of the noise's share; the harmonic mean over the directions is ruled by the
+    weakest, so that motion counts as well. A video's frames are compared: what they show changes little by that.
+
+    Args:
+        luma: (rows, columns) in levels of 255.
+
+    Returns:
+        1 / (1 + (b / HALF_BLUR_PX)²): 1 for edges as sharp as pixels, 0.5 at ``HALF_BLUR_PX``, 0 without any edge.
+    """
+    while max(luma.shape) > LONG_EDGE_PX:
+        luma = np.asarray(cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA))
+    if min(luma.shape) < 5:
+        return 0.0
+    levels = luma.astype(np.float32)
+    sigma = noise_sigma(levels)
+    (coarse_median, coarse), (fine_median, fine) = (
+        squared_slopes(levels, gauss, EDGE_PERCENTILE, every=2) for gauss in (COARSE_SIGMA, FINE_SIGMA)
+    )
+    noise = _SQUARED_NORMAL_PERCENTILE * noise_energy(sigma, 1.0, COARSE_SIGMA)
+    fine_noise = max(
+        _PERCENTILE_OVER_MEDIAN * float(np.maximum(fine_median - coarse_median, 0.0).mean()),
+        _SQUARED_NORMAL_PERCENTILE * noise_energy(sigma, 1.0, FINE_SIGMA),
+    )
+    below = harmonic_mean(np.maximum(coarse - noise, 0.02 * coarse))
+    above = harmonic_mean(np.maximum(fine - fine_noise, 0.02 * fine))
+    ratio = above / below
+    sharpest = (COARSE_SIGMA / FINE_SIGMA) ** 2
+    if ratio <= 1.0:
+        return 0.0
+    blur_squared = max(sharpest - ratio, 0.0) / (ratio - 1.0) * FINE_SIGMA**2
+    return 1.0 / (1.0 + blur_squared / HALF_BLUR_PX**2)

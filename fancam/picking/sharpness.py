@@ -89,16 +89,16 @@ def face_sharpness(pixels: Picture, face: Face) -> float:
     if found is None:
         return 0.0
     luma, scale, sigma = found
-    coarse_median, coarse = _directional(luma, COARSE_SIGMA)
-    fine_median, fine = _directional(luma, FINE_SIGMA)
+    coarse_median, coarse = squared_slopes(luma, COARSE_SIGMA)
+    fine_median, fine = squared_slopes(luma, FINE_SIGMA)
     noise = _SQUARED_NORMAL_PERCENTILE * noise_energy(sigma, scale, COARSE_SIGMA)
     fine_noise = max(
         _PERCENTILE_OVER_MEDIAN * float(np.maximum(fine_median - coarse_median, 0.0).mean()),
         _SQUARED_NORMAL_PERCENTILE * noise_energy(sigma, scale, FINE_SIGMA),
     )
     slope = corrected_slope(
-        _harmonic_mean(np.maximum(coarse - noise, 0.02 * coarse)),
-        _harmonic_mean(fine),
+        harmonic_mean(np.maximum(coarse - noise, 0.02 * coarse)),
+        harmonic_mean(fine),
         float(cv2.GaussianBlur(luma, (0, 0), CONTRAST_SIGMA).var()) + CONTRAST_FLOOR,
         fine_noise / max(float(np.median(fine)), 1e-6),
         scale,
@@ -145,11 +145,20 @@ def noise_energy(sigma: float, scale: float, gradient_sigma: float) -> float:
     return sigma**2 / (8 * math.pi * source_variance**2) / scale**2
 
 
-def _directional(luma: Luma, sigma: float) -> tuple[npt.NDArray, npt.NDArray]:
-    """Return the median and the 97th percentile of the squared slope along each direction: (DIRECTIONS,) each."""
-    gx, gy = _gradients(luma, sigma)
+def squared_slopes(
+    luma: Luma, sigma: float, percentile: float = EDGE_PERCENTILE, *, every: int = 1
+) -> tuple[npt.NDArray, npt.NDArray]:
+    """Return the median and a percentile of the squared slope along each direction: (DIRECTIONS,) each.
+
+    Args:
+        luma: In levels of 255.
+        sigma: Of the Gaussian before the slope is taken, in pixels.
+        percentile: Which slopes count as edges.
+        every: Only every so many rows and columns are looked at.
+    """
+    gx, gy = (slope[::every, ::every] for slope in _gradients(luma, sigma))
     along = np.abs(gx.ravel() * _COSINES + gy.ravel() * _SINES)
-    median, edge = np.percentile(along, (50, EDGE_PERCENTILE), axis=1)
+    median, edge = np.percentile(along, (50, percentile), axis=1)
     return np.square(median), np.square(edge)
 
 
@@ -159,7 +168,8 @@ def _gradients(luma: Luma, sigma: float) -> tuple[Luma, Luma]:
     return (smooth[1:-1, 2:] - smooth[1:-1, :-2]) * half, (smooth[2:, 1:-1] - smooth[:-2, 1:-1]) * half
 
 
-def _harmonic_mean(energy: npt.NDArray) -> float:
+def harmonic_mean(energy: npt.NDArray) -> float:
+    """Return the harmonic mean of squared slopes along several directions."""
     return 1.0 / float(np.mean(1.0 / np.maximum(energy, 1e-6)))
 
 
