@@ -430,6 +430,18 @@ class Enhanced:
 
 
 @dataclass(frozen=True, slots=True)
+class RunnerUp:
+    """A face at a moment that a pick beat."""
+
+    pts: int
+    time_s: float
+    face: Face
+    score: Score
+    reason: str
+    """Why it lost, in one plain line."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pick:
     """A face at a moment that becomes a card."""
 
@@ -444,3 +456,5 @@ class Pick:
     reason: str
     """Why it was picked, in one plain line."""
     warnings: tuple[str, ...] = ()
+    runners_up: tuple[RunnerUp, ...] = ()
+    """Whom it beat, the best first; none of a photo."""

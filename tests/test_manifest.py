@@ -9,7 +9,7 @@ from fancam.errors import ExitCode, NotMediaError
 from fancam.geometry import Box
 from fancam.jobs import manifest
 from fancam.jobs.manifest import Failure, InputReport, PickResult, PictureResult, RunResult
-from fancam.results import CardGeometry, Crop, Decision, Face, Pick, Score
+from fancam.results import CardGeometry, Crop, Decision, Face, Pick, RunnerUp, Score
 
 GEOMETRY = CardGeometry(55, 85, 3, 300)
 
@@ -25,7 +25,13 @@ def pick() -> Pick:
         crop=Crop(Box(94, 34, 426, 530), trim, 138.5, "bust", 1.0, ("tight",)),
         reason="sharper than 28 of 30",
         warnings=("a warning",),
-    )
+        runners_up=(
+            RunnerUp(
+                123000, 41.0, Face(Box(201, 100, 301, 240), ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10)), 0.9, track=2),
+                Score(0.9, {"sharpness": 0.9, "eyes": None}), "lost by sharpness: 0.90 to 0.97",
+            ),
+        ),
+    )  # fmt: skip
 
 
 def test_a_pick_written_and_read_renders_the_same_card():
@@ -33,6 +39,7 @@ def test_a_pick_written_and_read_renders_the_same_card():
     once = manifest.pick_from_manifest(values, GEOMETRY)
     again = manifest.pick_from_manifest(json.loads(json.dumps(manifest.pick_to_manifest(once))), GEOMETRY)
     assert once == again
+    assert [one.reason for one in again.runners_up] == ["lost by sharpness: 0.90 to 0.97"]
     assert once.crop.box == pick().crop.box
     assert once.crop.effective_ppi == pytest.approx((514.1 - 50.5) / (85 / 25.4), abs=1e-3)
 

@@ -102,7 +102,7 @@ def _show_result(document: Mapping[str, Any], out: Path, *, explain: bool) -> No
     report.print_table(lambda width: _table(document, with_reasons=width >= 90 and not explain))
     if explain:
         for row in document["picks"]:
-            print("\n".join(_explained(row)))
+            report.print_reasons(row)
     frames = sum(1 for row in document["picks"] if row["frame"])
     print(f"{report.counted(frames, 'frame')} in {out / 'frames'}")
 
@@ -125,19 +125,6 @@ def _table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
         ]
         table.add_row(*cells, *([escape(row["reason"])] if with_reasons else []))
     return table
-
-
-def _explained(row: Mapping[str, Any]) -> Iterator[str]:
-    terms = ", ".join(
-        f"{name.replace('_', ' ')} {value:.2f}" for name, value in row["why"].items() if value is not None
-    )
-    yield f"{row['id']}  {format_time(row['time_s'])}  {row['score']:.2f}"
-    yield f"  won   {row['reason']}"
-    yield f"  terms {terms}"
-    for other in row["runners_up"]:
-        yield f"  beat  {format_time(other['time_s'])}  {other['score']:.2f}  {other['reason']}"
-    if not row["runners_up"]:
-        yield "  beat  nobody of the same person near it"
 
 
 def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:

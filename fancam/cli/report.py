@@ -238,6 +238,17 @@ def _status(status: str) -> str:
     return f"[{_STATUS_STYLES[status]}]{status}[/]"
 
 
+def print_reasons(row: Mapping[str, Any]) -> None:
+    """Print why a pick of a manifest won, every term of its score, and whom it beat by what."""
+    measured = {name.replace("_", " "): value for name, value in row["why"].items() if value is not None}
+    when = "" if row["time_s"] is None else f"  {format_time(row['time_s'])}"
+    print(f"{row['id']}{when}  {row['score']:.2f}")
+    print(f"  won   {row['reason']}")
+    print(f"  terms {', '.join(f'{name} {value:.2f}' for name, value in measured.items())}")
+    for other in row["runners_up"]:
+        print(f"  beat  {format_time(other['time_s'])}  {other['score']:.2f}  {other['reason']}")
+
+
 def print_chains(chains: Mapping[str, Sequence[Mapping[str, str]] | None]) -> None:
     """Print which chain was chosen for each item, and why; items with the same chain share it."""
     from fancam.report import explain_lines  # here: see ``ppi_style``

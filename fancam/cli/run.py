@@ -92,13 +92,18 @@ def run(
                 compare=compare, provenance=provenance, by_preset=by_preset,
             )  # fmt: skip
         chains = {row["id"]: row["chain"] for row in result.to_manifest()["picks"]} if explain else {}
-        report.tell(result, lambda document: _show_result(document, out), chains, quiet=quiet, as_json=as_json)
+        report.tell(
+            result, lambda document: _show_result(document, out, explain=explain), chains, quiet=quiet, as_json=as_json
+        )
 
 
-def _show_result(document: Mapping[str, Any], out: Path) -> None:
+def _show_result(document: Mapping[str, Any], out: Path, *, explain: bool) -> None:
     if not document["picks"]:
         return
     report.print_table(lambda width: report.summary_table(document, with_reasons=width >= 110))
+    if explain:
+        for pick in document["picks"]:
+            report.print_reasons(pick)
     cards, card = sum(1 for pick in document["picks"] if pick["card"]), document["card"]
     print(
         f"{report.counted(cards, 'card')} of {card['width_mm']:g}×{card['height_mm']:g} mm + "

@@ -21,7 +21,7 @@ from fancam.jobs.workspace import Source
 from fancam.media import Frame, ScanReport
 from fancam.paper import limits
 from fancam.pictures import StillPicture
-from fancam.results import Candidate, CardGeometry, Crop, Face, Pick, Score, ScoredFace
+from fancam.results import Candidate, CardGeometry, Crop, Face, Pick, RunnerUp, Score, ScoredFace
 from fancam.settings import PickSettings, Settings
 from fancam.video import Video
 
@@ -216,6 +216,11 @@ def compose_pick(
         f"{stem}-{moment.name}", moment.pts, None if moment.time_s is None else round(moment.time_s, 6),
         stated_face(moment.face), stated_score(moment.scored), _stated_crop(crop, geometry), moment.reason,
         weak + crop.warnings,
+        tuple(
+            RunnerUp(one.pts, round(one.time_s, 6), stated_face(one.face), stated_score(one.scored), one.reason)
+            for one in moment.runners_up
+            if one.pts is not None and one.time_s is not None and one.face is not None
+        ),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from fancam.errors import NoFramesError, UsageError
 from fancam.files import printable, sha256_of_file
 from fancam.geometry import Box
 from fancam.jobs.find import Moment, stated_face, stated_score
+from fancam.jobs.manifest import face_from_manifest, judged_to_manifest, score_from_manifest
 from fancam.media import Samples
 from fancam.pictures import PictureMetadata, StillPicture, save_picture, to_8_bit
 from fancam.provenance import Provenance
@@ -77,14 +78,9 @@ class FramePick:
         return {"id": row.pop("id"), "input": self.input, **row, **beside}
 
     def _judged(self) -> Json:
-        face, file = self.face, self.frame
+        file = self.frame
         return {
-            "id": self.id, "pts": self.pts, "time_s": self.time_s, "score": self.score.value,
-            "why": dict(self.score.why), "rejected": self.score.rejected, "reason": self.reason,
-            "face": None if face is None else {
-                "box": face.box.as_list(), "landmarks": [list(point) for point in face.landmarks],
-                "confidence": face.confidence, "track": face.track,
-            },
+            "id": self.id, **judged_to_manifest(self.pts, self.time_s, self.face, self.score, self.reason),
             "frame": None if file is None else {
                 "path": file.path, "sha256": file.sha256, "width_px": file.width_px, "height_px": file.height_px,
                 "bits": file.bits,
@@ -112,14 +108,9 @@ class FramePick:
     @classmethod
     def from_manifest(cls, row: Mapping[str, Any]) -> FramePick:
         """Return the pick that ``to_manifest`` wrote."""
-        values, file = row["face"], row.get("frame")
-        face = None
-        if values is not None:
-            landmarks = tuple((float(x), float(y)) for x, y in values["landmarks"])
-            assert len(landmarks) == 5
-            face = Face(Box(*values["box"]), landmarks, values["confidence"], values["track"])
+        file, face = row.get("frame"), None if row["face"] is None else face_from_manifest(row["face"])
         return cls(
-            row["id"], row["pts"], row["time_s"], face, Score(row["score"], row["why"], row["rejected"]), row["reason"],
+            row["id"], row["pts"], row["time_s"], face, score_from_manifest(row), row["reason"],
             tuple(cls.from_manifest(one) for one in row.get("runners_up", ())), row.get("input", 0),
             None if file is None else FrameFile(**file, warnings=tuple(row["warnings"])),
         )  # fmt: skip

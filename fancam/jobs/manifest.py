@@ -16,7 +16,7 @@ from fancam.files import printable
 from fancam.geometry import Box
 from fancam.media import VideoInfo
 from fancam.pictures import StillPicture
-from fancam.results import CardGeometry, Crop, Decision, Enhanced, Face, FaceOutcome, Pick, Score
+from fancam.results import CardGeometry, Crop, Decision, Enhanced, Face, FaceOutcome, Pick, RunnerUp, Score
 
 if TYPE_CHECKING:
     from fancam.jobs.find import Found  # it loads networks
@@ -161,22 +161,34 @@ def true_ppi(effective_ppi: float | None, enhance: Mapping[str, Any]) -> float |
     return None if effective_ppi is None or share is None else round(effective_ppi * share, 1)
 
 
+def judged_to_manifest(
+    pts: int | None, time_s: float | None, face: Face | None, score: Score, reason: str
+) -> Json:  # fmt: skip
+    """Return what the manifest says of a moment that was judged, a pick or one that lost."""
+    return {
+        "pts": pts,
+        "time_s": None if time_s is None else round(time_s, 6),
+        "score": round(score.value, 4),
+        "why": {term: None if value is None else round(value, 4) for term, value in score.why.items()},
+        "rejected": score.rejected,
+        "reason": reason,
+        "face": None if face is None else {
+            "box": face.box.as_list(),
+            "landmarks": [[round(x, 2), round(y, 2)] for x, y in face.landmarks],
+            "confidence": round(face.confidence, 4),
+            "track": face.track,
+        },
+    }  # fmt: skip
+
+
 def pick_to_manifest(pick: Pick) -> Json:
     """Return a pick as JSON values."""
     return {
         "id": pick.id,
-        "pts": pick.pts,
-        "time_s": None if pick.time_s is None else round(pick.time_s, 6),
-        "score": round(pick.score.value, 4),
-        "why": {term: None if value is None else round(value, 4) for term, value in pick.score.why.items()},
-        "rejected": pick.score.rejected,
-        "reason": pick.reason,
-        "face": {
-            "box": pick.face.box.as_list(),
-            "landmarks": [[round(x, 2), round(y, 2)] for x, y in pick.face.landmarks],
-            "confidence": round(pick.face.confidence, 4),
-            "track": pick.face.track,
-        },
+        **judged_to_manifest(pick.pts, pick.time_s, pick.face, pick.score, pick.reason),
+        "runners_up": [
+            judged_to_manifest(one.pts, one.time_s, one.face, one.score, one.reason) for one in pick.runners_up
+        ],
         "crop": pick.crop.box.as_list(digits=4),
         "trim": pick.crop.trim.as_list(digits=4),
         "source": None if pick.crop.source is None else pick.crop.source.as_list(digits=4),
@@ -189,21 +201,30 @@ def pick_to_manifest(pick: Pick) -> Json:
     }
 
 
+def face_from_manifest(values: Mapping[str, Any]) -> Face:
+    """Return the face that ``judged_to_manifest`` wrote."""
+    landmarks = tuple((float(x), float(y)) for x, y in values["landmarks"])
+    assert len(landmarks) == 5
+    return Face(Box(*values["box"]), landmarks, values["confidence"], values["track"])
+
+
+def score_from_manifest(values: Mapping[str, Any]) -> Score:
+    """Return the score that ``judged_to_manifest`` wrote."""
+    return Score(values["score"], values["why"], values["rejected"])
+
+
 def pick_from_manifest(values: Mapping[str, Any], geometry: CardGeometry) -> Pick:
     """Return the pick that ``pick_to_manifest`` wrote.
 
     The same card is made of it: a pick has the numbers that the manifest states, see ``compose_pick``.
     """
-    face = values["face"]
-    landmarks = tuple((float(x), float(y)) for x, y in face["landmarks"])
-    assert len(landmarks) == 5
     trim = Box(*values["trim"])
     return Pick(
         id=values["id"],
         pts=values["pts"],
         time_s=values["time_s"],
-        face=Face(Box(*face["box"]), landmarks, face["confidence"], face["track"]),
-        score=Score(values["score"], values["why"], values["rejected"]),
+        face=face_from_manifest(values["face"]),
+        score=score_from_manifest(values),
         crop=Crop(
             box=Box(*values["crop"]),
             trim=trim,
@@ -216,6 +237,12 @@ def pick_from_manifest(values: Mapping[str, Any], geometry: CardGeometry) -> Pic
         ),
         reason=values["reason"],
         warnings=tuple(values["warnings"]),
+        runners_up=tuple(
+            RunnerUp(
+                one["pts"], one["time_s"], face_from_manifest(one["face"]), score_from_manifest(one), one["reason"]
+            )
+            for one in values.get("runners_up", ())
+        ),
     )
 
 

@@ -21,9 +21,11 @@ _FRAME_PX = (400, 300)
 """Width and height that the whole frame is fitted into."""
 _FACE_PX = 300
 _RUNNER_UP_PX = 190
+_GAP_PX = 20
+_WHOLE_PX = (_FRAME_PX[0] + _GAP_PX + _FACE_PX, _FACE_PX)
+"""Where there is no face beside the frame."""
 _MOST_RUNNERS_UP = 4
 _TEXT_PX = 340
-_GAP_PX = 20
 _MARGIN_PX = 48
 _HEADER_PX = 92
 _FACE_MARGIN = 0.45
@@ -67,7 +69,7 @@ def pick_strip(pick: Looked, runners_up: Sequence[Looked], name: str) -> Picture
     shown_beside = runners_up[:_MOST_RUNNERS_UP]
     width = _beside_px() + max(len(shown_beside), 1) * (_RUNNER_UP_PX + _GAP_PX)
     canvas = Canvas(width, _FACE_PX + _GAP_PX, PAPER)
-    _centred(canvas, pick.frame, 0, 0, *_FRAME_PX)
+    _centred(canvas, pick.frame, 0, 0, *(_WHOLE_PX if pick.face is None else _FRAME_PX))
     x = _FRAME_PX[0] + _GAP_PX
     if pick.face is not None:
         canvas.paste(pick.face, x, 0)
