@@ -29,10 +29,9 @@ import numpy.typing as npt
 import skimage.data
 
 from fancam.cropping import synthesise_bleed
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import Picture
 from fancam.pictures import read_picture, resample
-from fancam.results import CardGeometry
 from tests.figures import psnr
 
 Plane = npt.NDArray[np.float32]

@@ -19,10 +19,9 @@ import numpy as np
 
 from fancam.cards import cut_preview, finish_front, make_back, mockup, safe_zone_overlay
 from fancam.cards.painting import pixels_per_mm, safe_zone, to_light
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import Samples
 from fancam.pictures import text_mask
-from fancam.results import CardGeometry
 from fancam.settings import PLACES, DesignSettings
 
 SIZES = ((55.0, 85.0), (54.0, 86.0), (63.0, 88.0), (85.0, 55.0), (35.0, 45.0))

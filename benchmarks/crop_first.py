@@ -17,11 +17,11 @@ import torch
 
 from fancam.cropping import frame_face
 from fancam.enhancing import CropRequest, Engine
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.pictures import resample
-from fancam.results import CardGeometry, Face
+from fancam.results import Face
 from fancam.settings import FRAMINGS, CropSettings, EnhanceSettings
 
 WIDTH, HEIGHT = 1920, 1080

@@ -27,11 +27,11 @@ from skimage.data import astronaut
 import fancam
 from fancam.cards import CardFacts, check_card
 from fancam.cropping.placing import head_box, margins, shares_inside
-from fancam.geometry import MM_PER_INCH, Box
+from fancam.geometry import MM_PER_INCH, Box, CardGeometry
 from fancam.media import Picture
 from fancam.paper import DEFAULT_LIMITS
 from fancam.pictures import PictureFacts, PictureMetadata, resample, save_picture
-from fancam.results import CardGeometry, Face
+from fancam.results import Face
 from fancam.settings import CropSettings
 
 CARD = CardGeometry(55, 85, 3, 300)

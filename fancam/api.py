@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fancam.cards import write_card
 from fancam.errors import FancamError, NothingFoundError, UsageError
+from fancam.geometry import CardGeometry
 from fancam.jobs.context import Context
 from fancam.jobs.find import Moment, compose_pick, find_in_photo, find_in_video
 from fancam.jobs.frame import default_store
@@ -29,7 +30,7 @@ from fancam.picking import score_face
 from fancam.pictures import StillPicture, looks_like_picture, open_picture
 from fancam.pictures.header import ORIENTATIONS
 from fancam.provenance import Provenance
-from fancam.results import CardGeometry, Crop, Enhanced, Face, Pick
+from fancam.results import Crop, Enhanced, Face, Pick
 from fancam.settings import Settings
 from fancam.video import Video, open_video
 

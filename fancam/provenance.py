@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fancam import __version__
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import format_time
-from fancam.results import CardGeometry, Enhanced, Pick, Score
+from fancam.results import Enhanced, Pick, Score
 
 _PREFIX = "fancam:"
 _INHERITED = (

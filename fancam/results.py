@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fancam.geometry import MM_PER_INCH, Box, Point
+from fancam.geometry import Box, Point
 from fancam.media import Picture, Samples
 
 
@@ -288,69 +288,6 @@ class Crop:
     """The part of the card that is made of real pixels, in whole pixels of the card; None: the whole card."""
     bordered: bool = False
     """Whether what lies outside ``real`` is border, to be filled with its colour; otherwise it is synthesised."""
-
-
-@dataclass(frozen=True, slots=True)
-class CardGeometry:
-    """Size of a card on paper and in pixels."""
-
-    width_mm: float
-    """Trim width."""
-    height_mm: float
-    """Trim height."""
-    bleed_mm: float
-    dpi: float
-
-    @property
-    def outer_width_mm(self) -> float:
-        """Trim and both bleeds."""
-        return self.width_mm + 2 * self.bleed_mm
-
-    @property
-    def outer_height_mm(self) -> float:
-        """Trim and both bleeds."""
-        return self.height_mm + 2 * self.bleed_mm
-
-    @property
-    def width_px(self) -> int:
-        """Pixels of the outer width: round(mm / 25.4 × dpi), on the outer size and not on a sum of rounded parts."""
-        return round(self.outer_width_mm / 25.4 * self.dpi)
-
-    @property
-    def height_px(self) -> int:
-        """Pixels of the outer height."""
-        return round(self.outer_height_mm / 25.4 * self.dpi)
-
-    @property
-    def trim_px(self) -> tuple[int, int]:
-        """(width, height) in pixels of a picture of the cut card alone."""
-        return round(self.width_mm / 25.4 * self.dpi), round(self.height_mm / 25.4 * self.dpi)
-
-    @property
-    def turned(self) -> CardGeometry:
-        """The card lying on its other side."""
-        return replace(self, width_mm=self.height_mm, height_mm=self.width_mm)
-
-    def inset(self, shown: Box, by_mm: float) -> Box:
-        """Return the box that lies this far inside one that stands for the whole card (trim and bleed)."""
-        dx, dy = by_mm * shown.width / self.outer_width_mm, by_mm * shown.height / self.outer_height_mm
-        return Box(shown.x0 + dx, shown.y0 + dy, shown.x1 - dx, shown.y1 - dy)
-
-    def effective_ppi(self, trim: Box) -> float:
-        """Return the pixels per printed inch of what the cut card shows; the lower one of both directions."""
-        return min(trim.width / self.width_mm, trim.height / self.height_mm) * MM_PER_INCH
-
-    def margin_mm(self, box: Box, shown: Box) -> float:
-        """Return how far a box lies inside the cut, in mm; negative where the cut goes through it.
-
-        Args:
-            box: A face, or text.
-            shown: What the whole card (trim and bleed) shows, in the same pixels.
-        """
-        x_mm, y_mm = self.outer_width_mm / shown.width, self.outer_height_mm / shown.height
-        sides = ((box.x0 - shown.x0) * x_mm, (box.y0 - shown.y0) * y_mm,
-                 (shown.x1 - box.x1) * x_mm, (shown.y1 - box.y1) * y_mm)  # fmt: skip
-        return min(sides) - self.bleed_mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from fancam.cards import cut_preview, finish_front, make_back, parse_colour
 from fancam.cards.painting import RoundedBox, palette, pixels_per_mm, safe_zone
 from fancam.errors import FontError, InputNotFoundError, UsageError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.pictures import PictureMetadata, adobe_rgb_profile, read_picture, resample, save_picture
-from fancam.results import CardGeometry
 from fancam.settings import PLACES, DesignSettings
 from tests.made_fonts import make_font
 

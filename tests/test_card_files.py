@@ -11,10 +11,9 @@ from PIL import Image
 
 from fancam import pictures
 from fancam.errors import InputNotFoundError, NotMediaError, UsageError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.jobs.card_files import find_cards, sheet_cards
 from fancam.provenance import Provenance
-from fancam.results import CardGeometry
 from fancam.settings import CardSettings
 
 KPOP = {"trim_width_mm": 55.0, "trim_height_mm": 85.0, "bleed_mm": 3.0, "dpi": 300.0}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from fancam.cropping import compose, render_crop
 from fancam.cropping.placing import head_box
 from fancam.errors import UsageError
-from fancam.geometry import Box
-from fancam.results import CardGeometry, Face
+from fancam.geometry import Box, CardGeometry
+from fancam.results import Face
 
 CARD = CardGeometry(55, 85, 3, 300)
 SMALL = CardGeometry(55, 85, 3, 60)

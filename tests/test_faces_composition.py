@@ -13,10 +13,10 @@ from fancam.cropping import frame_face
 from fancam.cropping.framing import FRAMING_CONVENTIONS, MAX_EYE_LINE_SHIFT, MAX_SIDEWAYS, eye_line_of
 from fancam.cropping.placing import head_box
 from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.nn import ModelStore
 from fancam.paper import DEFAULT_LIMITS, printer
-from fancam.results import CardGeometry, Face
+from fancam.results import Face
 from fancam.settings import FRAMINGS, CropSettings, FaceSettings
 
 KPOP = CardGeometry(55, 85, 3, 300)

@@ -6,10 +6,10 @@ import json
 import pytest
 
 from fancam.errors import ExitCode, NotMediaError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.jobs import manifest
 from fancam.jobs.manifest import Failure, InputReport, PickResult, PictureResult, RunResult
-from fancam.results import CardGeometry, Crop, Decision, Face, Pick, RunnerUp, Score
+from fancam.results import Crop, Decision, Face, Pick, RunnerUp, Score
 
 GEOMETRY = CardGeometry(55, 85, 3, 300)
 

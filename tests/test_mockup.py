@@ -5,9 +5,8 @@ import pytest
 
 from fancam.cards import mockup, safe_zone_overlay
 from fancam.cards.painting import pixels_per_mm, safe_zone, trim_shape
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.pictures import resample
-from fancam.results import CardGeometry
 
 CARD = CardGeometry(55, 85, 3, 100)
 GROUND = (228, 225, 220)

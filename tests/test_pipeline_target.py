@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from fancam.cropping import compose
 from fancam.errors import UsageError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.jobs.photos import target
-from fancam.results import CardGeometry, Face
+from fancam.results import Face
 from fancam.settings import PhotoSettings
 
 KPOP = (55.0, 85.0)

@@ -11,10 +11,9 @@ from PIL import Image
 
 from fancam.cards import CardFacts, check_card
 from fancam.errors import ExitCode, PreflightError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.paper import Check, Paper, printer, require_passed
 from fancam.pictures import PictureFacts, PictureMetadata, open_picture, save_picture
-from fancam.results import CardGeometry
 from fancam.sheets import check_sheet
 from fancam.sheets.plan import Area, Line, Page, Placement, Ruler, SheetCard, SheetPlan
 

@@ -11,13 +11,13 @@ from PIL import Image
 
 from fancam.cards import write_card
 from fancam.errors import UsageError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import format_time
 from fancam.paper import card_geometry, card_size, card_sizes, parse_length
 from fancam.pictures import PictureMetadata, open_picture, read_picture, save_picture
 from fancam.provenance import Provenance
 from fancam.report import ContactEntry, contact_sheet, ppi_colour, write_contact_sheet
-from fancam.results import CardGeometry, Crop, Enhanced, Face, Pick, Score
+from fancam.results import Crop, Enhanced, Face, Pick, Score
 from fancam.settings import CardSettings
 
 OUTER = Box(100.25, 50.5, 460.25, 588.0)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fancam.geometry import Box, Orientation
-from fancam.results import CardGeometry, Face
+from fancam.geometry import Box, CardGeometry, Orientation
+from fancam.results import Face
 
 coordinates = st.floats(-500, 500, allow_nan=False)
 sizes = st.floats(0.01, 400, allow_nan=False)

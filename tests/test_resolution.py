@@ -16,12 +16,11 @@ from fancam.enhancing.explain import warn_of_limits
 from fancam.enhancing.joining import join_bands
 from fancam.enhancing.resolution import measure_resolution
 from fancam.enhancing.work import CONTEXT_PX, SHARP_FROM, plain_print, reduced
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.jobs.manifest import true_ppi
 from fancam.nn.networks import Network
 from fancam.report import ContactEntry, ppi_colour
 from fancam.report.contact import contact_sheet
-from fancam.results import CardGeometry
 from fancam.settings import EnhanceSettings
 from tests.figures import compressed, psnr
 

@@ -27,10 +27,9 @@ from fancam.cards.painting import (
 from fancam.cards.text import first_row, fit_text, font_for, placed, print_text
 from fancam.cropping import compose
 from fancam.errors import UsageError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import Picture, Samples
 from fancam.pictures import TextMask, drawable, line_width, missing_characters, read_picture, resample, text_mask
-from fancam.results import CardGeometry
 from fancam.settings import DesignSettings
 
 PROVENANCE = "provenance"

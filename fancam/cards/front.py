@@ -13,11 +13,11 @@ from fancam.cards.painting import paint, parse_colour, pixels_per_mm, trim_shape
 from fancam.cards.text import lay_text
 from fancam.cropping import check_border
 from fancam.errors import UsageError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import Picture, Samples
 from fancam.pictures import PictureMetadata, open_picture, resample, save_picture, to_8_bit
 from fancam.provenance import Provenance
-from fancam.results import CardGeometry, Enhanced
+from fancam.results import Enhanced
 from fancam.settings import CardSettings, DesignSettings
 
 _ROWS = 256

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.errors import UsageError, unknown_choice
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import Samples
-from fancam.results import CardGeometry
 
 Coverage = npt.NDArray[np.float32]
 """(rows, columns): share of each pixel, 0 to 1."""

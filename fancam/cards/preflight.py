@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fancam.geometry import MM_PER_INCH, Box
+from fancam.geometry import MM_PER_INCH, Box, CardGeometry
 from fancam.paper import Check, Printer, Status
 from fancam.pictures import PictureFacts
-from fancam.results import CardGeometry
 
 POINT_MM = MM_PER_INCH / 72
 """The point of desktop publishing (PDF 32000-1:2008, 8.3.2.3)."""

@@ -24,10 +24,9 @@ from fancam.cards.painting import (
     trim_shape,
 )
 from fancam.cards.text import print_text
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import Picture, Samples
 from fancam.pictures import line_width, resample, text_mask
-from fancam.results import CardGeometry
 
 GROUND: Colour = (228, 225, 220)
 """A light warm grey: neither white nor black cards melt into it."""

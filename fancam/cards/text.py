@@ -20,10 +20,9 @@ from fancam.cards.painting import (
     safe_zone,
 )
 from fancam.errors import UsageError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import Samples
 from fancam.pictures import TextMask, find_font, missing_characters, text_mask
-from fancam.results import CardGeometry
 from fancam.settings import DesignSettings
 
 _FAINT = 1.6

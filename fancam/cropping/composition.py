@@ -12,11 +12,11 @@ from fancam.cropping.bleed import synthesise_bleed
 from fancam.cropping.parts import crop_of
 from fancam.cropping.placing import GONE_SHARE, Scene, Trial, best_placement, head_box, main_subjects
 from fancam.errors import UsageError, unknown_choice
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import Samples
 from fancam.paper import DEFAULT_LIMITS, Printer
 from fancam.pictures import resample
-from fancam.results import CardGeometry, Crop, Face
+from fancam.results import Crop, Face
 
 FIT_NAMES = ("exact", "cover", "contain")
 

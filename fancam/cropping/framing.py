@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from fancam.cropping.parts import crop_of
 from fancam.cropping.placing import Scene, Trial, best_placement, head_box, margins, shares_inside
-from fancam.geometry import MM_PER_INCH, Box
+from fancam.geometry import MM_PER_INCH, Box, CardGeometry
 from fancam.paper import DEFAULT_LIMITS, Printer
-from fancam.results import CardGeometry, Crop, Face
+from fancam.results import Crop, Face
 from fancam.settings import CropSettings
 
 

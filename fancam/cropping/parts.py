@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from fancam.geometry import Box
-from fancam.results import CardGeometry, Crop
+from fancam.geometry import Box, CardGeometry
+from fancam.results import Crop
 
 
 def crop_of(

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fancam.geometry import Box
-from fancam.results import CardGeometry, Face
+from fancam.geometry import Box, CardGeometry
+from fancam.results import Face
 
 Values = npt.NDArray[np.float64]
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from fancam import pictures
 from fancam.cropping import compose
 from fancam.errors import FancamError, InputNotFoundError, NotMediaError, UsageError
-from fancam.geometry import MM_PER_INCH
+from fancam.geometry import MM_PER_INCH, CardGeometry
 from fancam.jobs.sources import find_pictures, required
 from fancam.jobs.workspace import distinct_stems
 from fancam.paper import CardSize, card_size, card_sizes
 from fancam.provenance import Provenance
-from fancam.results import CardGeometry
 from fancam.settings import CardSettings
 from fancam.sheets.plan import SheetCard
 

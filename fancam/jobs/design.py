@@ -11,14 +11,14 @@ from fancam import faces, pictures
 from fancam.cards import CardFacts, Side, check_card, finish_front, make_back, parse_colour
 from fancam.cropping import compose, main_subjects, render_crop
 from fancam.errors import UsageError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.jobs.frame import Stopwatch
 from fancam.jobs.workspace import Source
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.paper import CardSize, Check, card_geometry, card_size, limits
 from fancam.provenance import Provenance
-from fancam.results import CardGeometry, Crop, Face
+from fancam.results import Crop, Face
 from fancam.settings import Settings
 
 

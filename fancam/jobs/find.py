@@ -14,14 +14,14 @@ import numpy.typing as npt
 from fancam import faces, picking
 from fancam.cropping import frame_face
 from fancam.errors import NoFramesError, NothingFoundError, UsageError
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.jobs.context import Context
 from fancam.jobs.manifest import InputReport
 from fancam.jobs.workspace import Source
 from fancam.media import Frame, ScanReport
 from fancam.paper import limits
 from fancam.pictures import StillPicture
-from fancam.results import Candidate, CardGeometry, Crop, Face, Pick, RunnerUp, Score, ScoredFace
+from fancam.results import Candidate, Crop, Face, Pick, RunnerUp, Score, ScoredFace
 from fancam.settings import PickSettings, Settings
 from fancam.video import Video
 

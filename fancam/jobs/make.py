@@ -12,10 +12,10 @@ import numpy as np
 from fancam.cropping import with_bleed
 from fancam.enhancing import PX_PER_PRINT_PX, CropRequest, EnhanceJob
 from fancam.files import seed_of
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.jobs.stream import Item
 from fancam.media import NeighbourFrame, Samples
-from fancam.results import CardGeometry, Crop, Enhanced, Evidence, Pick, Stages
+from fancam.results import Crop, Enhanced, Evidence, Pick, Stages
 from fancam.settings import Settings
 from fancam.video import Video
 

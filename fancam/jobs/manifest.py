@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from fancam import __version__
 from fancam.errors import ExitCode, FancamError
 from fancam.files import printable
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import VideoInfo
 from fancam.pictures import StillPicture
-from fancam.results import CardGeometry, Crop, Decision, Enhanced, Face, FaceOutcome, Pick, RunnerUp, Score
+from fancam.results import Crop, Decision, Enhanced, Face, FaceOutcome, Pick, RunnerUp, Score
 
 if TYPE_CHECKING:
     from fancam.jobs.find import Found  # it loads networks

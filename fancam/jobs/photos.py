@@ -13,7 +13,7 @@ from fancam.cropping import compose
 from fancam.enhancing import CropRequest, EnhanceJob
 from fancam.errors import FancamError, PictureTooLargeError
 from fancam.files import printable, seed_of, sha256_of_file
-from fancam.geometry import MM_PER_INCH, Box
+from fancam.geometry import MM_PER_INCH, Box, CardGeometry
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
 from fancam.jobs.manifest import InputReport, PictureResult
@@ -25,7 +25,7 @@ from fancam.jobs.workspace import Source, Workspace
 from fancam.media import Picture, Samples
 from fancam.paper import card_size
 from fancam.provenance import Provenance
-from fancam.results import CardGeometry, Decision, Enhanced, Face
+from fancam.results import Decision, Enhanced, Face
 from fancam.settings import DEFAULT_SCALE, PhotoSettings
 
 

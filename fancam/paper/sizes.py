@@ -13,8 +13,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from fancam.errors import UsageError, unknown_choice
-from fancam.geometry import MM_PER_INCH
-from fancam.results import CardGeometry
+from fancam.geometry import MM_PER_INCH, CardGeometry
 from fancam.settings import CardSettings
 
 _Row = TypeVar("_Row")

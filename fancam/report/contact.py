@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fancam.geometry import Box
+from fancam.geometry import Box, CardGeometry
 from fancam.media import Picture, format_time
 from fancam.pictures import Canvas, fitted, read_picture, resample, text_width
 from fancam.report.captions import INK, SOFT_INK, write_screen_picture
-from fancam.results import CardGeometry
 
 # What the camera delivered, in source pixels per printed inch. 300 is what print shops ask for; 150 can be reached
 # from with a 2x network and 75 with a 4x one; below that a card shows mostly what a network made up.
