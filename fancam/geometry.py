@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,19 @@ MM_PER_INCH = 25.4
 
 Point = tuple[float, float]
 """(x, y) in pixels; the centre of the top left pixel is (0.5, 0.5)."""
+
+
+def strips(length: int, step: int, reach: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the parts of a side that are worked on at once, each with what it depends on around it.
+
+    Args:
+        length: Of the side, in pixels.
+        step: Of each part but the last one.
+        reach: Pixels on both sides that a part depends on, as far as there are any.
+    """
+    for start in range(0, length, step):
+        stop = min(start + step, length)
+        yield slice(start, stop), slice(max(start - reach, 0), min(stop + reach, length))
 
 
 @dataclass(frozen=True, slots=True)

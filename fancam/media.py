@@ -26,6 +26,12 @@ def no_progress(stage: str, done: int, total: int | None) -> None:
     """Ignore progress; the default of every stage that reports it."""
 
 
+def middle_of(picture: Samples, longest_px: int) -> Samples:
+    """Return the middle of a picture, of each side at most so many pixels: enough to measure what is alike all over."""
+    top, left = (max(side - longest_px, 0) // 2 for side in picture.shape[:2])
+    return picture[top : top + longest_px, left : left + longest_px]
+
+
 @dataclass(frozen=True, slots=True)
 class ColourTags:
     """How the samples of a video are to be read, after the rules for missing tags were applied."""

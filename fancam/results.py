@@ -300,6 +300,11 @@ class Stages:
     """The enlargement before the face prior; None where no prior touched it."""
 
 
+def true_ppi(effective_ppi: float | None, true_scale: float | None) -> float | None:
+    """Return how many of the source pixels per printed inch hold detail; None where either is not known."""
+    return None if effective_ppi is None or true_scale is None else effective_ppi * true_scale
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Enhanced:
     """A crop at print size, and what was done to it."""
@@ -348,7 +353,7 @@ class Enhanced:
 
     def true_ppi(self, effective_ppi: float | None) -> float | None:
         """Return how many of the source pixels per printed inch hold detail; None where that is not known."""
-        return None if effective_ppi is None or self.true_scale is None else effective_ppi * self.true_scale
+        return true_ppi(effective_ppi, self.true_scale)
 
     @property
     def strengths(self) -> dict[str, float]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fancam.enhancing.fusion import merge
 from fancam.enhancing.fusion.align import coarse_shift, luma_of, motion_between, warped
 from fancam.enhancing.fusion.fuse import GRID, fuse
-from fancam.enhancing.fusion.gate import MergeStatistics, Traces, expected_gain_db, measure_traces
+from fancam.enhancing.fusion.gate import Artefacts, MergeStatistics, expected_gain_db, measure_artefacts
 from fancam.geometry import Box
 from fancam.media import NeighbourFrame
 from fancam.settings import FuseSettings
@@ -314,7 +314,7 @@ def test_rows_lie_where_they_lie_in_the_whole_picture(size, step, grid):
 
 
 def merge_of(*, stairs=1.6, noise=0.8, seen=0.8, crispness=-1.2, quantiser=24.0):
-    return MergeStatistics(Traces(2.0, 1.0), Traces(stairs, noise), seen, crispness, quantiser)
+    return MergeStatistics(Artefacts(2.0, 1.0), Artefacts(stairs, noise), seen, crispness, quantiser)
 
 
 def test_expected_gain_falls_with_the_quantiser_and_rises_with_the_noise_taken_away():
@@ -345,7 +345,7 @@ def test_an_edge_without_steps_has_no_staircase_and_one_with_steps_has():
     ys, xs = np.mgrid[0:160, 0:160].astype(np.float32)
     smooth = 128 + 80 * np.tanh((xs + 0.35 * ys - 110) / 3)
     stepped = 128 + 80 * np.tanh((np.floor(xs / 4) * 4 + 0.35 * np.floor(ys / 4) * 4 - 108) / 3)
-    ragged, clean = measure_traces((np.asarray(stepped, np.float32), np.asarray(smooth, np.float32)), GRID)
+    ragged, clean = measure_artefacts((np.asarray(stepped, np.float32), np.asarray(smooth, np.float32)), GRID)
     assert ragged.staircase > 8 * clean.staircase and max(ragged.noise, clean.noise) < 0.1
 
 

@@ -203,6 +203,23 @@ def test_leaving_early_with_torchvision_loaded_does_not_hang(tmp_path):
     assert "[" not in done.stderr, "libav wrote to stderr"
 
 
+def test_leaving_decoders_while_their_threads_work_does_not_hang(shared):
+    """A decoder that is left early is freed under the interpreter's lock, so none of its threads may want that lock."""
+    clip = shared("data/video/odd/sample_av1.mp4")
+    script = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from fancam.video import open_video
+        video = open_video(Path(sys.argv[1]))
+        for _ in range(150):
+            with video.scan(threads=4) as frames:
+                next(iter(frames))
+        print("left")
+    """)
+    done = subprocess.run([sys.executable, "-c", script, str(clip)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.strip() == "left", done.stderr
+
+
 def test_what_is_damaged_does_not_depend_on_another_video_that_is_read_meanwhile(tmp_path):
     whole = write_clip(tmp_path / "whole.mp4", moving_noise(90), gop=12, options={"bf": "2"})
     damaged = flip_bits(whole, tmp_path / "damaged.mp4", count=12, first_share=0.2)

@@ -52,6 +52,22 @@ _SRGB_TO_XYZ = np.array(
 Floats = npt.NDArray[np.floating[Any]]
 
 
+# --- light --------------------------------------------------------------------------------------------------------
+
+
+def to_linear(encoded: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return linear light for sRGB values in [0, 1] (IEC 61966-2-1)."""
+    values = np.asarray(encoded, np.float32)
+    curve = np.power((values + np.float32(0.055)) * np.float32(1 / 1.055), np.float32(2.4))
+    return np.where(values <= np.float32(0.04045), values * np.float32(1 / 12.92), curve)
+
+
+def from_linear(light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return sRGB values for linear light in [0, 1] (IEC 61966-2-1)."""
+    curve = np.float32(1.055) * np.power(light, np.float32(1 / 2.4)) - np.float32(0.055)
+    return np.where(light <= np.float32(0.0031308), light * np.float32(12.92), curve)
+
+
 # --- colour difference --------------------------------------------------------------------------------------------
 
 

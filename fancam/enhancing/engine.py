@@ -22,7 +22,7 @@ from fancam.enhancing.work import (
 )
 from fancam.errors import DeviceError, FancamError, UsageError
 from fancam.geometry import Box
-from fancam.media import Progress, Samples, no_progress
+from fancam.media import Progress, Samples, middle_of, no_progress
 from fancam.nn import ModelStore
 from fancam.nn.device import choose_compute
 from fancam.nn.networks import PLAIN_FILTERS, Network, load_upscaler
@@ -320,7 +320,6 @@ def source_noise(picture: Samples) -> float:
     Returns:
         0 or more; 0 for a picture with a side of one pixel.
     """
-    top, left = (max(side - _PROBE_PX, 0) // 2 for side in picture.shape[:2])
-    part = picture[top : top + _PROBE_PX, left : left + _PROBE_PX].astype(np.float32)
+    part = middle_of(picture, _PROBE_PX).astype(np.float32)
     luma = part @ np.array([0.299, 0.587, 0.114], np.float32) * np.float32(255 / np.iinfo(picture.dtype).max)
     return diagonal_noise(luma) if min(luma.shape) >= 2 else 0.0

@@ -8,7 +8,7 @@ from fancam.enhancing.engine import Engine
 from fancam.enhancing.guard import Guard
 from fancam.enhancing.work import BEYOND, SHARP_FROM, EnhanceJob
 from fancam.nn import NetworkChoice
-from fancam.results import Cleaned, Decision, Enhanced, FaceOutcome, Fusion
+from fancam.results import Cleaned, Decision, Enhanced, FaceOutcome, Fusion, true_ppi
 from fancam.settings import Settings
 
 MIN_FACE_HEIGHT_PX = 64
@@ -99,11 +99,9 @@ def warn_of_limits(
             f"enlarged {scale:.1f} times, above {MAX_SCALE:.0f}: detail beyond that is interpolated; "
             "print smaller or crop less"
         )
-    true_ppi = effective_ppi
-    if effective_ppi is not None and true_scale is not None:
-        true_ppi = effective_ppi * true_scale
-    if effective_ppi is not None and true_ppi is not None and true_ppi < MIN_EFFECTIVE_PPI:
-        held = f", which hold detail for {true_ppi:.0f}" if round(true_ppi) < round(effective_ppi) else ""
+    held_ppi = true_ppi(effective_ppi, 1.0 if true_scale is None else true_scale)
+    if effective_ppi is not None and held_ppi is not None and held_ppi < MIN_EFFECTIVE_PPI:
+        held = f", which hold detail for {held_ppi:.0f}" if round(held_ppi) < round(effective_ppi) else ""
         found.append(
             f"{effective_ppi:.0f} source pixels per printed inch{held}, under {MIN_EFFECTIVE_PPI:.0f}: "
             "it looks soft at arm's length; print smaller or crop less"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
 from fancam.enhancing.work import CropRequest, plain_rows
+from fancam.geometry import strips
 from fancam.media import Samples
 
 CUT_PX = 0.5
@@ -43,19 +43,12 @@ def join_bands(measured: CropRequest, drawn: Samples, true_scale: float, detail:
     size = (2 * reach + 1, 2 * reach + 1)
     joined = np.empty_like(drawn)
     highest = float(np.iinfo(drawn.dtype).max)
-    for top, bottom in _bands(drawn.shape[0], drawn.shape[1], reach):
-        first, last = max(top - reach, 0), min(bottom + reach, drawn.shape[0])
-        plain = plain_rows(measured.finer or measured, first, last).astype(np.float32)
-        apart = plain - drawn[first:last]
+    step = max(_BAND_PX // drawn.shape[1], 4 * reach, 1)
+    for rows, around in strips(drawn.shape[0], step, reach):
+        plain = plain_rows(measured.finer or measured, around.start, around.stop).astype(np.float32)
+        apart = plain - drawn[around]
         low = np.asarray(cv2.GaussianBlur(apart, size, sigma_px, borderType=cv2.BORDER_REFLECT_101))
-        inside = slice(top - first, bottom - first)
+        inside = slice(rows.start - around.start, rows.stop - around.start)
         values = plain[inside] + np.float32(detail) * (low[inside] - apart[inside])
-        joined[top:bottom] = np.clip(np.rint(values, out=values), 0, highest, out=values)
+        joined[rows] = np.clip(np.rint(values, out=values), 0, highest, out=values)
     return joined
-
-
-def _bands(height: int, width: int, reach: int) -> Iterator[tuple[int, int]]:
-    """Yield (first, last + 1) rows of bands that together are the print."""
-    step = max(_BAND_PX // width, 4 * reach, 1)
-    for top in range(0, height, step):
-        yield top, min(top + step, height)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhancing.colour import from_linear, to_linear
 from fancam.enhancing.work import EnhanceJob
-from fancam.geometry import Box
+from fancam.geometry import Box, strips
 from fancam.media import Samples
 from fancam.results import Enhanced
 
@@ -87,7 +87,7 @@ def face_light(pixels: Samples, face: Box | None) -> float | None:
     part = pixels[math.floor(middle.y0) : math.ceil(middle.y1), math.floor(middle.x0) : math.ceil(middle.x1)]
     if part.size == 0:
         return None
-    return float(np.median(_weighted(_linear(_unit(part)))))
+    return float(np.median(_weighted(to_linear(_unit(part)))))
 
 
 def lift_shadows(pixels: Samples, stops: float) -> Samples:
@@ -106,24 +106,17 @@ def lift_shadows(pixels: Samples, stops: float) -> Samples:
     """
     result = np.empty(pixels.shape, np.uint16)
     gains = _gains(stops)
-    for rows, around in _bands(pixels.shape[0]):
+    for rows, around in strips(pixels.shape[0], _BAND_ROWS, _SURROUNDINGS_PX):
         encoded = _unit(pixels[around])
         noise = _noise(encoded)
         cut = slice(rows.start - around.start, rows.stop - around.start)
         noise, encoded = noise[cut], encoded[cut]
-        light = _linear(np.clip(encoded - noise, 0, 1))
-        luminance, brightest = (_encoded(one) for one in (_weighted(light), light.max(axis=-1)))
+        light = to_linear(np.clip(encoded - noise, 0, 1))
+        luminance, brightest = (from_linear(one) for one in (_weighted(light), light.max(axis=-1)))
         gain = np.minimum(np.interp(luminance, _TABLE, gains), np.interp(brightest, _TABLE, gains))
-        opened = _encoded(light * gain[..., None].astype(np.float32)) + np.minimum(noise, encoded)
+        opened = from_linear(light * gain[..., None].astype(np.float32)) + np.minimum(noise, encoded)
         result[rows] = np.rint(np.clip(opened, 0, 1) * 65535).astype(np.uint16)
     return result
-
-
-def _bands(height: int) -> Iterator[tuple[slice, slice]]:
-    """Yield rows, and the rows around them that they depend on."""
-    for top in range(0, height, _BAND_ROWS):
-        bottom = min(top + _BAND_ROWS, height)
-        yield slice(top, bottom), slice(max(top - _SURROUNDINGS_PX, 0), min(bottom + _SURROUNDINGS_PX, height))
 
 
 def _weighted(rgb: Floats) -> Floats:
@@ -137,7 +130,7 @@ def _unit(pixels: Samples) -> Floats:
 
 def _gains(stops: float) -> Floats:
     """Return the gain of linear light for each encoded brightness of the table."""
-    below_white = np.log2(np.maximum(_linear(_TABLE), 1e-6))
+    below_white = np.log2(np.maximum(to_linear(_TABLE), 1e-6))
     opens = _smoothstep((below_white - _BLACK_STOPS) / (_FULL_STOPS - _BLACK_STOPS))
     closes = _smoothstep(below_white / _SHADOW_STOPS)
     return np.exp2(stops * opens * closes).astype(np.float32)
@@ -163,16 +156,3 @@ def _noise(encoded: Floats) -> Floats:
             total += weight[..., None] * padded[there]
             weights += weight
     return np.asarray(encoded - total / weights[..., None], np.float32)
-
-
-# IEC 61966-2-1.
-
-
-def _linear(encoded: Floats) -> Floats:
-    bent = np.power((encoded + np.float32(0.055)) * np.float32(1 / 1.055), np.float32(2.4))
-    return np.where(encoded <= np.float32(0.04045), encoded * np.float32(1 / 12.92), bent)
-
-
-def _encoded(linear: Floats) -> Floats:
-    bent = np.power(np.maximum(linear, 0), np.float32(1 / 2.4)) * np.float32(1.055) - np.float32(0.055)
-    return np.where(linear <= np.float32(0.0031308), linear * np.float32(12.92), bent)

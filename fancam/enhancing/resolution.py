@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhancing.cleaning.blocks import luma_of
 from fancam.geometry import Box
-from fancam.media import Samples
+from fancam.media import Samples, middle_of
 
 LEAST_EDGE_PX = 64
 """Pixels on edges that are needed to measure anything."""
@@ -65,11 +66,7 @@ def measure_resolution(picture: Samples, region: Box | None = None) -> float | N
     inside = Box(0, 0, width, height) if region is None else region.clipped(width, height)
     if not inside.area > 0:
         return None
-    part = picture[inside.as_slices()]
-    top, left = (max(side - _PROBE_PX, 0) // 2 for side in part.shape[:2])
-    values = part[top : top + _PROBE_PX, left : left + _PROBE_PX].astype(np.float32)
-    luma = values @ np.array([0.299, 0.587, 0.114], np.float32) * np.float32(255 / np.iinfo(picture.dtype).max)
-    share = _measured(np.ascontiguousarray(luma))
+    share = _measured(luma_of(middle_of(picture[inside.as_slices()], _PROBE_PX)))
     return None if share is None else float(np.interp(share, (0, _KNEE, _ALL), (0, _KNEE, 1)))
 
 

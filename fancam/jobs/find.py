@@ -207,10 +207,8 @@ def compose_pick(
         moment.face, *size, geometry, settings.crop, moment.others, limits=limits(settings.design, settings.press)
     )
     # Whoever is in a photo was asked for: a weak face is said to be weak, and gets its card.
-    rejected = moment.scored.rejected
-    how = {picking.BYSTANDER: "that of a bystander"}.get(
-        rejected or "", (rejected or "").removeprefix("face_").replace("_", " ")
-    )
+    rejected = moment.scored.rejected or ""
+    how = "that of a bystander" if rejected == picking.BYSTANDER else rejected.removeprefix("face_").replace("_", " ")
     weak = (f"the face is {how}",) if rejected else ()
     return Pick(
         f"{stem}-{moment.name}", moment.pts, None if moment.time_s is None else round(moment.time_s, 6),

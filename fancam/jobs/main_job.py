@@ -276,5 +276,5 @@ class Run(NetworkJob):
         pick = file.values["pick"]
         return ContactEntry(
             self.workspace.folder / file.path, pick["id"], pick["time_s"], pick["score"], pick["effective_ppi"],
-            manifest.true_ppi(pick["effective_ppi"], file.values["enhance"]),
+            manifest.stated_true_ppi(pick["effective_ppi"], file.values["enhance"]),
         )  # fmt: skip

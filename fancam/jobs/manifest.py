@@ -16,7 +16,7 @@ from fancam.files import printable
 from fancam.geometry import Box, CardGeometry
 from fancam.media import VideoInfo
 from fancam.pictures import StillPicture
-from fancam.results import Crop, Decision, Enhanced, Face, FaceOutcome, Pick, RunnerUp, Score
+from fancam.results import Crop, Decision, Enhanced, Face, FaceOutcome, Pick, RunnerUp, Score, true_ppi
 
 if TYPE_CHECKING:
     from fancam.jobs.find import Found  # it loads networks
@@ -146,7 +146,7 @@ def pick_row(one: PickResult) -> Json:
     row["member"] = None
     row["enhance"] = card["enhance"] if card else None
     row["scale"] = card["enhance"]["scale"] if card else None
-    row["true_ppi"] = true_ppi(row["effective_ppi"], card["enhance"]) if card else None
+    row["true_ppi"] = stated_true_ppi(row["effective_ppi"], card["enhance"]) if card else None
     row["chain"] = card["chain"] if card else None
     row["compare"] = card.get("compare") if card else None
     row["provenance"] = card.get("provenance") if card else None
@@ -155,10 +155,10 @@ def pick_row(one: PickResult) -> Json:
     return row
 
 
-def true_ppi(effective_ppi: float | None, enhance: Mapping[str, Any]) -> float | None:
-    """Return how many of the source pixels per printed inch hold detail; None where the row does not say."""
-    share = enhance.get("true_scale")  # files of earlier versions have none
-    return None if effective_ppi is None or share is None else round(effective_ppi * share, 1)
+def stated_true_ppi(effective_ppi: float | None, enhance: Mapping[str, Any]) -> float | None:
+    """Return the ``true_ppi`` of a row; None where the row does not say, as in files of earlier versions."""
+    found = true_ppi(effective_ppi, enhance.get("true_scale"))
+    return None if found is None else round(found, 1)
 
 
 def judged_to_manifest(

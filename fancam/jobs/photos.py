@@ -253,7 +253,8 @@ class PhotoMaker:
             self.context, self.workspace, source.stem, aim.box, made, faces=one.faces, effective_ppi=aim.effective_ppi,
             view=view,
         )  # fmt: skip
-        about = aim.as_values() | {"true_ppi": manifest.true_ppi(aim.effective_ppi, {"true_scale": made.true_scale})}
+        about = aim.as_values()
+        about["true_ppi"] = manifest.stated_true_ppi(aim.effective_ppi, {"true_scale": made.true_scale})
         sizes = about.pop("width_px"), about.pop("height_px"), about.pop("dpi")
         picture = PictureResult(
             self.workspace.relative(path), written.sha256, *sizes, manifest.enhance_values(made),

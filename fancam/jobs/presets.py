@@ -10,7 +10,7 @@ from typing import Any
 from fancam import pictures
 from fancam.enhancing import find_screens, measure_noise
 from fancam.jobs.context import Context
-from fancam.media import Picture, Samples
+from fancam.media import Samples, middle_of
 from fancam.results import Decision, Face
 from fancam.video import Video
 
@@ -87,7 +87,7 @@ def measure_video(context: Context, film: Video) -> Measured:
     counts, noises = [], []
     for frame in film.sample_frames(_SAMPLES):
         counts.append(len(context.frame_detector.detect([frame.pixels])[0]))
-        noises.append(_noise(_middle(frame.pixels)))
+        noises.append(_noise(middle_of(frame.pixels, _PROBE_PX)))
     if not counts:
         return Measured(True, 0, 0.0, 0.0)
     return Measured(
@@ -98,7 +98,7 @@ def measure_video(context: Context, film: Video) -> Measured:
 
 def measure_still(still: pictures.StillPicture, faces: Sequence[Face]) -> Measured:
     """Return what is measured on a picture, with the faces found in it."""
-    middle = _middle(still.colour)
+    middle = middle_of(still.colour, _PROBE_PX)
     dpi = None if still.dpi is None else still.dpi[0]
     return Measured(
         False, len(faces), *_noise(middle),
@@ -110,8 +110,3 @@ def _noise(pixels: Samples) -> tuple[float, float]:
     """Return the noise in brightness and in colour; none where it cannot be told from texture."""
     noise = measure_noise(pixels)
     return (noise.luma_sigma, noise.chroma_sigma) if noise.confident else (0.0, 0.0)
-
-
-def _middle(pixels: Picture | Samples) -> Samples:
-    top, left = (max(side - _PROBE_PX, 0) // 2 for side in pixels.shape[:2])
-    return pixels[top : top + _PROBE_PX, left : left + _PROBE_PX]

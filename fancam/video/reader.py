@@ -9,7 +9,6 @@ from fractions import Fraction
 from typing import Generic, NamedTuple, TypeVar
 
 import av.error
-from av.codec.context import Flags
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
@@ -38,17 +37,6 @@ class DecodedFrame(NamedTuple):
     """Width of a sample over its height, as the decoder knew it when the frame came out."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ordinal:
-    """The number of a packet, as an object of its own.
-
-    PyAV keeps what a packet carries by the address of the object, for all decoders of the process, and forgets it with
-    the first packet that is freed: two decoders that use the same number would lose each other's.
-    """
-
-    number: int
-
-
 class FrameReader:
     """Decodes one stream from the current place of its container on.
 
@@ -69,7 +57,6 @@ class FrameReader:
         if not context.is_open:
             stream.thread_type = "AUTO"
             context.thread_count = threads
-            context.flags |= Flags.copy_opaque  # carries the ordinal of a packet to its frame
             if context.name == "hevc":
                 # Its decoder conceals a broken slice without flagging the frame, unless it is told to give up on it.
                 context.options = {"err_detect": "explode"}
@@ -79,6 +66,7 @@ class FrameReader:
         self._frame_pts = None if has_times(container) else _counted_pts(stream)
         self._first_ratio: Fraction | None = None
         self._ordinal = 0
+        self._sent: dict[int, int] = {}
         self._failures = 0
         self.stopped_early = ""
         """Why reading stopped before the end, in plain words; empty where it did not."""
@@ -115,7 +103,7 @@ class FrameReader:
         self._ordinal += 1
         ordinal = self._ordinal
         if packet.size:
-            packet.opaque = _Ordinal(ordinal)
+            self._note_sent(packet, ordinal)
             tracker.sent(ordinal, packet.pts)
             if packet.is_corrupt:
                 tracker.failed(ordinal, 0)
@@ -131,11 +119,25 @@ class FrameReader:
         ratio = self._aspect_ratio() if frames else Fraction(1)
         for frame in frames:
             self._failures = 0
+            own = ordinal if frame.pts is None else self._sent.get(frame.pts, ordinal)
             if self._frame_pts is not None:
                 frame.pts = next(self._frame_pts)
-            own = frame.opaque.number if isinstance(frame.opaque, _Ordinal) else ordinal
             key, corrupt = bool(frame.key_frame), bool(frame.is_corrupt)
             tracker.received(own, frame.pts, (frame, ratio), key=key, corrupt=corrupt)
+
+    def _note_sent(self, packet: Packet, ordinal: int) -> None:
+        """Note by which pts the frame of a packet is known again.
+
+        A decoder hands the pts on. (A Python object that goes with the packet, PyAV's ``opaque``, does not do: the
+        decoder's own threads let go of it, for which they wait for the interpreter's lock, and whoever frees the
+        decoder has that lock and waits for the threads.)
+        """
+        if self._frame_pts is not None:
+            packet.pts = ordinal
+        if packet.pts is not None:
+            self._sent[packet.pts] = ordinal
+            if len(self._sent) > _KEPT_PACKETS:
+                del self._sent[next(iter(self._sent))]
 
     def _aspect_ratio(self) -> Fraction:
         """Return the aspect ratio of the samples: the container's, until the stream itself changes its own."""
@@ -166,6 +168,10 @@ MAX_HELD = 17
 """No standard reorders by more than 16 frames (ITU-T H.264, A.3; H.265, A.4), so no frame waits for longer."""
 
 
+_KEPT_PACKETS = 4 * MAX_HELD + 64
+"""More than any decoder holds with all its threads."""
+
+
 @dataclass(slots=True)
 class _Held(Generic[FrameT]):
     ordinal: int
@@ -188,7 +194,7 @@ class DamageTracker(Generic[FrameT]):
     def sent(self, ordinal: int, pts: int | None) -> None:
         """Note a packet that goes to the decoder; ordinals count up."""
         self._pending[ordinal] = pts
-        if len(self._pending) > 4 * MAX_HELD + 64:  # packets that never yield a frame (second fields, hidden frames)
+        if len(self._pending) > _KEPT_PACKETS:  # packets that never yield a frame (second fields, hidden frames)
             del self._pending[next(iter(self._pending))]
 
     def failed(self, ordinal: int, delay: int) -> None:

@@ -20,7 +20,7 @@ from fancam.enhancing.cleaning.blocks import (
     reflected,
 )
 from fancam.enhancing.cleaning.denoise import thresholded
-from fancam.media import Samples
+from fancam.media import Samples, middle_of
 
 SEAMS_FROM = 1.4
 """``blockiness`` from which there is a grid to be smoothed. JPEG at quality 80 measures 1.5 to 2.0 on 17 crops, and
@@ -116,7 +116,7 @@ def find_blocks(picture: Samples, blockiness: float | None = None) -> Blocks | N
         return Blocks(lost, quality) if quality <= MOST_QUALITY else None
     if (measure_blockiness(picture) if blockiness is None else blockiness) < SEAMS_FROM:
         return None
-    luma = luma_of(_middle(picture))
+    luma = luma_of(middle_of(picture, _PROBE_PX))
     sigma = min(_SIGMA_PER_STEP * min(_seam_step(luma), _seam_step(luma.T)), _MOST_SIGMA)
     return Blocks(np.full((3, COEFFICIENTS), sigma**2, np.float32), None)
 
@@ -141,7 +141,7 @@ def measure_quantiser(picture: Samples) -> Floats | None:
     """
     if min(picture.shape[:2]) < MIN_SIDE_PX:
         return None
-    luma = luma_of(_middle(picture))
+    luma = luma_of(middle_of(picture, _PROBE_PX))
     left, top = (_grid_start(plane) for plane in (luma, luma.T))
     coefficients = np.abs(coefficients_of(np.ascontiguousarray(luma[top:, left:]), BLOCK_PX))
     waves = np.cos(2 * np.pi * np.arange(_BINS_PER_LEVEL * 512) / (_BINS_PER_LEVEL * _STEPS[:, None]))
@@ -217,11 +217,6 @@ def deblock(picture: Samples, blocks: Blocks | None = None) -> Samples:
     return result
 
 
-def _middle(picture: Samples) -> Samples:
-    top, left = (max(side - _PROBE_PX, 0) // 2 for side in picture.shape[:2])
-    return picture[top : top + _PROBE_PX, left : left + _PROBE_PX]
-
-
 def _step_means(luma: Floats) -> npt.NDArray[np.float64]:
     """Return the mean step across each of the eight sets of columns, without edges of the picture."""
     step = np.abs(np.diff(luma, axis=1))
@@ -250,7 +245,7 @@ def measure_blockiness(picture: Samples) -> float:
     """
     if min(picture.shape[:2]) < MIN_SIDE_PX:
         return 1.0
-    luma = luma_of(_middle(picture))
+    luma = luma_of(middle_of(picture, _PROBE_PX))
     return min(_across_columns(luma), _across_columns(np.ascontiguousarray(luma.T)))
 
 

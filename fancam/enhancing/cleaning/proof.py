@@ -66,7 +66,7 @@ _WIDE_LEVELS, _WIDE_RANGE, _WIDE_GROWTH = 5, 1.7, 0.55
 brightness with which the strength may grow. Noise has -0.5 to 0.6; texture 0.5 to 1.5, 1 on average, and less only
 where the range is small or the brightnesses are few."""
 _NARROW_RANGE, _NARROW_GROWTH = 1.25, 0.8
-_CALM, _VERY_CALM = 2.5, 4.0
+_FLATTER, _VERY_FLAT = 2.5, 4.0
 """Less of a range is enough where the busiest tenth of the picture varies so many times as much as they do: there are
 flat areas and others. A picture that is all texture has 1.2 to 2."""
 _SILENT, _MOST_STRENGTH = 0.3, 20.0
@@ -140,8 +140,8 @@ def _flat_alike(found: list[HomogeneousBlocks]) -> npt.NDArray[np.bool_]:
         return none
     most = flat.mean() >= _LEAST_SHARE
     wide = most and flat.sum() >= _WIDE_LEVELS and bright >= _WIDE_RANGE and growth <= _WIDE_GROWTH
-    calm = contrast >= (_CALM if most else _VERY_CALM) and bright >= _NARROW_RANGE and growth <= _NARROW_GROWTH
-    return flat if wide or calm else none
+    narrow = contrast >= (_FLATTER if most else _VERY_FLAT) and bright >= _NARROW_RANGE and growth <= _NARROW_GROWTH
+    return flat if wide or narrow else none
 
 
 def _strength(power: Floats) -> float:

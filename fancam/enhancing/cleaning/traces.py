@@ -8,7 +8,6 @@ noise, film grain and texture leave no plateaus, and are not touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -25,7 +24,9 @@ from fancam.enhancing.cleaning.blocks import (
     planes_of,
 )
 from fancam.enhancing.cleaning.denoise import thresholded
-from fancam.media import Samples
+from fancam.enhancing.dithering import to_depth
+from fancam.geometry import strips
+from fancam.media import Samples, middle_of
 
 BANDED_SHARE = 0.02
 """Share of a video's frame in plateaus with small steps from which there is something to be smoothed. Frames that were
@@ -79,8 +80,7 @@ def measure_traces(picture: Samples) -> Traces:
     Returns:
         ``NO_TRACES`` where there are none.
     """
-    top, left = (max(side - _PROBE_PX, 0) // 2 for side in picture.shape[:2])
-    picture = picture[top : top + _PROBE_PX, left : left + _PROBE_PX]
+    picture = middle_of(picture, _PROBE_PX)
     if min(picture.shape[:2]) <= 2 * _STEPS_PX:
         return NO_TRACES
     luma = luma_of(picture)
@@ -140,24 +140,17 @@ def smooth_traces(picture: Samples, traces: Traces, grid: float = 1.0) -> Sample
         The same shape, with 16 bits: what is smooth has no room between 8-bit levels. Where no plateau is near the
         values are the same ones.
     """
-    deep = picture if picture.dtype == np.uint16 else picture.astype(np.uint16) * np.uint16(257)
+    deep = to_depth(picture, np.dtype(np.uint16))
     height, width = picture.shape[:2]
     if min(height, width) < 2 * BLOCK_PX * grid:
         return deep
     result = np.empty_like(deep)
-    for rows, rows_around in _tiles(height):
-        for columns, columns_around in _tiles(width):
+    for rows, rows_around in strips(height, _TILE_PX, _AROUND_PX):
+        for columns, columns_around in strips(width, _TILE_PX, _AROUND_PX):
             part = _smooth_tile(deep[rows_around, columns_around], traces, grid)
             top, left = rows.start - rows_around.start, columns.start - columns_around.start
             result[rows, columns] = part[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
     return result
-
-
-def _tiles(length: int) -> Iterator[tuple[slice, slice]]:
-    """Yield the parts of a side that are worked on at once, each with what it depends on around it."""
-    for start in range(0, length, _TILE_PX):
-        stop = min(start + _TILE_PX, length)
-        yield slice(start, stop), slice(max(start - _AROUND_PX, 0), min(stop + _AROUND_PX, length))
 
 
 def _smooth_tile(deep: Samples, traces: Traces, grid: float) -> Samples:

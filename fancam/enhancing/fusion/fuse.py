@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.enhancing.fusion.align import Plane, coarse_shift, enlarged, luma_of, motion_between, warped
-from fancam.enhancing.fusion.gate import MergeStatistics, expected_gain_db, explained, measure_traces
+from fancam.enhancing.fusion.gate import MergeStatistics, expected_gain_db, explained, measure_artefacts
 from fancam.enhancing.fusion.merge import (
     LUMA,
     Aligned,
@@ -210,7 +210,7 @@ def _weighed(
     face = slice(top * grid, bottom * grid), slice(left * grid, right * grid)
     frame = luma_of(np.ascontiguousarray(enlarged(reference, grid)[face]))
     merged = np.asarray(mean[face] @ LUMA, np.float32)
-    before, after = measure_traces((frame, merged), grid)
+    before, after = measure_artefacts((frame, merged), grid)
     return MergeStatistics(before, after, float(seen[face].mean()), crispness_of(merged, grid), quantiser)
 
 

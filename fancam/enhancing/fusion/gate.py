@@ -26,7 +26,7 @@ EDGE_SHARE = 0.2
 """Of the pixels, how many are edges at most."""
 LEAST_COHERENCE = 0.7
 """Of the structure tensor, (a - b) / (a + b) of its eigenvalues: 1 for a straight edge, 0 for a speck."""
-CALM = 0.5
+HOMOGENEOUS = 0.5
 """Share of the steepness of the weakest edge below which a pixel is of the surroundings."""
 WORTH_A_WORD = 3
 LEAST_SEEN = 0.3
@@ -48,12 +48,12 @@ QUANTISER_DB = 0.027
 """What is taken off the gain for each step of the quantisation parameter: a gain of 0.2 dB is left at 34."""
 USUAL_QUANTISER = 30.0
 """Where the decoder does not tell."""
-LEAST_TRACE = 0.1
+LEAST_ARTEFACT = 0.1
 """Levels added to both sides of a ratio: below that nobody sees a trace."""
 
 
 @dataclass(frozen=True, slots=True)
-class Traces:
+class Artefacts:
     """What can be seen of aliasing and coding in a picture, in levels of luma; 0 where there is none."""
 
     staircase: float
@@ -62,20 +62,20 @@ class Traces:
     """Standard deviation of the detail where there are no edges: of camera and encoder, mosquito noise among it."""
 
 
-def measure_traces(pictures: Sequence[Plane], grid: int) -> list[Traces]:
+def measure_artefacts(pictures: Sequence[Plane], grid: int) -> list[Artefacts]:
     """Return the traces of pictures of the same, at the edges of the last one.
 
     Args:
         pictures: Luma, all of one size.
         grid: Pixels of them per pixel of the source.
     """
-    across_x, across_y, edges, calm = _edges(pictures[-1], grid)
+    across_x, across_y, edges, homogeneous = _edges(pictures[-1], grid)
     found = []
     for luma in pictures:
         detail = luma - cv2.GaussianBlur(luma, (0, 0), DETAIL_PX * grid)
         dx, dy = (cv2.Sobel(detail, cv2.CV_32F, 1 - k, k, scale=1 / 8) for k in (0, 1))
         along = dy * across_x - dx * across_y
-        found.append(Traces(_rms(along[edges]), _rms(detail[calm])))
+        found.append(Artefacts(_rms(along[edges]), _rms(detail[homogeneous])))
     return found
 
 
@@ -89,7 +89,7 @@ def _edges(luma: Plane, grid: int) -> tuple[Plane, Plane, npt.NDArray[np.bool_],
     limit = np.quantile(steepness[::grid, ::grid], 1 - EDGE_SHARE)
     coherence = np.hypot(xx - yy, 2 * xy) / (xx + yy + 1e-3)
     edges = (steepness >= limit) & (coherence >= LEAST_COHERENCE)
-    return np.cos(angle), np.sin(angle), edges, steepness < CALM * limit
+    return np.cos(angle), np.sin(angle), edges, steepness < HOMOGENEOUS * limit
 
 
 def _rms(values: npt.NDArray[np.float32]) -> float:
@@ -100,8 +100,8 @@ def _rms(values: npt.NDArray[np.float32]) -> float:
 class MergeStatistics:
     """What is weighed of a merge, at and around the face."""
 
-    frame: Traces
-    merged: Traces
+    frame: Artefacts
+    merged: Artefacts
     """Of the merge before it is sharpened."""
     seen: float
     """Share of the frames that measured a pixel anew and agree, in the mean: low where the encoder copied blocks, where
@@ -134,7 +134,7 @@ class MergeStatistics:
 
 
 def _log_ratio(before: float, after: float) -> float:
-    return math.log((before + LEAST_TRACE) / (after + LEAST_TRACE))
+    return math.log((before + LEAST_ARTEFACT) / (after + LEAST_ARTEFACT))
 
 
 def expected_gain_db(measured: MergeStatistics) -> float:

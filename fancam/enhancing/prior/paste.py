@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fancam.enhancing.colour import from_linear, to_linear
 from fancam.enhancing.prior.alignment import FloatPicture, Matrix, bounds, cut_square, magnification, moved, warp
 from fancam.enhancing.prior.gates import FloatMask
 from fancam.geometry import Box
@@ -107,19 +108,6 @@ def _require_share(strength: float) -> None:
     """Raise ValueError unless the strength is in [0, 1]."""
     if not 0 <= strength <= 1:
         raise ValueError(f"a strength of {strength} is not between 0 and 1")
-
-
-def to_linear(picture: FloatPicture) -> FloatPicture:
-    """Return linear light for sRGB values in [0, 1] (IEC 61966-2-1)."""
-    values = np.asarray(picture, np.float32)
-    curve = np.power((values + np.float32(0.055)) * np.float32(1 / 1.055), np.float32(2.4))
-    return np.where(values <= np.float32(0.04045), values * np.float32(1 / 12.92), curve)
-
-
-def from_linear(light: FloatPicture) -> FloatPicture:
-    """Return sRGB values for linear light in [0, 1] (IEC 61966-2-1)."""
-    curve = np.float32(1.055) * np.power(light, np.float32(1 / 2.4)) - np.float32(0.055)
-    return np.where(light <= np.float32(0.0031308), light * np.float32(12.92), curve)
 
 
 def _used(mask: FloatMask) -> tuple[slice, slice] | None:
