@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from fancam.cropping import frame_face
@@ -372,13 +372,15 @@ crowds = st.lists(
 
 
 @given(crowds, st.sampled_from(FRAMINGS))
+@example([face(5000, 5385, 100), face(5000, 5496, 175), face(5000, 5682, 240)], "bust")
 def test_smaller_neighbours_move_the_crop_only_a_little_and_never_out_of_the_framing(crowd, framing):
     subject = face(5000, 5000, 300)
     crop = frame_face(subject, 10000, 10000, KPOP, CropSettings(framing=framing), crowd)
     eye_line = (subject.eye_centre[1] - crop.trim.y0) / crop.trim.height
     assert abs(eye_line - eye_line_of(300 / crop.trim.height)) < MAX_EYE_LINE_SHIFT + 0.01
     assert abs(crop.trim.centre[0] - 5000) / crop.trim.width < MAX_SIDEWAYS + 0.01
-    convention = FRAMING_CONVENTIONS[framing]
+    convention = FRAMING_CONVENTIONS[crop.framing]
+    assert crop.framing == framing or any(f"{crop.framing} instead of {framing}" in one for one in crop.warnings)
     assert convention.smallest_share * 0.999 < 300 / crop.trim.height < convention.largest_share * 1.001
     assert crop.trim.contains(subject.box)
 

@@ -17,10 +17,11 @@ from fancam.enhancing.joining import join_bands
 from fancam.enhancing.resolution import measure_resolution
 from fancam.enhancing.work import CONTEXT_PX, SHARP_FROM, plain_print, reduced
 from fancam.geometry import Box, CardGeometry
-from fancam.jobs.manifest import true_ppi
+from fancam.jobs.manifest import stated_true_ppi
 from fancam.nn.networks import Network
 from fancam.report import ContactEntry, ppi_colour
 from fancam.report.contact import contact_sheet
+from fancam.results import true_ppi
 from fancam.settings import EnhanceSettings
 from tests.figures import compressed, psnr
 
@@ -225,8 +226,8 @@ def test_the_bands_it_is_joined_in_do_not_show(band_px, dtype):
 
 
 def test_true_pixels_per_inch_are_what_the_picture_holds_and_older_files_do_not_say():
-    assert true_ppi(320.0, {"true_scale": 0.5}) == 160.0
-    assert true_ppi(320.0, {"true_scale": None}) is None and true_ppi(320.0, {}) is None
+    assert true_ppi(320.0, 0.5) == 160.0
+    assert true_ppi(320.0, None) is None and stated_true_ppi(320.0, {}) is None
 
 
 def test_many_pixels_that_hold_little_are_warned_of():

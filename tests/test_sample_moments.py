@@ -35,9 +35,9 @@ def job(samples, script, tmp_path_factory) -> Job:
     seen: list[list[ScoredFace]] = []
     select = picking.select
 
-    def watched(scored, settings):
+    def watched(scored, *rest):
         seen.append(scored)
-        return select(scored, settings)
+        return select(scored, *rest)
 
     bare = ["--upscaler", "lanczos", "--fuse", "off", "--denoise", "off", "--deblock", "off", "--guard", "off"]
     top = str(len(script["sharp_moments"]))
