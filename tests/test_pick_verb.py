@@ -146,6 +146,61 @@ def test_frames_of_several_videos_lie_side_by_side(clip, tmp_path):
     assert stems == ["live", "live-2", "other"]
 
 
+def test_each_shot_gives_its_share(tmp_path):
+    """Three shots in which the face stands elsewhere before other colours."""
+    random = np.random.default_rng(8)
+    shots = []
+    for _ in range(3):
+        wall = np.kron(random.integers(0, 256, (10, 16, 3), np.uint8), np.ones((40, 40, 1), np.uint8))
+        x, y = int(random.integers(0, 320)), int(random.integers(0, 80))
+        wall[y : y + 320, x : x + 320] = blurred([0.0])[0]
+        shots += blurred([1.2, 0.8, 0.4, 0.8, 1.2, 1.6], wall)
+    clip = write_clip(tmp_path / "cuts.mp4", shots, fps=10, crf=18)
+    assert pick(clip, "-o", tmp_path / "out", "--per-shot", "1", "--all", "-q") == 0
+    times = sorted(row["time_s"] for row in manifest(tmp_path / "out")["picks"])
+    assert times == pytest.approx([0.2, 0.8, 1.4])
+    rows = csv.DictReader((tmp_path / "out" / "ranking.csv").open(newline=""))
+    assert {row["shot"] for row in rows} == {"0", "1", "2"}
+
+
+def test_three_people_on_stage_have_a_pick_each(tmp_path):
+    """The one on the left is the largest and the sharpest all the time."""
+    stage = np.full((260, 720, 3), 90, np.uint8)
+    for number, side in enumerate((240, 200, 210)):
+        head = cv2.resize(np.asarray(astronaut())[:480, :480], (side, side), interpolation=cv2.INTER_AREA)
+        stage[250 - side : 250, 240 * number : 240 * number + side] = blurred(
+            [0.0, 0.6, 0.5][number : number + 1], head
+        )[0]
+    clip = write_clip(tmp_path / "trio.mp4", [np.roll(stage, k, axis=0) for k in (0, 1, 2, 1) * 8], fps=8)
+    assert pick(clip, "-o", tmp_path / "out", "--top", "3", "-q") == 0
+    rows = manifest(tmp_path / "out")["picks"]
+    assert len({row["face"]["track"] for row in rows}) == 3
+    assert pick(clip, "-o", tmp_path / "two", "--per-person", "2", "-q") == 0
+    tracks = [row["face"]["track"] for row in manifest(tmp_path / "two")["picks"]]
+    assert sorted(tracks) == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_call_that_was_stopped_goes_on_where_it_was(clip, picked, tmp_path, monkeypatch):
+    from fancam.jobs import picking
+
+    out, drawn = tmp_path / "out", []
+
+    def draw(*given):
+        drawn.append(given)
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+        return pick_strip(*given)
+
+    pick_strip = picking.pick_strip
+    monkeypatch.setattr(picking, "pick_strip", draw)
+    assert pick(clip, "-o", out, "--every", "1s", "--all", "-q") == 130
+    monkeypatch.setattr(picking, "pick_strip", pick_strip)
+    monkeypatch.setattr(picking, "find_in_video", lambda *given: pytest.fail("scanned again"))
+    assert pick(clip, "-o", out, "--every", "1s", "--all", "-q") == 0
+    assert manifest(out)["picks"] == manifest(picked)["picks"]
+    assert (out / "contact.jpg").read_bytes() == (picked / "contact.jpg").read_bytes()
+
+
 def test_explain_says_why_a_frame_won_and_whom_it_beat(clip, tmp_path, capsys):
     assert pick(clip, "-o", tmp_path / "out", "--top", "1", "--explain") == 0
     printed = capsys.readouterr().out

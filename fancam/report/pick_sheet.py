@@ -50,9 +50,9 @@ class Looked:
     @classmethod
     def at(cls, pixels: Picture, face: Box | None, time_s: float, score: float, reason: str) -> Looked:
         """Return what is shown of a frame, (height, width, 3) uint8 RGB; ``face`` is a box in it."""
-        return cls(
-            time_s, score, reason, _fitted_into(pixels, *_FRAME_PX), None if face is None else _head(pixels, face)
-        )
+        if face is None:
+            return cls(time_s, score, reason, _fitted_into(pixels, *_WHOLE_PX), None)
+        return cls(time_s, score, reason, _fitted_into(pixels, *_FRAME_PX), _head(pixels, face))
 
 
 def pick_strip(pick: Looked, runners_up: Sequence[Looked], name: str) -> Picture:
