@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 SHEET_HEIGHT_PX = 900
 MOCKUP_WIDTH_PX = 720
+PICKS_WIDTH_PX = 1200
 
 
 def main() -> None:
@@ -30,6 +31,8 @@ def main() -> None:
         shutil.copyfile(cards / strips[0], DOCS / "before-after.png")
         shutil.copyfile(cards / document["picks"][0]["provenance"]["path"], DOCS / "provenance.png")
         paper(cards)
+        fancam("pick", HERE / "stage.mp4", "-o", Path(work) / "picks", "--top", "3")
+        smaller(Path(work) / "picks" / "picks.jpg", DOCS / "picks.jpg", width_px=PICKS_WIDTH_PX)
     for path in sorted(DOCS.iterdir()):
         print(path.relative_to(HERE.parent), path.stat().st_size)
 

@@ -198,7 +198,7 @@ def test_a_call_that_was_stopped_goes_on_where_it_was(clip, picked, tmp_path, mo
     monkeypatch.setattr(picking, "find_in_video", lambda *given: pytest.fail("scanned again"))
     assert pick(clip, "-o", out, "--every", "1s", "--all", "-q") == 0
     assert manifest(out)["picks"] == manifest(picked)["picks"]
-    assert (out / "contact.jpg").read_bytes() == (picked / "contact.jpg").read_bytes()
+    assert (out / "picks.jpg").read_bytes() == (picked / "picks.jpg").read_bytes()
 
 
 def test_explain_says_why_a_frame_won_and_whom_it_beat(clip, tmp_path, capsys):
@@ -279,7 +279,7 @@ def test_without_faces_the_whole_frame_is_judged(faceless, tmp_path, monkeypatch
     assert row["face"] is None
     assert "the whole frame" in row["reason"]
     assert len(row["runners_up"]) == 2
-    assert (tmp_path / "out" / "contact.jpg").is_file()
+    assert (tmp_path / "out" / "picks.jpg").is_file()
     assert (tmp_path / "out" / "ranking.csv").read_text().count("pick") == 1
 
 

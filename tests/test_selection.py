@@ -139,6 +139,11 @@ def test_each_stretch_gives_its_best():
     assert sorted(pick.candidate.time_s for pick in picks) == best
 
 
+def test_a_stretch_that_is_shorter_than_the_gap_has_its_pick_all_the_same():
+    scored = [moment(tick / 20, 0.5 + (tick % 10 == 5) / 10) for tick in range(100)]
+    assert len(select(scored, PickSettings(every_s=0.5))) == 10
+
+
 def test_stretches_begin_where_the_look_begins():
     scored = [moment(12.0, 0.8), moment(19.0, 0.9), moment(21.0, 0.7)]
     assert len(select(scored, PickSettings(every_s=10.0))) == 2

@@ -74,7 +74,7 @@ def pick(
 ) -> None:
     """Pick the best different moments of videos, as frames in full size and true colour.
 
-    Writes DIR/frames/*, DIR/contact.jpg and DIR/manifest.json. Run the same command again to go on after a stop.
+    Writes DIR/frames/*, DIR/picks.jpg and DIR/manifest.json. Run the same command again to go on after a stop.
     """
     given = locals()
     with edge("pick", as_json=as_json, verbose=verbose):

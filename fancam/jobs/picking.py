@@ -229,7 +229,7 @@ class PickRun(NetworkJob):
         strips = [strip for strip in strips if strip.is_file()]
         with self.watch("write"):
             if strips:
-                write_pick_sheet(strips, self.workspace.contact_path)
+                write_pick_sheet(strips, self.workspace.pick_sheet_path)
             if self._rank_all and outcomes:
                 rows = [(printable(source.path.name), self._rankings.get(source, [])) for source in outcomes]
                 self.workspace.make_parent(self.workspace.ranking_path)

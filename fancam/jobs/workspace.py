@@ -179,6 +179,11 @@ class Workspace:
         return self.folder / ".fancam" / "picks" / f"{pick_id}.png"
 
     @property
+    def pick_sheet_path(self) -> Path:
+        """Where the contact sheet of picked frames is; cards of the same folder have their own."""
+        return self.folder / "picks.jpg"
+
+    @property
     def ranking_path(self) -> Path:
         """Where the whole ranking is."""
         return self.folder / "ranking.csv"

@@ -31,7 +31,7 @@ def select(scored: Sequence[ScoredFace], settings: PickSettings, start_s: float 
     pick (near in time, same pose, same place: maximal marginal relevance, after Carbonell and Goldstein, SIGIR 1998;
     not where the best of each stretch is asked for), and by ``TURN_SHARE`` for each pick that its person has had more
     than somebody who was seen beside them at a comparable size and still has a face to choose. A face is out once a
-    pick of the same shot lies nearer than ``settings.min_gap_s``, or a pick of the same place within ``BURST_S``;
+    pick of the same shot lies nearer than ``settings.gap_s``, or a pick of the same place within ``BURST_S``;
     another member in the very same frame is allowed. It is out as well once its stretch, its shot or its person has
     had as many picks as the settings allow.
 
@@ -63,7 +63,7 @@ def select(scored: Sequence[ScoredFace], settings: PickSettings, start_s: float 
             (s, max(like, similarity(s, chosen)))
             for s, like in zip(remaining, likeness, strict=True)
             if s is not chosen
-            and not _same_moment(s, chosen, settings.min_gap_s)
+            and not _same_moment(s, chosen, settings.gap_s)
             and all(most is None or had[limit] < most for limit, most in _limits(s, settings, start_s))
         ]
         remaining = [s for s, _ in kept]
@@ -83,11 +83,11 @@ def runners_up(
 
     Returns:
         A list for each pick, empty where nobody was beaten: faces of other moments with no higher score that no gate
-        rejected and that are no picks, within ``settings.min_gap_s`` (one burst) and then within ``TIME_SCALE_S``, the
+        rejected and that are no picks, within ``settings.gap_s`` (one burst) and then within ``TIME_SCALE_S``, the
         best of each first; each stands beside the nearest of the picks that beat it.
     """
     chosen = {id(pick) for pick in picks}
-    burst_s = max(settings.min_gap_s, BURST_S)
+    burst_s = max(settings.gap_s, BURST_S)
     beaten: list[list[tuple[bool, int, ScoredFace]]] = [[] for _ in picks]
     usable = sorted((s for s in scored if s.score.rejected is None and id(s) not in chosen), key=_rank)
     for rank, s in enumerate(usable):

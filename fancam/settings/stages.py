@@ -134,6 +134,11 @@ class PickSettings(Checked):
         return self.top if self.top is not None or asked else DEFAULT_TOP
 
     @property
+    def gap_s(self) -> float:
+        """How far apart picks of a shot are: half a stretch where the stretches are shorter than that."""
+        return self.min_gap_s if self.every_s is None else min(self.min_gap_s, self.every_s / 2)
+
+    @property
     def term_weights(self) -> dict[str, float] | None:
         """Term to what its usual weight is multiplied by; None where the text is no such list."""
         pairs = [part.partition("=") for part in self.weights.split(",") if self.weights.strip()]
