@@ -36,8 +36,8 @@ def pick_frames(
 ) -> RunResult:  # fmt: skip
     """Write the best different moments of videos as full-size frames, with a contact sheet and a manifest.
 
-    The frames are upright, with square pixels, in sRGB; in png and tif with 16 bits where the video has more than 8
-    (PQ and HLG are tone-mapped to 8). Each says in its EXIF and XMP where it comes from and why it was picked. What is
+    The frames are upright, with square pixels, in sRGB; in png and tif with 16 bits where the video has more than
+    8; PQ and HLG are tone-mapped. Each says in its EXIF and XMP where it comes from and why it was picked. What is
     finished is not done again.
 
     Args:
@@ -150,8 +150,8 @@ class PickRun(NetworkJob):
         film = self._open(source)
         found = find_in_video(self.context, film)
         report = manifest.video_report(film.info, found, self.sha256(source), {})
-        if self.settings.pick.format != "jpg" and film.info.bit_depth > 8 and film.info.colour.transfer != "sdr":
-            report = dataclasses.replace(report, warnings=(*report.warnings, "HDR is tone-mapped to sRGB of 8 bits"))
+        if film.info.colour.transfer != "sdr":
+            report = dataclasses.replace(report, warnings=(*report.warnings, "HDR is tone-mapped to the range of sRGB"))
         picks = [FramePick.of(moment, source.stem) for moment in found.moments]
         self._rankings[source] = ranking(found.looked_at, picks) if self._rank_all else []
         if picks:

@@ -103,8 +103,7 @@ class SrgbConverter:
 
     Args:
         tags: How the samples are to be read.
-        deep: Whether samples of more than 8 bits become 16; what is tone-mapped has 8 either way, for the filter maps
-            16 bits to other colours.
+        deep: Whether samples of more than 8 bits become 16.
     """
 
     def __init__(self, tags: ColourTags, *, deep: bool = False) -> None:
@@ -123,9 +122,10 @@ class SrgbConverter:
         Raises:
             av.error.FFmpegError: The pixel format cannot be converted.
         """
-        if self._tags.transfer != "sdr":
-            return _packed(self._through_graph(frame))
         deep = self._deep and frame.format.components[0].bits > 8
+        if self._tags.transfer != "sdr":
+            mapped = _packed(self._through_graph(frame))
+            return np.rint(np.clip(mapped, 0, 1) * 65535).astype(np.uint16) if deep else mapped
         if self._tags.primaries == "bt2020":
             return _bt709_from_bt2020(_sixteen_bits(frame, self._tags), deep=deep)
         return _sixteen_bits(frame, self._tags) if deep else _packed(_matrix_only(frame, self._tags, "rgb24"))
@@ -138,7 +138,9 @@ class SrgbConverter:
         frame.color_primaries = _PRIMARIES_CODES[tags.primaries]
         kind = (frame.width, frame.height, frame.format.name)
         if self._graph is None or self._graph_is_for != kind:
-            self._graph, self._graph_is_for = _mapping_graph(frame, tags), kind
+            deep = self._deep and frame.format.components[0].bits > 8
+            # Not rgb48: into that the filter writes other colours (FFmpeg 8.0: greens are off by ten levels of 255).
+            self._graph, self._graph_is_for = _mapping_graph(frame, tags, "gbrpf32le" if deep else "rgb24"), kind
         if frame.pts is None:
             frame.pts = 0
         self._graph.vpush(frame)
@@ -183,7 +185,7 @@ def _matrix_only(frame: VideoFrame, tags: ColourTags, pixel_format: str) -> Vide
     return frame.reformat(format=pixel_format, interpolation=_ACCURATE, threads=1, **options)
 
 
-def _mapping_graph(frame: VideoFrame, tags: ColourTags) -> Graph:
+def _mapping_graph(frame: VideoFrame, tags: ColourTags, pixel_format: str) -> Graph:
     """Return the graph that converts primaries and transfer; needs the scale filter of FFmpeg 8 or later."""
     graph = Graph()
     nodes = [
@@ -191,7 +193,7 @@ def _mapping_graph(frame: VideoFrame, tags: ColourTags) -> Graph:
         # Metadata that changes with every frame would rebuild the table, and make neighbours differ in brightness.
         graph.add("sidedata", "mode=delete:type=DYNAMIC_HDR_PLUS"),
         graph.add("scale", "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:intent=perceptual"),
-        graph.add("format", "pix_fmts=rgb24"),
+        graph.add("format", f"pix_fmts={pixel_format}"),
         graph.add("buffersink"),
     ]
     graph.link_nodes(*nodes).configure()

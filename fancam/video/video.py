@@ -286,8 +286,8 @@ class Video:
             threads: As for ``frames``.
 
         Yields:
-            The pts, and (height, width, 3) RGB: uint16 where the video has more than 8 bits and is not tone-mapped
-            (PQ and HLG are, to 8 bits), else uint8 as ``frames`` gives it, sample by sample.
+            The pts, and (height, width, 3) RGB: uint16 where the video has more than 8 bits, else uint8 as ``frames``
+            gives it, sample by sample.
 
         Raises:
             InputError: The file cannot be read any more.
