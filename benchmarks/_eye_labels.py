@@ -5,6 +5,9 @@ what stayed unsure is left out. ``open``: the iris as free as this person usuall
 (``squint``). ``half``: the lid covers at least half of the iris that is usually free. ``closed``: no iris to be seen.
 ``unseen``: shadow, hair or a profile hides both eyes; where one eye is plain, it decides. No clip and no person is in
 both halves.
+
+Said again blindly, in shuffled order: of 50 faces (24 not open) 48 alike; of the 56 others (45 not open, mirrored) 49
+alike. What differed was looked at a third time beside its neighbours in time, and corrected or left out.
 """
 
 from __future__ import annotations
@@ -55,7 +58,11 @@ class EyeLabel:
 
 @dataclass(frozen=True, slots=True)
 class MomentLabel:
-    """A stretch of a video that a fan would want a card from, or would not."""
+    """A stretch of a video that a fan would want a card from, or would not.
+
+    Good ones last 0.3 to 0.5 s; bad ones as long as what is wrong lasts, a blink 0.1 s. What lies between was not
+    judged.
+    """
 
     file: str
     """Relative to the media's ``data`` folder."""
@@ -63,7 +70,8 @@ class MomentLabel:
     to_s: float
     verdict: Verdict
     why: Why | None
-    """What is wrong with a bad one, the worst of it; None for a good one."""
+    """What is wrong with a bad one, the worst of it: eyes half closed or closed, a hand or a glare over the face, hair
+    beyond the edge of the frame …; None for a good one."""
 
 
 def eye_labels() -> list[EyeLabel]:
