@@ -6,7 +6,7 @@ what stayed unsure is left out. ``open``: the iris as free as this person usuall
 ``unseen``: shadow, hair or a profile hides both eyes; where one eye is plain, it decides. No clip and no person is in
 both halves.
 
-Said again blindly, in shuffled order: of 50 faces (24 not open) 48 alike; of the 56 others (45 not open, mirrored) 49
+Said again blindly, in shuffled order: of 50 faces (24 not open) 48 alike; of 56 others (45 not open, mirrored) 49
 alike. What differed was looked at a third time beside its neighbours in time, and corrected or left out.
 """
 
