@@ -171,13 +171,31 @@ def test_three_people_on_stage_have_a_pick_each(tmp_path):
         stage[250 - side : 250, 240 * number : 240 * number + side] = blurred(
             [0.0, 0.6, 0.5][number : number + 1], head
         )[0]
-    clip = write_clip(tmp_path / "trio.mp4", [np.roll(stage, k, axis=0) for k in (0, 1, 2, 1) * 8], fps=8)
+    clip = write_clip(tmp_path / "trio.mp4", [np.roll(stage, k, axis=0) for k in (0, 1, 2, 1) * 4], fps=4)
     assert pick(clip, "-o", tmp_path / "out", "--top", "3", "-q") == 0
     rows = manifest(tmp_path / "out")["picks"]
     assert len({row["face"]["track"] for row in rows}) == 3
     assert pick(clip, "-o", tmp_path / "two", "--per-person", "2", "-q") == 0
     tracks = [row["face"]["track"] for row in manifest(tmp_path / "two")["picks"]]
     assert sorted(tracks) == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_person_is_known_again_after_a_cut(shared, tmp_path):
+    from fancam import faces
+
+    if faces.missing_embedder(fancam.default_store()):
+        pytest.skip("needs the extra members")
+    shots = []
+    for name in ("obama/obama.jpg", "biden/biden.jpg", "obama/obama2.jpg", "biden/biden2.jpg"):
+        photo = fancam.open_picture(shared(f"data/photo/people/{name}")).srgb()
+        face = max(fancam.detect_faces(photo), key=lambda face: face.box.area)
+        head = photo[face.box.grown(0.8).clipped(photo.shape[1], photo.shape[0]).as_slices()]
+        shots += blurred([1.2, 0.4, 1.2, 0.8], cv2.resize(head, (320, 320), interpolation=cv2.INTER_AREA))
+    clip = write_clip(tmp_path / "two.mp4", shots, fps=5)
+    assert pick(clip, "-o", tmp_path / "out", "--per-person", "1", "-q") == 0
+    rows = manifest(tmp_path / "out")["picks"]
+    assert len(rows) == 2
+    assert sorted(int(row["time_s"] / 0.8) % 2 for row in rows) == [0, 1], "one of each man"
 
 
 def test_a_call_that_was_stopped_goes_on_where_it_was(clip, picked, tmp_path, monkeypatch):

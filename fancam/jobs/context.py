@@ -99,7 +99,8 @@ class Context:
 
     def picking_weights(self) -> list[str]:
         """Return the hashes of the weights that the choice of moments depends on."""
-        return self._hashes([self._detector_name] if self.settings.pick.faces else [])
+        told_apart = self.settings.pick.per_person is not None and faces.missing_embedder(self.store) is None
+        return [*self._hashes([self._detector_name] if self.settings.pick.faces else []), str(told_apart)]
 
     @property
     def _detector_name(self) -> str:

@@ -107,7 +107,10 @@ def find_in_video(context: Context, film: Video) -> Found:
     with context.watch("scan"):
         report, candidates = _scan(context, film)
     with context.watch("faces"):
-        scored = _look(context, film, candidates, decoder_threads(report.frames_rejected))
+        threads = decoder_threads(report.frames_rejected)
+        scored = _look(context, film, candidates, threads)
+        if context.settings.pick.per_person is not None:
+            scored = _as_persons(context, film, scored, threads, report)
     watched = context.settings.scan.crop_box
     asked = (
         scored
@@ -312,6 +315,35 @@ def _look(
         for (candidate, _), found, found_scores in zip(moments, tracked, scores, strict=True)
         for face, score in zip(found, found_scores, strict=True)
     ]
+
+
+def _as_persons(
+    context: Context, film: Video, scored: Sequence[ScoredFace], threads: int | None, report: ScanReport
+) -> list[ScoredFace]:  # fmt: skip
+    """Return the faces with one track for each person, also across cuts, where there is an embedding to tell by."""
+    best: dict[int, ScoredFace] = {}
+    for one in scored:
+        track = one.face.track
+        if track is not None and (track not in best or one.score.value > best[track].score.value):
+            best[track] = one
+    embedder = faces.create_embedder(context.store) if len(best) > 1 else None
+    if embedder is None:
+        missing = faces.missing_embedder(context.store) if len(best) > 1 else None
+        report.warnings += [f"after a cut everybody counts as somebody new: {missing}"] if missing else []
+        return list(scored)
+    vectors: dict[int, npt.NDArray[np.float32]] = {}
+    for frame in film.frames([one.candidate.pts for one in best.values()], threads=threads):
+        here = {track: one.face.landmark_array for track, one in best.items() if one.candidate.pts == frame.pts}
+        found = embedder.embed([frame.pixels] * len(here), list(here.values()))
+        vectors |= dict(zip(here, found, strict=True))
+    seen: dict[int, set[int]] = {}
+    for one in scored:
+        if one.face.track is not None:
+            seen.setdefault(one.candidate.pts, set()).add(one.face.track)
+    together = {pair for tracks in seen.values() for pair in itertools.combinations(sorted(tracks), 2)}
+    person: dict[int | None, int] = dict(faces.link_tracks(vectors, together).items())
+    renumbered = [dataclasses.replace(one.face, track=person.get(one.face.track, one.face.track)) for one in scored]
+    return [dataclasses.replace(one, face=face) for one, face in zip(scored, renumbered, strict=True)]
 
 
 def _look_at_frames(
