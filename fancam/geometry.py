@@ -11,6 +11,10 @@ import numpy.typing as npt
 
 MM_PER_INCH = 25.4
 
+PPI_DIGITS = 1
+"""Pixels per printed inch are rounded to a tenth where they are computed, and nowhere else: what table, warnings,
+manifest and the file itself then print of them cannot differ."""
+
 Point = tuple[float, float]
 """(x, y) in pixels; the centre of the top left pixel is (0.5, 0.5)."""
 
@@ -152,8 +156,8 @@ class CardGeometry:
         return Box(shown.x0 + dx, shown.y0 + dy, shown.x1 - dx, shown.y1 - dy)
 
     def effective_ppi(self, trim: Box) -> float:
-        """Return the pixels per printed inch of what the cut card shows; the lower one of both directions."""
-        return min(trim.width / self.width_mm, trim.height / self.height_mm) * MM_PER_INCH
+        """Return the pixels per printed inch of what the cut card shows, to a tenth; the lower one of both."""
+        return round(min(trim.width / self.width_mm, trim.height / self.height_mm) * MM_PER_INCH, PPI_DIGITS)
 
     def margin_mm(self, box: Box, shown: Box) -> float:
         """Return how far a box lies inside the cut, in mm; negative where the cut goes through it.

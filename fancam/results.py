@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fancam.geometry import Box, Point
+from fancam.geometry import PPI_DIGITS, Box, Point
 from fancam.media import Picture, Samples
 
 
@@ -301,8 +301,10 @@ class Stages:
 
 
 def true_ppi(effective_ppi: float | None, true_scale: float | None) -> float | None:
-    """Return how many of the source pixels per printed inch hold detail; None where either is not known."""
-    return None if effective_ppi is None or true_scale is None else effective_ppi * true_scale
+    """Return how many of the source pixels per printed inch hold detail, to a tenth; None where either is not known."""
+    if effective_ppi is None or true_scale is None:
+        return None
+    return round(effective_ppi * round(true_scale, 4), PPI_DIGITS)  # the share as the manifest and the file state it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

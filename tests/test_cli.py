@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fancam.cli import card, enhance, invoke, options, pick, run, sheet
+from fancam.cli import card, enhance, invoke, options, pick, report, run, sheet
 from fancam.errors import UsageError
 from fancam.nn import ModelStore
 from fancam.settings import Settings
@@ -182,3 +182,42 @@ def test_a_span_that_ends_before_it_begins_is_refused_before_any_work(capsys):
     assert "later than 60" in capsys.readouterr().err
     assert invoke(["run", "none.mp4", "--crop", "1,2,3"]) == 2
     assert "x,y,width,height" in capsys.readouterr().err
+
+
+# --- warnings -----------------------------------------------------------------------------------------------------
+
+
+def test_warnings_that_differ_in_their_figures_alone_are_one_line_with_the_lowest_and_the_highest():
+    soft = "{} source pixels per printed inch, which hold detail for {}: it looks soft"
+    picks = [
+        {"id": f"group-face0{n}", "warnings": [soft.format(75, held), "another face is cut by the edge"],
+         "enhance": {"notes": ["tile 3 was made again"]} if n == 2 else None}
+        for n, held in enumerate((27, 58, 9), start=1)
+    ]  # fmt: skip
+    document = {
+        "inputs": [{"path": name, "warnings": ["no colour profile"]} for name in ("a.jpg", "b.jpg")], "picks": picks,
+        "warnings": ["no face prior"],
+    }  # fmt: skip
+    assert report.warning_lines(document) == [
+        "a.jpg and 1 more: no colour profile",
+        "group-face01 and 2 more: 75 source pixels per printed inch, which hold detail for 9 to 58: it looks soft",
+        "group-face01 and 2 more: another face is cut by the edge",
+        "group-face02: tile 3 was made again",
+        "no face prior",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ("79% of the bleed is real", "85% of the bleed is real", ["79 to 85% of the bleed is real"]),
+        ("1.0 mm from the cut", "0.5 mm from the cut", ["0.5 to 1.0 mm from the cut"]),
+        ("a frame of 640x480 px", "a frame of 800x600 px", None),
+        ("at 0:12", "at 1:40", None),
+        ("net x2 is off", "net x4 is off", None),
+    ],
+)
+def test_figures_are_numbers_that_stand_by_themselves(one, other, together):
+    alone = [f"a: {one}", f"b: {other}"]
+    expected = alone if together is None else [f"a and 1 more: {text}" for text in together]
+    assert report.lines_by_kind([("a", one), ("b", other)]) == expected

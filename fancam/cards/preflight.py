@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fancam.geometry import MM_PER_INCH, Box, CardGeometry
 from fancam.paper import Check, Printer, Status
 from fancam.pictures import PictureFacts
+from fancam.results import true_ppi
 
 POINT_MM = MM_PER_INCH / 72
 """The point of desktop publishing (PDF 32000-1:2008, 8.3.2.3)."""
@@ -93,7 +94,8 @@ def _effective_ppi(facts: CardFacts, printer: Printer) -> Check:
     grown = f", upscaled to {dpi:.0f} dpi" if ppi < _DPI_SLACK * dpi else ""
     invented = " with invented detail" if grown and facts.invented else ""
     # As they are written, so that 150 is never said to be less than 150.
-    shown, true = round(ppi), round(ppi * (facts.true_scale or 1.0))
+    held_ppi = true_ppi(ppi, facts.true_scale)
+    shown, true = round(ppi), round(ppi if held_ppi is None else held_ppi)
     held = f" with detail for {true}" if true < shown else ""
     value = f"source {shown} ppi{held}{grown}{invented}"
     status: Status = "fail" if shown < printer.fail_ppi else "warn" if true < printer.min_ppi else "ok"

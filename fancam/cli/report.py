@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import sys
 import traceback
 from collections import Counter
@@ -206,14 +208,13 @@ def print_checks(checks: Sequence[Mapping[str, str]], *, as_table: bool) -> None
     console = Console()
     if as_table and checks:
         console.print(_checks_table(checks) if len(checks) <= MOST_CHECKS else _counts_table(checks))
-    lines: dict[str, list[str]] = {}
-    for check in checks:
-        if check["status"] != "ok":
-            said = f"{_status(check['status'])} {check['name']}: {escape(check['value'])}"
-            lines.setdefault(f"{said}; {escape(check['message'])}", []).append(check["item"])
-    for line, items in lines.items():
-        more = f" and {len(items) - 1} more" if len(items) > 1 else ""
-        console.print(f"{escape(items[0])}{more}: {line}", highlight=False, soft_wrap=True)
+    said = [
+        (escape(check["item"]), f"{_status(check['status'])} {check['name']}: {escape(check['value'])}; "
+         f"{escape(check['message'])}")
+        for check in checks if check["status"] != "ok"
+    ]  # fmt: skip
+    for line in lines_by_kind(said):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _checks_table(checks: Sequence[Mapping[str, str]]) -> Table:
@@ -263,18 +264,41 @@ def print_chains(chains: Mapping[str, Sequence[Mapping[str, str]] | None]) -> No
             print(f"  {line}")
 
 
+_FIGURE = re.compile(r"(?<![\w.:-])\d+(?:\.\d+)?(?!\.?\w|:\d)")
+"""A number that stands by itself: not that of a name, a size such as 640x480, or a time."""
+
+
+def lines_by_kind(said: Iterable[tuple[str, str]]) -> list[str]:
+    """Return one line for each kind of what is said of items, with the first of them and how many more there are.
+
+    Of one kind are sentences that differ in nothing but their figures; where these differ, the lowest and the highest
+    are given.
+
+    Args:
+        said: Item and sentence, in the order in which the kinds shall come.
+    """
+    kinds: dict[tuple[str, ...], list[tuple[str, list[str]]]] = {}
+    for item, text in said:
+        kinds.setdefault(tuple(_FIGURE.split(text)), []).append((item, _FIGURE.findall(text)))
+    lines = []
+    for parts, rows in kinds.items():
+        spans = map(_span, zip(*(figures for _, figures in rows), strict=True))
+        items = list(dict.fromkeys(item for item, _ in rows))
+        more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+        text = "".join(itertools.chain.from_iterable(itertools.zip_longest(parts, spans, fillvalue="")))
+        lines.append(f"{items[0]}{more}: {text}")
+    return lines
+
+
+def _span(figures: Sequence[str]) -> str:
+    low, high = min(figures, key=float), max(figures, key=float)
+    return low if low == high else f"{low} to {high}"
+
+
 def warning_lines(document: Mapping[str, Any]) -> list[str]:
-    """Return every warning of a manifest once, with the item it belongs to and how often it came."""
-    lines = [f"{row['path']}: {text}" for row in document["inputs"] for text in row["warnings"]]
-    counts: dict[str, list[str]] = {}
-    for row in [*document["picks"], *document.get("pictures", [])]:
-        notes = row["enhance"]["notes"] if row["enhance"] else []
-        for text in [*row["warnings"], *notes]:
-            counts.setdefault(text, []).append(row.get("id") or row["path"])
-    for row in document.get("cards", []):
-        for text in row["warnings"]:
-            counts.setdefault(text, []).append(row["id"])
-    for text, ids in counts.items():
-        more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
-        lines.append(f"{ids[0]}{more}: {text}")
-    return lines + list(document.get("warnings", []))
+    """Return the warnings of a manifest by kind, with the items they belong to, and then those of no item."""
+    said = [(row["path"], text) for row in document["inputs"] for text in row["warnings"]]
+    for row in [*document["picks"], *document.get("pictures", []), *document.get("cards", [])]:
+        notes = (row.get("enhance") or {}).get("notes", [])
+        said += [(row.get("id") or row["path"], text) for text in (*row["warnings"], *notes)]
+    return [*lines_by_kind(said), *document.get("warnings", [])]

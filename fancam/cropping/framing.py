@@ -227,17 +227,16 @@ def _warnings(portrait: _Portrait, crop: Crop, framing: str, settings: CropSetti
     said = []
     if order.index(framing) > order.index(settings.framing):
         said.append(
-            f"framed as {framing} instead of {settings.framing}: the face is only {face.height:.0f} px high, "
+            f"framed as {framing} instead of {settings.framing}: the face is only {portrait.height_px:.0f} px high, "
             f"and {settings.min_ppi:.0f} source pixels per printed inch were asked for"
         )
     elif framing != settings.framing:
-        no_room = portrait.share_of_frame(0.0) > FRAMING_CONVENTIONS[settings.framing].largest_share
-        why = "the frame leaves no room for more" if no_room else "so that the head, and no other face, fills the card"
+        why = _why_tighter(portrait, crop.trim, FRAMING_CONVENTIONS[settings.framing].largest_share)
         said.append(f"framed as {framing} instead of {settings.framing}: {why}")
     if crop.effective_ppi < settings.min_ppi * (1 - 1e-9):
         said.append(
             f"{crop.effective_ppi:.0f} source pixels per printed inch, fewer than the {settings.min_ppi:.0f} asked "
-            f"for: the face is only {face.height:.0f} px high"
+            f"for: the face is only {portrait.height_px:.0f} px high"
         )
     elif round(crop.effective_ppi) < portrait.limits.fail_ppi:
         said.append(
@@ -253,6 +252,17 @@ def _warnings(portrait: _Portrait, crop: Crop, framing: str, settings: CropSetti
     if cut:
         said.append("another face is cut by the edge" if cut == 1 else f"{cut} other faces are cut by the edge")
     return said
+
+
+def _why_tighter(portrait: _Portrait, trim: Box, largest_share: float) -> str:
+    """Return why a face is larger on the card than the framing that was asked for has it."""
+    if portrait.share_of_frame(0.0) > largest_share:
+        return "the frame leaves no room for more"
+    wider = trim.grown((portrait.height_px / trim.height / largest_share - 1) / 2)
+    beside = (portrait.scene.seen(other.box) for other in portrait.scene.others)
+    if any(_share_on(wider, box) > max(_share_on(trim, box), CUT_LOW) for box in beside):
+        return "so that the head, and no other face, fills the card"
+    return "so that the head lies farther from the cut"
 
 
 def _rivals(portrait: _Portrait, trim: Box) -> int:

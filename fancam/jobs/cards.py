@@ -227,7 +227,7 @@ def _row(made: FinishedCard) -> Json:
         "crop": crop.box.as_list(3),
         "trim": crop.trim.as_list(3),
         "bleed_share": round(made.bleed_share, 4),
-        "effective_ppi": round(made.effective_ppi, 1),
+        "effective_ppi": made.effective_ppi,
         "invented": made.origin.invented,
         "faces": [face.as_list() for face in made.faces],
         "checks": [dataclasses.asdict(check) for check in made.checks],

@@ -11,7 +11,7 @@ from fancam import faces, pictures
 from fancam.cards import CardFacts, Side, check_card, finish_front, make_back, parse_colour
 from fancam.cropping import compose, main_subjects, render_crop
 from fancam.errors import UsageError
-from fancam.geometry import Box, CardGeometry
+from fancam.geometry import PPI_DIGITS, Box, CardGeometry
 from fancam.jobs.frame import Stopwatch
 from fancam.jobs.workspace import Source
 from fancam.media import Picture
@@ -98,7 +98,7 @@ class Designer:
             plain = still.alpha is None and pictures.is_srgb(still.profile)
             shown = render_crop(still.colour if plain else screen, crop, geometry, fill=self.border_colour)
             front = finish_front(shown, geometry, design, safe_mm=safe_mm, corner_radius_mm=size.corner_radius_mm)
-        effective_ppi = crop.effective_ppi / origin.enlargement
+        effective_ppi = round(crop.effective_ppi / origin.enlargement, PPI_DIGITS)
         with watch("back"):
             made_of = dataclasses.replace(origin, source=origin.source or source.path.name)
             lines = made_of.back_facts(effective_ppi, geometry)

@@ -157,8 +157,7 @@ def pick_row(one: PickResult) -> Json:
 
 def stated_true_ppi(effective_ppi: float | None, enhance: Mapping[str, Any]) -> float | None:
     """Return the ``true_ppi`` of a row; None where the row does not say, as in files of earlier versions."""
-    found = true_ppi(effective_ppi, enhance.get("true_scale"))
-    return None if found is None else round(found, 1)
+    return true_ppi(effective_ppi, enhance.get("true_scale"))
 
 
 def judged_to_manifest(
@@ -195,7 +194,7 @@ def pick_to_manifest(pick: Pick) -> Json:
         "real": None if pick.crop.real is None else pick.crop.real.as_list(),
         "framing": pick.crop.framing,
         "bleed_share": round(pick.crop.bleed_share, 4),
-        "effective_ppi": round(pick.crop.effective_ppi, 1),
+        "effective_ppi": pick.crop.effective_ppi,
         "crop_warnings": list(pick.crop.warnings),
         "warnings": list(pick.warnings),
     }

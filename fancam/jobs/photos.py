@@ -13,7 +13,7 @@ from fancam.cropping import compose
 from fancam.enhancing import CropRequest, EnhanceJob
 from fancam.errors import FancamError, PictureTooLargeError
 from fancam.files import printable, seed_of, sha256_of_file
-from fancam.geometry import MM_PER_INCH, Box, CardGeometry
+from fancam.geometry import MM_PER_INCH, PPI_DIGITS, Box, CardGeometry
 from fancam.jobs import manifest
 from fancam.jobs.context import Context
 from fancam.jobs.manifest import InputReport, PictureResult
@@ -49,17 +49,16 @@ class Target:
 
     @property
     def effective_ppi(self) -> float | None:
-        """Pixels of the picture per printed inch."""
-        return None if self.dpi is None else self.dpi / self.scale
+        """Pixels of the picture per printed inch, to a tenth."""
+        return None if self.dpi is None else round(self.dpi / self.scale, PPI_DIGITS)
 
     def as_values(self) -> dict[str, Any]:
         """Return the JSON values for the manifest."""
-        ppi = self.effective_ppi
         return {
             "width_px": self.width_px,
             "height_px": self.height_px,
             "dpi": None if self.dpi is None else round(self.dpi, 3),
-            "effective_ppi": None if ppi is None else round(ppi, 1),
+            "effective_ppi": self.effective_ppi,
             "scale": round(self.scale, 4),
             "crop": self.box.as_list(digits=4),
             "cut_share": round(self.cut_share, 4),
@@ -254,7 +253,7 @@ class PhotoMaker:
             view=view,
         )  # fmt: skip
         about = aim.as_values()
-        about["true_ppi"] = manifest.stated_true_ppi(aim.effective_ppi, {"true_scale": made.true_scale})
+        about["true_ppi"] = made.true_ppi(aim.effective_ppi)
         sizes = about.pop("width_px"), about.pop("height_px"), about.pop("dpi")
         picture = PictureResult(
             self.workspace.relative(path), written.sha256, *sizes, manifest.enhance_values(made),

@@ -14,6 +14,7 @@ from fancam import __version__, pictures
 from fancam.cards import CardFacts, check_card
 from fancam.errors import ExitCode, PreflightError, UsageError
 from fancam.files import printable, replace_file, sha256_of_file
+from fancam.geometry import PPI_DIGITS
 from fancam.jobs.card_files import CardFiles, find_cards, sheet_cards
 from fancam.jobs.frame import Paths, Stopwatch, as_paths
 from fancam.jobs.manifest import Failure, RunResult
@@ -152,7 +153,7 @@ class SheetRun:
         about: dict[str, Any] = {
             "version": __version__,
             "cards": [card.name for card in cards],
-            "least_effective_ppi": min(round(card.effective_ppi or 0, 1) for card in cards),
+            "least_effective_ppi": min(card.effective_ppi or 0.0 for card in cards),
             "invented": any(card.invented for card in cards),
             "printer": self.printer.name,
         }
@@ -260,7 +261,7 @@ class SheetRun:
             invented=origin.invented,
         )
         if facts.effective_ppi is None:
-            facts = dataclasses.replace(facts, effective_ppi=facts.dpi_at_size / origin.enlargement)
+            facts = dataclasses.replace(facts, effective_ppi=round(facts.dpi_at_size / origin.enlargement, PPI_DIGITS))
         return facts
 
 
