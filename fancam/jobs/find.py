@@ -182,7 +182,9 @@ def nothing_found(source: Source, report: InputReport, settings: PickSettings) -
     reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(rejected.items()))
     if not settings.faces:
         return NothingFoundError(
-            f"no usable frame: of those looked at, {reasons}", item=source.path, remedy="lower pick.min_sharpness"
+            f"no usable frame: of those looked at, {reasons}",
+            item=source.path,
+            remedy="choose another span with --from and --to, or lower pick.min_sharpness",
         )
     return NothingFoundError(
         f"no usable face: of those found, {reasons}", item=source.path,
