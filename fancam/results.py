@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fancam.facemesh import FaceMesh
 from fancam.geometry import PPI_DIGITS, Box, Point
 from fancam.media import Picture, Samples
 
@@ -25,12 +26,14 @@ class Face:
     """In [0, 1]; comparable within one detector only."""
     track: int | None = None
     """Number of the track the face belongs to, within one input; None while it is not tracked."""
+    mesh: FaceMesh | None = field(default=None, compare=False, repr=False)
+    """Its dense landmarks; None where they were not measured, or lie on something else."""
 
     def shifted(self, x: float, y: float) -> Face:
-        """Return the face this many pixels further right and down."""
+        """Return the face this many pixels further right and down, without its mesh."""
         points = tuple((px + x, py + y) for px, py in self.landmarks)
         assert len(points) == 5
-        return replace(self, box=self.box.shifted(x, y), landmarks=points)
+        return replace(self, box=self.box.shifted(x, y), landmarks=points, mesh=None)
 
     @property
     def landmark_array(self) -> npt.NDArray[np.float32]:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from fancam.nn import ModelStore
 
 PACKAGES = ("av", "torch", "torchvision", "numpy", "opencv-python", "facexlib", "spandrel", "pillow", "typer", "rich")
-NEEDED_MODELS = ("centerface", "realesrgan-x4plus")
+OPENCV = "5.0.0.93"
+"""The version of OpenCV that fancam is tested with; its wheels own one folder, so that all of them must have it."""
+NEEDED_MODELS = ("centerface", "face-landmarker", "realesrgan-x4plus")
 """What the main job runs on; they come with the installation."""
 LOW_DISK_BYTES = 2 * 1024**3
 
@@ -67,10 +69,11 @@ def _packages() -> list[Check]:
             remedy = "install fancam again, with its dependencies"
             checks.append(_check("versions", name, "broken", "not installed", remedy))
     installed = {dist.metadata["Name"].lower() for dist in importlib.metadata.distributions() if dist.metadata["Name"]}
-    twins = sorted(name for name in installed if name.startswith("opencv-"))
-    if len(twins) > 1:
-        remedy = f"pip uninstall {' '.join(twins)}, then pip install opencv-python"
-        checks.append(_check("versions", "opencv", "note", f"{len(twins)} builds overwrite each other", remedy))
+    twins = {name: importlib.metadata.version(name) for name in sorted(installed) if name.startswith("opencv-")}
+    if len(set(twins.values())) > 1:
+        detail = "builds that overwrite each other differ: " + ", ".join(f"{name} {v}" for name, v in twins.items())
+        remedy = f"pip install {' '.join(f'{name}=={OPENCV}' for name in twins)}"
+        checks.append(_check("versions", "opencv", "broken", detail, remedy))
     return checks
 
 

@@ -91,6 +91,7 @@ class Context:
         names = [
             self.settings.enhance.upscaler,
             self._detector_name,
+            faces.LANDMARKER,
             str(self.prior.file or self.prior.name),
             str(self.guarding and faces.missing_embedder(self.store) is None),
             self.denoiser.source or "builtin",
@@ -100,7 +101,8 @@ class Context:
     def picking_weights(self) -> list[str]:
         """Return the hashes of the weights that the choice of moments depends on."""
         told_apart = self.settings.pick.per_person is not None and faces.missing_embedder(self.store) is None
-        return [*self._hashes([self._detector_name] if self.settings.pick.faces else []), str(told_apart)]
+        names = [self._detector_name, faces.LANDMARKER] if self.settings.pick.faces else []
+        return [*self._hashes(names), str(told_apart)]
 
     @property
     def _detector_name(self) -> str:
@@ -139,6 +141,11 @@ class Context:
     def frame_detector(self) -> faces.FaceDetector:
         """Finds faces in video frames."""
         return self._detector(self.settings.faces, (self.settings.faces.detect_long_edge_px,))
+
+    @cached_property
+    def mesher(self) -> faces.FaceMesher:
+        """Measures the dense landmarks of faces."""
+        return faces.create_mesher(self.store)
 
     @cached_property
     def probe_detector(self) -> faces.FaceDetector:

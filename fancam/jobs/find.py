@@ -18,7 +18,7 @@ from fancam.geometry import Box, CardGeometry
 from fancam.jobs.context import Context
 from fancam.jobs.manifest import InputReport
 from fancam.jobs.workspace import Source
-from fancam.media import Frame, ScanReport
+from fancam.media import Frame, Picture, ScanReport
 from fancam.paper import limits
 from fancam.pictures import StillPicture
 from fancam.results import Candidate, Crop, Face, Pick, RunnerUp, Score, ScoredFace
@@ -153,6 +153,7 @@ def find_in_photo(context: Context, photo: StillPicture) -> Found:
         pixels = photo.srgb()
     with context.watch("faces"):
         found = sorted(context.photo_detector.detect([pixels])[0], key=lambda face: face.box.centre)
+        found = _with_meshes(context, pixels, found)
         context.progress("faces", 1, 1)
     scores = [picking.score_face(pixels, face, settings) for face in found]
     moments, bystanders = [], []
@@ -308,14 +309,25 @@ def _look(
         found_in_each = context.frame_detector.detect([frame.pixels for frame in group])
         for frame, found in zip(group, found_in_each, strict=True):
             assert frame.pts is not None
+            found = _with_meshes(context, frame.pixels, found)
             moments.append((by_pts[frame.pts], found))
             scores.append([picking.score_face(frame.pixels, face, context.settings.pick) for face in found])
         context.progress("faces", len(moments), len(candidates))
     tracked = faces.track_faces(moments)
-    return [
+    scored = [
         ScoredFace(candidate, face, score)
         for (candidate, _), found, found_scores in zip(moments, tracked, scores, strict=True)
         for face, score in zip(found, found_scores, strict=True)
+    ]
+    return picking.judge_eyes(scored, context.settings.pick)
+
+
+def _with_meshes(context: Context, pixels: Picture, found: Sequence[Face]) -> list[Face]:
+    """Return the faces with their dense landmarks, where they are large enough for a card."""
+    least_px = context.settings.pick.min_face_px
+    return [
+        dataclasses.replace(face, mesh=context.mesher.measure(pixels, face)) if face.box.height >= least_px else face
+        for face in found
     ]
 
 

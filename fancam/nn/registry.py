@@ -11,8 +11,8 @@ from typing import Any
 
 from fancam.errors import unknown_choice
 
-TASKS = ("upscale", "detect", "restore", "parse", "embed", "denoise")
-FORMATS = ("ncnn", "onnx", "torch", "dlib")
+TASKS = ("upscale", "detect", "landmarks", "restore", "parse", "embed", "denoise")
+FORMATS = ("ncnn", "onnx", "tflite", "torch", "dlib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,14 @@ class ModelEntry:
 
     name: str
     task: str
-    """``upscale``, ``detect``, ``restore``, ``parse``, ``embed`` or ``denoise``."""
+    """``upscale``, ``detect``, ``landmarks``, ``restore``, ``parse``, ``embed`` or ``denoise``."""
     architecture: str
     licence: str
     """SPDX identifier, or words where none fits."""
     commercial: bool
     """Whether the licence of the weights allows commercial use."""
     format: str
-    """``ncnn``, ``onnx``, ``torch`` or ``dlib``."""
+    """``ncnn``, ``onnx``, ``tflite``, ``torch`` or ``dlib``."""
     measured: str
     """What the weights are measured to do, or how far the row can be trusted; empty where nothing is known."""
     files: tuple[WeightFile, ...]

@@ -13,12 +13,12 @@ from fancam.media import Picture
 from fancam.picking.selection import (
     CLIPPED_LEVEL,
     DARK_LEVEL,
-    MAX_CLIPPED_SHARE,
     MIN_MEDIAN_LEVEL,
     combined,
     term_weights,
 )
 from fancam.picking.sharpness import harmonic_mean, luma_of, noise_energy, noise_sigma, squared_slopes
+from fancam.picking.terms import MAX_CLIPPED_SHARE
 from fancam.results import Face, Score, ScoredFace
 from fancam.settings import PickSettings
 

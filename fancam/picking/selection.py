@@ -13,22 +13,40 @@ import numpy.typing as npt
 from fancam.errors import unknown_choice
 from fancam.media import Picture
 from fancam.picking.sharpness import face_sharpness, luma_of
+from fancam.picking.terms import (
+    MAX_CLIPPED_SHARE,
+    exposure_term,
+    eyes_term,
+    head_term,
+    mouth_term,
+    pose_term,
+    size_term,
+    smile_term,
+    turned_deg,
+)
 from fancam.results import Face, Score, ScoredFace
 from fancam.settings import PickSettings
 
 WEIGHTS = MappingProxyType(
-    {"sharpness": 0.40, "face_size": 0.20, "pose": 0.12, "exposure": 0.13, "eyes": 0.10, "confidence": 0.05}
+    {
+        "sharpness": 0.36,
+        "face_size": 0.15,
+        "eyes": 0.20,
+        "head": 0.10,
+        "pose": 0.10,
+        "exposure": 0.10,
+        "mouth": 0.04,
+        "smile": 0.04,
+        "confidence": 0.04,
+    }
 )
 """Exponents of the weighted geometric mean; a term that could not be measured drops out with its weight."""
 
-FULL_FACE_PX = 480
-"""A face this high needs no upscaling on a card of 85 mm at 300 dpi, where it is about 40 mm high in a bust framing."""
 TERM_FLOOR = 0.02
 """No term can take the whole score to 0: that is what the gates are for."""
 
 DARK_LEVEL, CLIPPED_LEVEL = 20, 248
 """Luma below and above which skin has no drawing left."""
-MAX_CLIPPED_SHARE = 0.40
 MIN_MEDIAN_LEVEL = 24
 """A face whose median luma is below this prints as a dark blotch."""
 BYSTANDER = "bystander"
@@ -62,36 +80,6 @@ def skin_luma(pixels: Picture, face: Face) -> npt.NDArray[np.uint8]:
     centre = (wide // 2, high // 2)
     cv2.ellipse(mask, centre, (max(wide // 2, 1), max(high // 2, 1)), 0, 0, 360, 255, -1)
     return luma[mask > 0]
-
-
-def exposure_term(median: float, clipped_share: float, dark_share: float) -> float:
-    """Return 1 for well-lit skin, falling with clipped and drowned pixels and with a median outside 70 to 200."""
-    level = min(median / 70.0, 1.0) if median < 200 else max(1.0 - (median - 200) / 70.0, 0.0)
-    return level * (1.0 - min(clipped_share / MAX_CLIPPED_SHARE, 1.0) * 0.7) * (1.0 - 0.6 * dark_share)
-
-
-def pose_term(face: Face) -> float:
-    """Return 1 for a face turned to the camera; a three-quarter view has about 0.7, a profile about 0.2.
-
-    A tilt of the head up to 15° costs nothing: it is a pose; beyond that the face is hard to frame.
-    """
-    turned = math.exp(-((face.yaw_proxy / 0.4) ** 2))
-    tilt = max(abs(face.roll_deg) - 15.0, 0.0)
-    return turned * math.exp(-((tilt / 40.0) ** 2))
-
-
-def turned_deg(face: Face) -> float:
-    """Return about how far the head is turned sideways.
-
-    The tip of the nose stands about 0.6 eye distances before the plane of the eyes (adult means: 38 mm to 63 mm), so
-    that its sideways offset is that times the tangent of the angle.
-    """
-    return math.degrees(math.atan(abs(face.yaw_proxy) / 0.6))
-
-
-def size_term(face_height_px: float) -> float:
-    """Return 1 for a face that needs no upscaling, falling with the square root of its height."""
-    return min(math.sqrt(max(face_height_px, 0.0) / FULL_FACE_PX), 1.0)
 
 
 def cut_by_frame(face: Face, width: int, height: int) -> bool:
@@ -149,19 +137,22 @@ def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
         settings: The limits of the gates.
 
     Returns:
-        The score. All terms are measured even where a gate rejects. ``eyes`` is None: five landmarks do not tell
-        whether they are open.
+        The score. All terms are measured even where a gate rejects; ``eyes``, ``mouth`` and ``smile`` are None without
+        dense landmarks. ``judge_eyes`` knows better how open the eyes of a person usually are.
     """
     skin = skin_luma(pixels, face)
     median, clipped_share = float(np.median(skin)), float(np.mean(skin >= CLIPPED_LEVEL))
     exposure = exposure_term(median, clipped_share, float(np.mean(skin <= DARK_LEVEL)))
-    pose, sharpness = pose_term(face), face_sharpness(pixels, face)
+    pose, sharpness, mesh = pose_term(face), face_sharpness(pixels, face), face.mesh
     terms: dict[str, float | None] = {
         "sharpness": sharpness,
         "face_size": size_term(face.box.height),
-        "eyes": None,
+        "eyes": None if mesh is None else eyes_term(mesh),
+        "head": head_term(face, pixels.shape[1], pixels.shape[0]),
         "pose": pose,
         "exposure": exposure,
+        "mouth": None if mesh is None else mouth_term(mesh),
+        "smile": None if mesh is None else smile_term(mesh),
         "confidence": min(max(face.confidence, 0.0), 1.0),
     }
     why = {name: None if term is None else round(term, 4) for name, term in terms.items()}

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from fancam.geometry import Box
 from fancam.media import LumaFrame
 from fancam.picking.reduction import Grey, Reduced, ShotBoundaryDetector, reduced
-from fancam.picking.selection import size_term
 from fancam.picking.sharpness import QUICK_SIDE_PX, quick_sharpness
+from fancam.picking.terms import size_term
 from fancam.results import Candidate, Face
 from fancam.settings import ScanSettings
 
