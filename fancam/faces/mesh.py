@@ -37,8 +37,8 @@ MAX_DISAGREEMENT = 0.28
 on the mesh is of something else."""
 MAX_APART = 0.04
 """Mean distance of the points of the two looks, in heights of the face, from which on there is no face: the network
-draws one into whatever it is shown, always as large as in the crop. (It tells by a number of its own whether it saw a face,
-which OpenCV's reader of TFLite does not hand out.) Of 220 faces 99 % are under 0.032, of grey patches in their
+draws one into whatever it is shown, always as large as in the crop. (It tells by a number of its own whether it saw a
+face, which OpenCV's reader of TFLite does not hand out.) Of 220 faces 99 % are under 0.032, of grey patches in their
 place 95 % over 0.061."""
 
 _BLENDSHAPE_POINTS = np.array([
