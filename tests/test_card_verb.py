@@ -147,6 +147,15 @@ def test_a_card_of_a_card_takes_its_bleed_from_the_first(tmp_path, portrait):
     assert (x1 - x0, y1 - y0) == pytest.approx((55 / 61 * 360, 85 / 91 * 537), abs=0.6)
 
 
+def test_what_a_picture_truly_holds_reaches_the_preflight_of_its_card(tmp_path, portrait):
+    path = tmp_path / "soft.png"
+    fields = {"scale": 1.0, "true_scale": 0.6, "upscaler": "lanczos"}
+    pictures.save_picture(path, portrait, dpi=300, metadata=pictures.PictureMetadata(fields=fields))
+    _, document = made(tmp_path / "out", path, *SMALL)
+    (found,) = (check for check in document["cards"][0]["checks"] if check["name"] == "effective_ppi")
+    assert (found["status"], found["value"]) == ("warn", "source 150 ppi with detail for 90")
+
+
 def test_what_was_enlarged_before_does_not_count_as_resolution(tmp_path, portrait):
     path = tmp_path / "large.png"
     pictures.save_picture(

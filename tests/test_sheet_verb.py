@@ -240,6 +240,13 @@ def test_a_check_of_many_cards_counts_and_names_what_is_wrong(tmp_path, capsys):
     assert [cell.strip() for cell in row.split("│")][-4:-1] == ["7", "", "1"]
 
 
+def test_what_a_card_truly_holds_reaches_the_preflight_of_its_sheet(tmp_path, capsys):
+    soft = card(tmp_path / "soft.png", fields={**KPOP, "true_scale": 0.6})
+    _, document = report(capsys, tmp_path / "sheet.pdf", soft, "--check")
+    (found,) = (check for check in document["checks"] if check["name"] == "effective_ppi")
+    assert (found["status"], found["value"]) == ("warn", "source 150 ppi with detail for 90")
+
+
 def test_check_writes_nothing(tmp_path, capsys):
     code, document = report(capsys, tmp_path / "sheet.pdf", card(tmp_path / "a.png"), "--check")
     assert code == 0
