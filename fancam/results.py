@@ -167,7 +167,7 @@ class Evidence:
 
     frames: npt.NDArray[np.float32]
     """(h, w) frames that agree on a pixel, the picked one among them: 1 or more, as an effective number where frames
-    have different weights (Kish, "Survey Sampling", 1965)."""
+    have different weights (Kish, "Survey Sampling", 1965); 0 where none has the pixel, in bleed that is drawn on."""
     invented: npt.NDArray[np.float32]
     """(h, w) share of a pixel's local detail that no frame delivered, in [0, 1]."""
 

@@ -133,6 +133,14 @@ def test_every_card_gets_legible_text_and_a_picture_for_a_screen(tmp_path, shape
     assert (drawn[:4] == PAPER).all() and (drawn[-4:] == PAPER).all() and (drawn[:, -4:] == PAPER).all()
 
 
+def test_bleed_that_is_drawn_on_was_measured_in_no_frame_and_has_no_colour(tmp_path):
+    frames = np.full((600, 440), 2.0)
+    frames[:30] = 0
+    left = _panels(_written(tmp_path, frames, np.zeros((600, 440))), (600, 440))[0].astype(int)
+    spread = left.max(axis=2) - left.min(axis=2)
+    assert spread[:30].max() == 0 and spread[30:].min() > 20
+
+
 def test_small_cards_are_shown_in_whole_pixels_and_large_ones_averaged(tmp_path):
     random = np.random.default_rng(3)
     invented = (random.random((150, 110)) > 0.5).astype(np.float32)

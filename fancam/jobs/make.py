@@ -67,7 +67,7 @@ def card_job(
 def whole_card(made: Enhanced, crop: Crop, geometry: CardGeometry) -> Enhanced:
     """Return what was made of a card's real part as the whole card: bleed that the frame does not have is drawn on.
 
-    So it is in its stages; in its map what is drawn on counts as invented.
+    So it is in its stages; in its map what is drawn on counts as measured in no frame and as invented.
 
     Args:
         made: Of the job of a card.
@@ -81,7 +81,9 @@ def whole_card(made: Enhanced, crop: Crop, geometry: CardGeometry) -> Enhanced:
         network = None if stages.network is None else with_bleed(stages.network, crop, geometry)
         stages = Stages(with_bleed(stages.plain, crop, geometry), network)
     if evidence is not None:
-        frames, invented = (np.ones((geometry.height_px, geometry.width_px), np.float32) for _ in range(2))
+        frames, invented = (
+            np.full((geometry.height_px, geometry.width_px), value, np.float32) for value in (0, 1)
+        )  # fmt: skip
         frames[crop.real.as_slices()], invented[crop.real.as_slices()] = evidence.frames, evidence.invented
         evidence = Evidence(frames, invented)
     pixels = with_bleed(made.pixels, crop, geometry)

@@ -46,6 +46,8 @@ other panel."""
 _SCALE: _Map = np.linspace(0, 1, 256, dtype=np.float32)[None]
 _ROUNDING_FRAMES = 1e-3
 """An effective number of frames that misses a whole one by no more than this does so by rounding."""
+_SEEN_FRAMES = 0.5
+"""A pixel of the panel of which less than half was in any frame stays grey."""
 _LEAST_TOP_FRAMES = 4
 """The scale reaches at least this far, so that a card of a single frame does not fill it."""
 
@@ -212,10 +214,12 @@ def _frames_panel(evidence: Evidence, card: Picture, layout: _Layout) -> _Panel:
     counts = [count for count in (1, 2, 4, 8, 16, 32) if count * 1.4 < top] + [top]
     ticks = tuple((_place(count, top), f"{count} frame{'s' * (count > 1)}") for count in counts)
     # By the logarithm, as _place has it: the second frame says more than the fifteenth.
-    places = np.asarray(np.log(np.clip(_fitting(frames, layout), 1, top)) / math.log(top), np.float32)
+    fitting, grey = _fitting(frames, layout), _grey(card, layout)
+    places = np.asarray(np.log(np.clip(fitting, 1, top)) / math.log(top), np.float32)
+    bare = _overlaid(np.zeros_like(grey), grey)
     return _Panel(
         _FRAMES_HEADING,
-        _coloured(places, _grey(card, layout)),
+        np.where((fitting < _SEEN_FRAMES)[..., None], bare, _coloured(places, grey)),
         _coloured(_SCALE, np.full_like(_SCALE, 0.5)),
         ticks,
         _FRAMES_LEGEND,
@@ -235,9 +239,12 @@ def _coloured(places: _Map, grey: _Map) -> Picture:
 
 
 def _frames_words(frames: _Map) -> str:
-    in_two, in_six = (float(np.mean(frames >= count - _ROUNDING_FRAMES)) for count in (2, 6))
-    parts = (1 - in_two, "in one frame"), (in_two - in_six, "in 2 to 5"), (in_six, "in 6 or more")
-    return "of the card: " + ", ".join(f"{_percent(share)} {words}" for share, words in parts)
+    in_one, in_two, in_six = (float(np.mean(frames >= count - _ROUNDING_FRAMES)) for count in (1, 2, 6))
+    parts = (
+        (in_one - in_two, "in one frame"), (in_two - in_six, "in 2 to 5"), (in_six, "in 6 or more"),
+        (1 - in_one, "in none: bleed drawn on, grey"),
+    )  # fmt: skip
+    return "of the card: " + ", ".join(f"{_percent(share)} {words}" for share, words in parts if share > 0)
 
 
 # --- how much was drawn -----------------------------------------------------------------------------------------------
