@@ -271,7 +271,10 @@ def test_a_face_that_the_cut_may_touch_is_framed_tighter_or_said_in_the_terms_of
     near, nearer, card = face(1000, 160, 300), face(1000, 156, 300), CardGeometry(55, 85, 0, 300)
     crop = frame_face(near, 2000, 3000, card, CropSettings(), limits=printer("rgb-shop"))
     assert card.margin_mm(near.box, crop.box) > 1.6
-    assert crop.warnings == ("framed as face instead of bust: so that the head lies farther from the cut",)
+    assert crop.warnings == (
+        "framed as face instead of bust: so that the head lies farther from the cut",
+        "the frame cuts off the top of the head: the head reaches beyond its edge",
+    )
     crop = frame_face(nearer, 2000, 3000, card, CropSettings(), limits=printer("rgb-shop"))
     assert 0.5 < card.margin_mm(nearer.box, crop.box) < 1.6
     assert any("mm from the cut, which may be 1.6 mm off" in warning for warning in crop.warnings)
@@ -423,6 +426,24 @@ def composed(photos, path, settings):
         (one, frame_face(one, width, height, KPOP, settings, [other for other in faces if other is not one]))
         for one in faces
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "part"),
+    [(slice(0, 1024), None), (slice(20, 1024), None), (slice(100, 1024), "top of the head"), (slice(0, 380), None),
+     (slice(0, 326), "chin")],
+)  # fmt: skip
+def test_a_head_that_goes_on_beyond_the_frame_is_said_to_be_cut_though_its_box_lies_inside(photos, rows, part):
+    from skimage.data import astronaut
+
+    picture = np.repeat(np.repeat(np.asarray(astronaut()), 2, axis=0), 2, axis=1)[rows].copy()
+    (found,) = photos.detect([picture])[0]
+    box = found.box.clipped(1024, picture.shape[0]).grown(-0.02)  # as a detector gives it that ends before the edge
+    # With a cut that is exact nothing is said of a face that only lies near it.
+    limits = replace(DEFAULT_LIMITS, cut_error_mm=0.0)
+    said = frame_face(replace(found, box=box), 1024, picture.shape[0], KPOP, CropSettings(), limits=limits).warnings
+    cut = [warning for warning in said if "frame cuts off" in warning]
+    assert cut == ([] if part is None else [f"the frame cuts off the {part}: the head reaches beyond its edge"])
 
 
 def test_two_men_side_by_side_get_a_card_each(photos, shared):

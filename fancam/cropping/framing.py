@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.cropping.parts import crop_of
-from fancam.cropping.placing import Scene, Trial, best_placement, head_box, margins, shares_inside
+from fancam.cropping.placing import Scene, Trial, best_placement, cut_by_picture, head_box, margins, shares_inside
 from fancam.geometry import MM_PER_INCH, Box, CardGeometry
 from fancam.paper import DEFAULT_LIMITS, Printer
 from fancam.results import Crop, Face
@@ -99,8 +99,9 @@ def frame_face(
 
     Returns:
         A crop whose trim lies inside the frame; where its outer box does not, ``source`` and ``real`` say which pixels
-        there are. ``warnings`` say in plain words what could not be had: the framing, the ppi, an uncut head, a face
-        that the printer's cut cannot touch, real bleed, a face that is the largest of the card, whole neighbours.
+        there are. ``warnings`` say in plain words what could not be had: the framing, the ppi, a whole head (the cut
+        or the frame itself may take of it), a face that the printer's cut cannot touch, real bleed, a face that is the
+        largest of the card, whole neighbours.
     """
     scene = Scene.of(
         frame_width, frame_height, geometry, [face], others, safe_mm=limits.safe_mm, cut_error_mm=limits.cut_error_mm
@@ -286,6 +287,9 @@ def _head_warning(portrait: _Portrait, face: Box, crop: Crop) -> list[str]:
     if margin_mm < least_mm:
         return [f"the face lies {max(margin_mm, 0):.1f} mm from the cut, which may be {least_mm:g} mm off: it lies too "
                 "close to the frame's edge"]  # fmt: skip
+    missing = cut_by_picture(portrait.face, portrait.scene.width, portrait.scene.height)
+    if missing is not None:
+        return [f"the frame cuts off {missing}: the head reaches beyond its edge"]
     if over_head > 0.03:
         return ["the cut takes some of the hair: the head lies too close to the frame's edge"]
     return []

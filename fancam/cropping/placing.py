@@ -25,6 +25,11 @@ HAIR_SHARE = 0.3
 CHIN_SHARE = 0.06
 """Room kept below the chin, over the height of the box."""
 
+HEAD_ABOVE, CHIN_BELOW = 1.4, 0.65
+"""How far a head reaches at least above the eyes and below the mouth, over the distance from eyes to mouth. Boxes of
+whole faces reach 1.06 to 1.26 above and 0.68 to 0.94 below (nine photos and frames, a portrait cut at many heights);
+hair adds half of such a distance."""
+
 MAIN_SHARE = 0.5
 """A face lower than this share of the highest one is not what a card that covers a picture is about."""
 
@@ -135,6 +140,28 @@ def head_box(face: Face) -> Box:
         min(end.x0 for end in ends), min(end.y0 for end in ends),
         max(end.x1 for end in ends), max(end.y1 for end in ends),
     )  # fmt: skip
+
+
+def cut_by_picture(face: Face, width: float, height: float) -> str | None:
+    """Return what of a head the edge of its picture cuts off; None where nothing has to be missing.
+
+    Detectors clip their boxes to the picture, or end them before its edge: the landmarks tell how large the head is.
+
+    Args:
+        face: In pixels of the picture.
+        width: Of the picture.
+        height: Of the picture.
+    """
+    left, right = face.landmarks[3:]
+    (x, y), mouth = face.eye_centre, ((left[0] + right[0]) / 2, (left[1] + right[1]) / 2)
+    down = mouth[0] - x, mouth[1] - y
+    ends = {"the top of the head": (x, y, -HEAD_ABOVE), "the chin": (*mouth, CHIN_BELOW)}
+    picture = Box(0, 0, width, height)
+    for part, (from_x, from_y, reach) in ends.items():
+        end = from_x + reach * down[0], from_y + reach * down[1]
+        if not picture.contains(Box(*end, *end)):
+            return part
+    return None
 
 
 def main_subjects(faces: Sequence[Face]) -> list[Face]:
