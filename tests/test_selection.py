@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fancam.facemesh import POINTS, FaceMesh
 from fancam.geometry import Box
-from fancam.picking import explain, lost_by, reject_reasons, runners_up, select
+from fancam.picking import explain, lost_by, reject_reasons, runners_up, select, term_weights
 from fancam.results import Candidate, Face, Score, ScoredFace
-from fancam.settings import PickSettings
+from fancam.settings import WEIGHT_PRESETS, PickSettings
 
 
 def moment(
@@ -98,6 +100,25 @@ def test_a_moment_far_away_beats_a_slightly_better_one_next_to_a_pick():
 def test_much_better_beats_different():
     scored = [moment(5.0, 0.90), moment(5.9, 0.88), moment(30.0, 0.40)]
     assert [p.candidate.time_s for p in select(scored, PickSettings(top=2))] == [5.0, 5.9]
+
+
+def smiling(scored: ScoredFace, smile: float, jaw_open: float = 0.0) -> ScoredFace:
+    movements = {"mouthSmileLeft": smile, "mouthSmileRight": smile, "jawOpen": jaw_open}
+    mesh = FaceMesh(np.zeros((POINTS, 3), np.float32), movements)
+    return replace(scored, face=replace(scored.face, mesh=mesh))
+
+
+def test_another_expression_is_worth_more_than_the_same_picture_a_minute_later():
+    first, twin = smiling(moment(5.0, 0.90), 0.8), smiling(moment(65.0, 0.88), 0.8)
+    calm, laugh = smiling(moment(30.0, 0.84), 0.1), smiling(moment(40.0, 0.83), 0.8, 0.7)
+    picks = select([first, twin, calm, laugh], PickSettings(top=3))
+    assert [pick.candidate.time_s for pick in picks] == [5.0, 30.0, 40.0]
+    assert len(select([first, twin, calm, laugh], PickSettings(top=4))) == 4
+
+
+def test_where_no_expression_was_measured_moments_far_apart_are_no_twins():
+    scored = [moment(5.0, 0.90), moment(65.0, 0.88), smiling(moment(30.0, 0.84), 0.1)]
+    assert [pick.candidate.time_s for pick in select(scored, PickSettings(top=2))] == [5.0, 65.0]
 
 
 def test_two_members_in_one_frame_may_both_become_cards_but_another_moment_comes_first():
@@ -213,3 +234,10 @@ def test_a_runner_up_lost_by_the_term_that_counts_most_and_not_by_the_one_that_d
     assert lost_by(other, pick, settings) == "lost by sharpness: 0.75 to 0.90"
     assert lost_by(other, pick, PickSettings(weights="sharpness=0")) == "lost by confidence: 0.60 to 0.95"
     assert lost_by(pick, pick, settings) == "as good, and too near"
+
+
+@pytest.mark.parametrize("name", WEIGHT_PRESETS)
+def test_the_named_weights_weigh_terms(name):
+    named, usual = term_weights(PickSettings(weights=name)), term_weights(PickSettings())
+    assert named.keys() == usual.keys()
+    assert named != usual

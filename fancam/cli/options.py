@@ -88,7 +88,8 @@ FacesOpt = Annotated[
     bool | None, option(MOMENTS, "Judge faces, or the whole frame.", None, "--faces/--no-faces", default="faces")
 ]
 WeightsOpt = Annotated[
-    str | None, option(MOMENTS, "Times the usual weight of a term of the score: eyes=2,pose=0.5.", "TERM=N,...")
+    str | None,
+    option(MOMENTS, f"What counts more or less: eyes=2,pose=0.5; or {listed(s.WEIGHT_PRESETS)}.", "TERM=N,...|NAME"),
 ]
 DetectorOpt = Annotated[str | None, option(MOMENTS, f"{listed(s.DETECTORS)}.", "NAME", default="auto")]
 

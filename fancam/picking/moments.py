@@ -16,6 +16,11 @@ DIVERSITY = 0.3
 """Share of its score a face loses when it is as good as the same picture as one that was picked before."""
 TIME_SCALE_S = 3.0
 YAW_SCALE = 0.2
+ROLL_SCALE_DEG, SIZE_SCALE, SMILE_SCALE, JAW_SCALE = 15.0, 0.5, 0.35, 0.25
+"""Differences of tilt, of size (as logarithm to base 2), of smile and of the open mouth that make another picture, by a
+factor of e."""
+TWIN_SIMILARITY = 0.4
+"""Of two moments far apart with the same pose, size and expression: a fan sees one picture twice."""
 SAME_FRAME_SIMILARITY = 0.5
 """A second member in a picked frame is another card, but a new moment is worth more."""
 TURN_SHARE = 0.7
@@ -28,12 +33,12 @@ def select(scored: Sequence[ScoredFace], settings: PickSettings, start_s: float 
     """Choose faces of different moments, up to ``settings.limit``.
 
     Greedy, the largest gain first. The gain of a face is its score, lowered by up to ``DIVERSITY`` for being like a
-    pick (near in time, same pose, same place: maximal marginal relevance, after Carbonell and Goldstein, SIGIR 1998;
-    not where the best of each stretch is asked for), and by ``TURN_SHARE`` for each pick that its person has had more
-    than somebody who was seen beside them at a comparable size and still has a face to choose. A face is out once a
-    pick of the same shot lies nearer than ``settings.gap_s``, or a pick of the same place within ``BURST_S``;
-    another member in the very same frame is allowed. It is out as well once its stretch, its shot or its person has
-    had as many picks as the settings allow.
+    pick (near in time, or of the same pose, size and expression: maximal marginal relevance, after Carbonell and
+    Goldstein, SIGIR 1998; not where the best of each stretch is asked for), and by ``TURN_SHARE`` for each pick that
+    its person has had more than somebody who was seen beside them at a comparable size and still has a face to choose.
+    A face is out once a pick of the same shot lies nearer than ``settings.gap_s``, or a pick of the same place within
+    ``BURST_S``; another member in the very same frame is allowed. It is out as well once its stretch, its shot or its
+    person has had as many picks as the settings allow.
 
     Args:
         scored: Faces in any order; rejected ones are left out.
@@ -60,7 +65,7 @@ def select(scored: Sequence[ScoredFace], settings: PickSettings, start_s: float 
         picks.append(chosen)
         had.update(limit for limit, _ in _limits(chosen, settings, start_s))
         kept = [
-            (s, max(like, similarity(s, chosen)))
+            (s, max(like, similarity(s, chosen, another=s.face.track in peers.get(chosen.face.track, ()))))
             for s, like in zip(remaining, likeness, strict=True)
             if s is not chosen
             and not _same_moment(s, chosen, settings.gap_s)
@@ -122,12 +127,12 @@ def _limits(
     return limits if person is None else [*limits, (("person", person), settings.per_person)]
 
 
-def _peers(usable: Sequence[ScoredFace]) -> dict[int, set[int]]:
+def _peers(usable: Sequence[ScoredFace]) -> dict[int | None, set[int]]:
     """Return for each person those who were seen in the same frame at a comparable size: certainly somebody else."""
     frames: dict[int, list[ScoredFace]] = {}
     for s in usable:
         frames.setdefault(s.candidate.pts, []).append(s)
-    peers: dict[int, set[int]] = {}
+    peers: dict[int | None, set[int]] = {}
     for together in frames.values():
         for a in together:
             for b in together:
@@ -140,7 +145,7 @@ def _peers(usable: Sequence[ScoredFace]) -> dict[int, set[int]]:
 
 
 def _waits(
-    remaining: Sequence[ScoredFace], peers: dict[int, set[int]], had: Counter[tuple[str, int]]
+    remaining: Sequence[ScoredFace], peers: dict[int | None, set[int]], had: Counter[tuple[str, int]]
 ) -> list[int]:  # fmt: skip
     """Return for each face how many picks its person has had more than a peer who still has a face to choose."""
     here = {s.face.track for s in remaining}
@@ -176,10 +181,24 @@ def _same_moment(a: ScoredFace, b: ScoredFace, min_gap_s: float) -> bool:
     return apart_s < BURST_S and a.face.box.iou(b.face.box) > SAME_PLACE_IOU
 
 
-def similarity(a: ScoredFace, b: ScoredFace) -> float:
-    """Return how much two faces are the same picture, 0 to 1: near in time, the same pose, the same place and size."""
+def similarity(a: ScoredFace, b: ScoredFace, *, another: bool = False) -> float:
+    """Return how much two faces are the same picture, 0 to 1.
+
+    Near in time, more so with the same pose and place; or, however far apart, with the same pose, size and expression,
+    where that was measured and they are not certainly another person's.
+    """
     if a.candidate.pts == b.candidate.pts:
         return SAME_FRAME_SIMILARITY
     near = math.exp(-_apart_s(a, b) / TIME_SCALE_S)
     pose = math.exp(-abs(a.face.yaw_proxy - b.face.yaw_proxy) / YAW_SCALE)
-    return near * (0.4 + 0.3 * pose + 0.3 * a.face.box.iou(b.face.box))
+    apart = near * (0.4 + 0.3 * pose + 0.3 * a.face.box.iou(b.face.box))
+    one, other = a.face.mesh, b.face.mesh
+    if another or one is None or other is None:
+        return apart
+    differences = (
+        abs(a.face.roll_deg - b.face.roll_deg) / ROLL_SCALE_DEG
+        + abs(math.log2(max(a.face.box.height, 1.0) / max(b.face.box.height, 1.0))) / SIZE_SCALE
+        + abs(one.smile - other.smile) / SMILE_SCALE
+        + abs(one.jaw_open - other.jaw_open) / JAW_SCALE
+    )
+    return max(apart, TWIN_SIMILARITY * pose * math.exp(-differences))

@@ -26,6 +26,7 @@ from fancam.settings.rules import (
     RESTORERS,
     SWITCH,
     UPSCALERS,
+    WEIGHT_PRESETS,
 )
 from fancam.settings.stages import (
     CardSettings,

@@ -34,6 +34,12 @@ AUTO_PRESETS = ("fancam", "low-light", "scan", "group", "album")
 """What ``--preset auto`` chooses from."""
 DEFAULT_TOP = 8
 """Moments of a video, where nothing else says how many."""
+WEIGHT_PRESETS = {
+    "portrait": "eyes=2,head=2,pose=1.5",
+    "smile": "smile=5,mouth=2,eyes=1.5",
+    "print": "sharpness=1.5,face_size=2",
+}
+"""Names for weights of the terms: who looks at you with a whole head, who laughs, what bears the largest print."""
 DEFAULT_SCALE = 2.0
 """Of whole pictures, where neither scale, long edge nor size is asked for."""
 

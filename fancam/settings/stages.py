@@ -28,6 +28,7 @@ from fancam.settings.rules import (
     RESTORERS,
     SWITCH,
     UPSCALERS,
+    WEIGHT_PRESETS,
     Checked,
     above,
     at_least,
@@ -110,7 +111,8 @@ class PickSettings(Checked):
     keep_runners_up: bool = False
     """Whether ``fancam pick`` writes their frames as well."""
     weights: str = ""
-    """Times the usual weight of a term of the score: ``eyes=2,pose=0.5``; 0 leaves a term out."""
+    """Times the usual weight of a term of the score: ``eyes=2,pose=0.5``, 0 leaves a term out; or a name from
+    ``WEIGHT_PRESETS``."""
     faces: bool = True
     """Whether faces are looked for; False judges whole frames. Cards need a face."""
     min_face_px: int = at_least(1, default=48)
@@ -125,7 +127,9 @@ class PickSettings(Checked):
 
     def check_together(self) -> None:
         """Refuse weights that are none."""
-        require(self.term_weights is not None, "weights", self.weights, "such as eyes=2,pose=0.5, none below 0")
+        names = ", ".join(WEIGHT_PRESETS)
+        right = self.term_weights is not None
+        require(right, "weights", self.weights, f"such as eyes=2,pose=0.5, none below 0, or one of {names}")
 
     @property
     def limit(self) -> int | None:
@@ -141,7 +145,8 @@ class PickSettings(Checked):
     @property
     def term_weights(self) -> dict[str, float] | None:
         """Term to what its usual weight is multiplied by; None where the text is no such list."""
-        pairs = [part.partition("=") for part in self.weights.split(",") if self.weights.strip()]
+        text = WEIGHT_PRESETS.get(self.weights, self.weights)
+        pairs = [part.partition("=") for part in text.split(",") if text.strip()]
         try:
             found = {name.strip(): float(value) for name, _, value in pairs}
         except ValueError:
