@@ -263,6 +263,25 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(group_photo, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dry_run_explains_which_steps_would_run_in_which_order_with_which_settings(group_photo, samples, capsys):
+    def steps_of(path, *words):
+        assert run(path, *BARE, "--dry-run", "--explain", *words) == 0
+        lines = capsys.readouterr().out.splitlines()
+        start = lines.index(str(path)) + 1
+        return {line.split()[0]: line.strip() for line in lines[start:] if line.startswith("  ")}
+
+    photo = steps_of(group_photo, "--denoise", "off", "--framing", "face")
+    assert list(photo) == ["crop", "descreen", "deblock", "denoise", "upscale", "restore", "guard"]
+    assert photo["denoise"].split() == ["denoise", "off"] and "face" in photo["crop"]
+    video = steps_of(samples / "stage.mp4", "--fuse", "9", "--lift", "auto", "--preset", "auto")
+    assert list(video) == ["preset", "crop", "fuse", "deblock", "denoise", "upscale", "restore", "guard", "lift"]
+    assert "up to 9 frames" in video["fuse"] and "depends on how dark the face is" in video["lift"]
+    document = fancam.plan_run([group_photo])
+    assert [row["step"] for row in document["inputs"][0]["chain"]][-3:] == ["detail", "restore", "guard"]
+    assert run(group_photo, *BARE, "--dry-run") == 0
+    assert "descreen" not in capsys.readouterr().out
+
+
 @pytest.fixture(scope="module")
 def low_hung(tmp_path_factory) -> Path:
     """A photo of a head whose hair begins at the frame's top edge."""

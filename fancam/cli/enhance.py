@@ -82,8 +82,9 @@ def enhance(
         paths = expanded(inputs)
         store = o.open_store(models_dir)
         if dry_run:
-            plan = fancam.plan_enhance(paths, settings, store=store)
-            report.tell_plan(plan, _plan_lines(plan), as_json=as_json)
+            plan = fancam.plan_enhance(paths, settings, store=store, by_preset=by_preset)
+            chains = {row["path"]: row["chain"] for row in plan["pictures"]} if explain else {}
+            report.tell_plan(plan, _plan_lines(plan), as_json=as_json, chains=chains)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.enhance_pictures(

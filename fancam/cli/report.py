@@ -187,13 +187,20 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def tell_plan(plan: Mapping[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
-    """Tell what a verb would do: the document, or its lines and, where that was measured, how long it takes."""
+def tell_plan(
+    plan: Mapping[str, Any], lines: Iterable[str], *, as_json: bool,
+    chains: Mapping[str, Sequence[Mapping[str, str]] | None] | None = None,
+) -> None:  # fmt: skip
+    """Tell what a verb would do: the document, or its lines, and how long it takes where that was measured.
+
+    ``chains`` are those of the inputs, none where nobody asked.
+    """
     if as_json:
         print_json(plan)
         return
     for line in lines:
         print(line)
+    print_chains(chains or {})
     seconds = plan.get("estimated_s")
     if seconds is not None:
         said = f"{max(seconds, 1):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"

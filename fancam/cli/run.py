@@ -83,8 +83,11 @@ def run(
         settings = load_settings(preset, config, overrides)
         by_preset = load_presets(preset, config, overrides)
         if dry_run:
-            plan = fancam.plan_run(inputs, settings, stream=stream, store=o.open_store(models_dir))
-            report.tell_plan(plan, _plan_lines(plan), as_json=as_json)
+            plan = fancam.plan_run(
+                inputs, settings, stream=stream, store=o.open_store(models_dir), by_preset=by_preset
+            )  # fmt: skip
+            chains = {row["path"]: row["chain"] for row in plan["inputs"]} if explain else {}
+            report.tell_plan(plan, _plan_lines(plan), as_json=as_json, chains=chains)
             return
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.run(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from fancam.jobs.sources import find_media, find_pictures, find_videos, output_e
 from fancam.jobs.workspace import distinct_stems
 from fancam.media import VideoInfo
 from fancam.nn import ModelStore
+from fancam.nn.networks import PLAIN_FILTERS
 from fancam.paper import card_geometry
+from fancam.results import Decision
 from fancam.settings import DEFAULT_TOP, Settings
 
 _TRIAL_PX = 96
@@ -30,21 +33,26 @@ _USUAL_SCALE = 1.5
 
 
 def plan_run(
-    inputs: Paths, settings: Settings | None = None, *, stream: int | None = None, store: ModelStore | None = None
-) -> dict[str, Any]:
-    """Return what ``run`` would do, as JSON values, without writing.
+    inputs: Paths, settings: Settings | None = None, *, stream: int | None = None, store: ModelStore | None = None,
+    by_preset: Mapping[str, Settings] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what ``run`` would do, as JSON values, without writing; with each input the ``chain`` it would go through.
 
     Args:
         inputs: Videos, photos, or folders of them.
         settings: Of the run; the defaults where None.
         stream: Video stream to use; None takes the largest.
         store: With it ``estimated_s`` is measured, by a trial of the decoder and of the network, in some seconds.
+        by_preset: As of ``run``: the preset would be chosen for each input.
 
     Raises:
         FancamError: An input cannot be used.
     """
     settings = settings or Settings()
     geometry = card_geometry(settings.card)
+    photos_chain, videos_chain = (
+        _chain(settings, for_card=True, is_video=is_video, by_preset=by_preset) for is_video in (False, True)
+    )  # fmt: skip
     rows: list[dict[str, Any]] = []
     scan_s, cards = 0.0, 0
     for path, is_video in required(find_media(as_paths(inputs))):
@@ -54,12 +62,12 @@ def plan_run(
             most = moments_at_most(info, settings)
             cards += DEFAULT_TOP if most is None else most
             scan_s += 0.0 if store is None else estimate_scan_s(film)
-            rows.append({**_video_row(path, info), "cards_at_most": most})
+            rows.append({**_video_row(path, info), "cards_at_most": most, "chain": videos_chain})
         else:
             still = pictures.open_picture(path)
             cards += 1
             rows.append({"path": printable(path), "kind": "photo", "width": still.width, "height": still.height,
-                         "cards_at_most": None, "warnings": []})  # fmt: skip
+                         "cards_at_most": None, "warnings": [], "chain": photos_chain})  # fmt: skip
     card = {"width_px": geometry.width_px, "height_px": geometry.height_px, "dpi": round(geometry.dpi, 3)}
     size_px = (round(geometry.height_px / _USUAL_SCALE), round(geometry.width_px / _USUAL_SCALE))
     seconds = None if store is None else scan_s + estimate_enlarging_s(settings, store, [size_px] * cards)
@@ -108,18 +116,23 @@ def moments_at_most(info: VideoInfo, settings: Settings) -> int | None:
     return min(limits, default=None)
 
 
-def plan_enhance(inputs: Paths, settings: Settings | None = None, *, store: ModelStore | None = None) -> dict[str, Any]:
-    """Return what ``enhance_pictures`` would do, as JSON values, without writing.
+def plan_enhance(
+    inputs: Paths, settings: Settings | None = None, *, store: ModelStore | None = None,
+    by_preset: Mapping[str, Settings] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what ``enhance_pictures`` would do, as JSON values, without writing; with each picture its ``chain``.
 
     Args:
         inputs: Pictures, or folders of them.
         settings: Of the enlargement; the defaults where None.
         store: With it ``estimated_s`` is measured, by a trial of the network, in some seconds.
+        by_preset: As of ``enhance_pictures``: the preset would be chosen for each picture.
 
     Raises:
         FancamError: An input cannot be used.
     """
     settings = settings or Settings()
+    chain = _chain(settings, for_card=False, is_video=False, by_preset=by_preset)
     rows: list[dict[str, Any]] = []
     sizes_px: list[tuple[int, int]] = []
     paths = [path for path, _ in required(find_pictures(as_paths(inputs)))]
@@ -131,7 +144,7 @@ def plan_enhance(inputs: Paths, settings: Settings | None = None, *, store: Mode
         if aim.scale > 1:
             sizes_px.append((round(aim.box.height), round(aim.box.width)))
         rows.append({"path": printable(path), "width": still.width, "height": still.height, "output": output,
-                     **aim.as_values(), "warnings": list(still.warnings)})  # fmt: skip
+                     **aim.as_values(), "warnings": list(still.warnings), "chain": chain})  # fmt: skip
     seconds = None if store is None else estimate_enlarging_s(settings, store, sizes_px)
     return _plan("enhance", settings, seconds, pictures=rows)
 
@@ -139,6 +152,42 @@ def plan_enhance(inputs: Paths, settings: Settings | None = None, *, store: Mode
 def _plan(verb: str, settings: Settings, seconds: float | None, **more: Any) -> dict[str, Any]:
     document = {"fancam": __version__, "verb": verb, "dry_run": True, "settings": settings.as_dict(), **more}
     return document if seconds is None else {**document, "estimated_s": round(seconds, 1)}
+
+
+def _chain(
+    settings: Settings, *, for_card: bool, is_video: bool, by_preset: Mapping[str, Settings] | None
+) -> list[dict[str, str]]:  # fmt: skip
+    """Return the steps in the order in which they would run, as far as the settings alone tell, as JSON values.
+
+    What is measured first is ``auto``, with what it depends on. Steps that run only where they are asked for are left
+    out where they are not, as in the chain of a result.
+    """
+    fuse, clean, enhance, restore = settings.fuse, settings.clean, settings.enhance, settings.restore.restore
+    crop, is_plain = settings.crop, enhance.upscaler in PLAIN_FILTERS
+    detail = "auto" if enhance.detail is None else f"{enhance.detail:.0%} network"
+    steps = [
+        ("preset", "auto", "measured on each input; it may change what follows", bool(by_preset)),
+        ("crop", crop.framing, f"wider where fewer than {crop.min_ppi:g} source pixels per inch were left", for_card),
+        ("fuse", fuse.fuse, f"up to {fuse.frames} frames, as far as they agree", is_video),
+        ("descreen", clean.descreen, _depends(clean.descreen, "on whether a halftone is found"), not is_video),
+        ("paper", clean.paper, "lightened where it is found", not is_video and clean.paper != "off"),
+        ("deblock", clean.deblock, _depends(clean.deblock, "on the traces of compression that are measured"), True),
+        ("denoise", clean.denoise, _depends(clean.denoise, "on the noise that is measured and is no texture"), True),
+        ("upscale", enhance.upscaler, "a plain filter" if is_plain else "where pixels are missing", True),
+        ("detail", detail, _depends(detail, "on the size and on what the picture truly holds"), not is_plain),
+        ("restore", restore, _depends(restore, "on whether a face prior's weights are here"), True),
+        ("guard", "on" if settings.guard.enabled else "off", "colours and faces are held to the source's", True),
+        ("lift", clean.lift, _depends(clean.lift, "on how dark the face is"), clean.lift != "off"),
+        ("grain", clean.grain, "measured, taken out, made anew at the new size", clean.grain_strength > 0),
+    ]  # fmt: skip
+    return [
+        dataclasses.asdict(Decision(step, choice, "" if choice in ("off", "none") else reason))
+        for step, choice, reason, is_part in steps if is_part
+    ]  # fmt: skip
+
+
+def _depends(choice: str, on_what: str) -> str:
+    return f"depends {on_what}" if choice == "auto" else "asked for"
 
 
 def estimate_enlarging_s(settings: Settings, store: ModelStore, sizes_px: Sequence[tuple[int, int]]) -> float:
