@@ -229,11 +229,11 @@ def test_nothing_scored_gives_no_picks(top):
 
 def test_a_runner_up_lost_by_the_term_that_counts_most_and_not_by_the_one_that_differs_most():
     settings = PickSettings()
-    pick = Score(0.9, {"sharpness": 0.9, "confidence": 0.95, "eyes": None})
-    other = Score(0.8, {"sharpness": 0.75, "confidence": 0.6, "eyes": 0.1})
+    pick = replace(moment(5.0, 0.9), score=Score(0.9, {"sharpness": 0.9, "confidence": 0.95, "eyes": None}))
+    other = replace(moment(5.2, 0.8), score=Score(0.8, {"sharpness": 0.75, "confidence": 0.6, "eyes": 0.1}))
     assert lost_by(other, pick, settings) == "lost by sharpness: 0.75 to 0.90"
     assert lost_by(other, pick, PickSettings(weights="sharpness=0")) == "lost by confidence: 0.60 to 0.95"
-    assert lost_by(pick, pick, settings) == "as good, and too near"
+    assert lost_by(replace(other, score=pick.score), pick, settings) == "as good, 0.20 s away"
 
 
 @pytest.mark.parametrize("name", WEIGHT_PRESETS)

@@ -135,7 +135,7 @@ def find_in_video(context: Context, film: Video) -> Found:
 
     moments = [
         moment(one, explain(one, scored), [
-            moment(other, picking.lost_by(other.score, one.score, settings)) for other in others
+            moment(other, picking.lost_by(other, one, settings)) for other in others
         ])
         for one, others in zip(chosen, beaten, strict=True)
     ]  # fmt: skip

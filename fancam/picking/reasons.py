@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from fancam.picking.selection import TERM_FLOOR, term_weights
-from fancam.results import Score
+from fancam.results import Score, ScoredFace
 from fancam.settings import PickSettings
 
 LEAST_GAIN = 0.005
@@ -28,12 +28,12 @@ def decisive_term(better: Score, other: Score, weights: Mapping[str, float]) -> 
     return best if best is not None and gains[best] >= LEAST_GAIN * sum(weights.values()) else None
 
 
-def lost_by(runner_up: Score, pick: Score, settings: PickSettings) -> str:
-    """Return in words why a runner-up was not picked, such as ``lost by eyes: 0.41 to 0.93``."""
-    term = decisive_term(pick, runner_up, term_weights(settings))
+def lost_by(runner_up: ScoredFace, pick: ScoredFace, settings: PickSettings) -> str:
+    """Return in words why a runner-up was not picked: ``lost by eyes: 0.41 to 0.93``, or ``as good, 0.03 s away``."""
+    term = decisive_term(pick.score, runner_up.score, term_weights(settings))
     if term is None:
-        return "as good, and too near"
-    return f"lost by {term.replace('_', ' ')}: {runner_up.why[term]:.2f} to {pick.why[term]:.2f}"
+        return f"as good, {abs(runner_up.candidate.time_s - pick.candidate.time_s):.2f} s away"
+    return f"lost by {term.replace('_', ' ')}: {runner_up.score.why[term]:.2f} to {pick.score.why[term]:.2f}"
 
 
 def _log(term: float) -> float:
