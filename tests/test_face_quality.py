@@ -37,7 +37,7 @@ def tilted(degrees: float) -> Face:
 def test_a_good_face_passes_every_gate_and_has_every_term():
     score = score_face(astronaut(), FACE, SETTINGS)
     assert score.rejected is None
-    unmeasured = {"eyes", "mouth", "smile"}
+    unmeasured = {"eyes", "visible", "mouth", "smile"}
     assert set(score.why) == {"sharpness", "face_size", "head", "pose", "exposure", "confidence"} | unmeasured
     assert {name for name, term in score.why.items() if term is None} == unmeasured
     assert all(0 <= term <= 1 for term in score.why.values() if term is not None)

@@ -18,7 +18,7 @@ from fancam.faces import create_detector, create_mesher
 from fancam.geometry import Box
 from fancam.jobs.frame import default_store
 from fancam.nn import ModelStore
-from fancam.picking import judge_eyes
+from fancam.picking import face_patch, judge_persons
 from fancam.picking.selection import score_face
 from fancam.results import Candidate, Face, ScoredFace
 from fancam.settings import FaceSettings, PickSettings
@@ -107,13 +107,14 @@ def labelled(shared, mesher, file: str) -> list[tuple[str, ScoredFace]]:
     """Return the labelled faces of a clip, judged against one another."""
     detector = create_detector(FaceSettings(), default_store(), device="cpu", long_edges_px=(640,))
     rows = {row.pts: row for row in eye_labels() if row.file == file}
-    found = []
+    found, patches = [], []
     for frame in open_video(shared(f"data/{file}")).frames(sorted(rows)):
         face = max(detector.detect([frame.pixels])[0], key=lambda one: one.box.area)
         face = replace(face, mesh=mesher.measure(frame.pixels, face), track=0)
         score = score_face(frame.pixels, face, PickSettings())
+        patches.append(face_patch(frame.pixels, face))
         found.append(ScoredFace(Candidate(frame.pts, frame.time_s, 0.5, 0), face, score))
-    judged = judge_eyes(found, PickSettings())
+    judged = judge_persons(found, patches, PickSettings())
     return [(rows[one.candidate.pts].eyes, one) for one in judged]
 
 

@@ -299,11 +299,12 @@ def _groups(settings: Settings) -> tuple[Callable[[Candidate], int] | None, int]
 def _look(
     context: Context, film: Video, candidates: Sequence[Candidate], threads: int | None
 ) -> list[ScoredFace]:  # fmt: skip
-    """Decode the candidates exactly, find the faces and score them; no pixels are kept."""
+    """Decode the candidates exactly, find the faces and score them; a small patch of each face is kept."""
     if not context.settings.pick.faces:
         return _look_at_frames(context, film, candidates, threads)
     by_pts = {candidate.pts: candidate for candidate in candidates}
     moments, scores = [], []
+    patches: list[picking.Patch] = []
     frames = film.frames(sorted(by_pts), threads=threads)
     while group := list(itertools.islice(frames, context.frames_at_once)):
         found_in_each = context.frame_detector.detect([frame.pixels for frame in group])
@@ -312,6 +313,7 @@ def _look(
             found = _with_meshes(context, frame.pixels, found)
             moments.append((by_pts[frame.pts], found))
             scores.append([picking.score_face(frame.pixels, face, context.settings.pick) for face in found])
+            patches.extend(picking.face_patch(frame.pixels, face) for face in found)
         context.progress("faces", len(moments), len(candidates))
     tracked = faces.track_faces(moments)
     scored = [
@@ -319,7 +321,7 @@ def _look(
         for (candidate, _), found, found_scores in zip(moments, tracked, scores, strict=True)
         for face, score in zip(found, found_scores, strict=True)
     ]
-    return picking.judge_eyes(scored, context.settings.pick)
+    return picking.judge_persons(scored, patches, context.settings.pick)
 
 
 def _with_meshes(context: Context, pixels: Picture, found: Sequence[Face]) -> list[Face]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from fancam.picking.frames import explain_frame, score_frame, whole_frame
 from fancam.picking.moments import runners_up, select, stretch
-from fancam.picking.persons import judge_eyes
+from fancam.picking.occlusion import Patch, face_patch
+from fancam.picking.persons import judge_persons
 from fancam.picking.reasons import lost_by
 from fancam.picking.selection import (
     BYSTANDER,

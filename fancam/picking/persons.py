@@ -1,17 +1,19 @@
-"""What only the other looks at a person tell of one: how open their eyes usually are."""
+"""What only the other looks at a person tell of one: how open their eyes usually are, and what covers their face."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
+from fancam.picking.occlusion import Patch, covered_shares, visible_term
 from fancam.picking.selection import combined, term_weights
-from fancam.picking.terms import USUAL_BLINK, eyes_term
-from fancam.results import Score, ScoredFace
+from fancam.picking.terms import USUAL_BLINK, eyes_term, turned_deg
+from fancam.results import Face, Score, ScoredFace
 from fancam.settings import PickSettings
 
 USUAL_PERCENTILE = 40.0
@@ -24,33 +26,53 @@ OPEN = 0.6
 EYES_CLOSED = "eyes_closed"
 
 
-def judge_eyes(scored: Sequence[ScoredFace], settings: PickSettings) -> list[ScoredFace]:
-    """Return the faces with the term ``eyes`` judged against how open the eyes of the same person usually are.
+def judge_persons(
+    scored: Sequence[ScoredFace], patches: Sequence[Patch], settings: PickSettings
+) -> list[ScoredFace]:  # fmt: skip
+    """Return the faces judged beside the other looks at the same person: the terms ``eyes`` and ``visible``.
 
     Who looks down, laughs much or is seen from below has narrow open eyes; what counts is the difference to their own.
     A face with shut eyes is rejected as ``eyes_closed`` where another look at the person has open ones.
 
     Args:
         scored: Every face that was looked at in one input, with its track.
+        patches: Of each, from ``occlusion.face_patch``.
         settings: The weights.
     """
-    looks: dict[tuple[int, int | None], list[ScoredFace]] = defaultdict(list)
-    for one in scored:
-        looks[one.candidate.shot, one.face.track].append(one)
-    usual = {person: _usual_blink(theirs) for person, theirs in looks.items()}
-    judged = [_judged(one, usual[one.candidate.shot, one.face.track], settings) for one in scored]
-    opened = {(one.candidate.shot, one.face.track) for one in judged if (one.score.why["eyes"] or 0.0) >= OPEN}
-    return [
-        dataclasses.replace(one, score=dataclasses.replace(one.score, value=0.0, rejected=EYES_CLOSED))
-        if _is_shut(one.score) and (one.candidate.shot, one.face.track) in opened
-        else one
-        for one in judged
-    ]
+    looks: dict[tuple[int, int | None], list[int]] = defaultdict(list)
+    for number, one in enumerate(scored):
+        looks[one.candidate.shot, one.face.track].append(number)
+    judged = list(scored)
+    for numbers in looks.values():
+        theirs = [scored[number] for number in numbers]
+        usual_blink = _usual_blink(theirs)
+        shares = covered_shares([patches[number] for number in numbers], [_side_deg(one.face) for one in theirs])
+        whys = [_terms(one, usual_blink, share) for one, share in zip(theirs, shares, strict=True)]
+        has_open_eyes = any((why["eyes"] or 0.0) >= OPEN for why in whys)
+        for number, one, why in zip(numbers, theirs, whys, strict=True):
+            judged[number] = dataclasses.replace(one, score=_judged(one.score, why, settings, has_open_eyes))
+    return judged
 
 
-def _is_shut(score: Score) -> bool:
-    eyes = score.why["eyes"]
-    return score.rejected is None and eyes is not None and eyes < SHUT
+def _side_deg(face: Face) -> tuple[float, float]:
+    """Return yaw and pitch of a head; without dense landmarks the pitch is not known and taken for 0."""
+    return face.mesh.pose_deg[:2] if face.mesh is not None else (math.copysign(turned_deg(face), face.yaw_proxy), 0.0)
+
+
+def _terms(one: ScoredFace, usual_blink: float, covered_share: float | None) -> dict[str, float | None]:
+    mesh = one.face.mesh
+    return {
+        **one.score.why,
+        "eyes": None if mesh is None else round(eyes_term(mesh, usual_blink), 4),
+        "visible": None if covered_share is None else round(visible_term(covered_share), 4),
+    }
+
+
+def _judged(score: Score, why: Mapping[str, float | None], settings: PickSettings, has_open_eyes: bool) -> Score:
+    eyes = why["eyes"]
+    shut = has_open_eyes and eyes is not None and eyes < SHUT
+    rejected = score.rejected or (EYES_CLOSED if shut else None)
+    return Score(0.0 if rejected else combined(why, term_weights(settings)), MappingProxyType(why), rejected)
 
 
 def _usual_blink(looks: Sequence[ScoredFace]) -> float:
@@ -59,11 +81,3 @@ def _usual_blink(looks: Sequence[ScoredFace]) -> float:
         return USUAL_BLINK
     own = float(np.percentile(blinks, USUAL_PERCENTILE))
     return (len(blinks) * own + FEW_LOOKS * USUAL_BLINK) / (len(blinks) + FEW_LOOKS)
-
-
-def _judged(one: ScoredFace, usual_blink: float, settings: PickSettings) -> ScoredFace:
-    if one.face.mesh is None:
-        return one
-    why = {**one.score.why, "eyes": round(eyes_term(one.face.mesh, usual_blink), 4)}
-    value = 0.0 if one.score.rejected else combined(why, term_weights(settings))
-    return dataclasses.replace(one, score=Score(value, MappingProxyType(why), one.score.rejected))

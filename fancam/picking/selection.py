@@ -32,6 +32,7 @@ WEIGHTS = MappingProxyType(
         "sharpness": 0.36,
         "face_size": 0.15,
         "eyes": 0.20,
+        "visible": 0.10,
         "head": 0.10,
         "pose": 0.10,
         "exposure": 0.10,
@@ -138,7 +139,8 @@ def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
 
     Returns:
         The score. All terms are measured even where a gate rejects; ``eyes``, ``mouth`` and ``smile`` are None without
-        dense landmarks. ``judge_eyes`` knows better how open the eyes of a person usually are.
+        dense landmarks. ``judge_persons`` knows how open the eyes of a person usually are, and whether they are
+        ``visible``.
     """
     skin = skin_luma(pixels, face)
     median, clipped_share = float(np.median(skin)), float(np.mean(skin >= CLIPPED_LEVEL))
@@ -148,6 +150,7 @@ def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
         "sharpness": sharpness,
         "face_size": size_term(face.box.height),
         "eyes": None if mesh is None else eyes_term(mesh),
+        "visible": None,
         "head": head_term(face, pixels.shape[1], pixels.shape[0]),
         "pose": pose,
         "exposure": exposure,
