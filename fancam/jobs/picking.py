@@ -181,7 +181,7 @@ class PickRun(NetworkJob):
             pixels = to_8_bit(samples)
             for pick, one in shown_in[pts]:
                 box = None if one.face is None else one.face.box
-                looked[pick.id][one.id] = Looked.at(pixels, box, one.time_s, one.score.value, one.reason)
+                looked[pick.id][one.id] = Looked.at(pixels, box, one.time_s, one.score, one.reason)
                 if one in self._written_of(pick):
                     with self.watch("write"):
                         files[one.id] = self._write_frame(source, one, samples, key, runner_up=one is not pick)

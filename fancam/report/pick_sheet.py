@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import numpy as np
 from fancam.geometry import Box
 from fancam.media import Picture, format_time
 from fancam.pictures import Canvas, fitted, open_picture, read_picture, resample
-from fancam.report.captions import INK, PAPER, SOFT_INK, shrunk, spelled, wrapped, write_screen_picture
+from fancam.report.captions import INK, PAPER, SOFT_INK, Colour, shrunk, spelled, wrapped, write_screen_picture
+from fancam.results import Score
 
 MOST_STRIPS = 100
 """More picks than this are counted, not shown: a sheet of thousands would be larger than a JPEG may be."""
@@ -31,8 +32,10 @@ _HEADER_PX = 92
 _FACE_MARGIN = 0.45
 """Around a face, in shares of its longer side: the whole head and some of the shoulders."""
 _SMALLEST_FACE_PX = 32
+_TERM_ROW_PX, _TERM_NAME_PX, _TERM_BAR_PX = 21, 84, 70
 
-Colour = tuple[int, int, int]
+_TRACK: Colour = (226, 226, 224)
+_BAR: Colour = (96, 132, 150)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,13 +49,14 @@ class Looked:
     """The whole frame, made small."""
     face: Picture | None
     """The head, square; None where whole frames were judged."""
+    terms: Mapping[str, float | None]
+    """Of the score, in [0, 1]; None where one could not be measured."""
 
     @classmethod
-    def at(cls, pixels: Picture, face: Box | None, time_s: float, score: float, reason: str) -> Looked:
+    def at(cls, pixels: Picture, face: Box | None, time_s: float, score: Score, reason: str) -> Looked:
         """Return what is shown of a frame, (height, width, 3) uint8 RGB; ``face`` is a box in it."""
-        if face is None:
-            return cls(time_s, score, reason, _fitted_into(pixels, *_WHOLE_PX), None)
-        return cls(time_s, score, reason, _fitted_into(pixels, *_FRAME_PX), _head(pixels, face))
+        room, head = (_WHOLE_PX, None) if face is None else (_FRAME_PX, _head(pixels, face))
+        return cls(time_s, score.value, reason, _fitted_into(pixels, *room), head, score.why)
 
 
 def pick_strip(pick: Looked, runners_up: Sequence[Looked], name: str) -> Picture:
@@ -76,8 +80,9 @@ def pick_strip(pick: Looked, runners_up: Sequence[Looked], name: str) -> Picture
     x += _FACE_PX + _GAP_PX
     canvas.text(x, 30, f"{format_time(pick.time_s)}   {pick.score:.2f}", 26, INK)
     lines = [line for part in spelled(pick.reason).split("; ") for line in wrapped(part, 19, _TEXT_PX)]
-    for number, line in enumerate(lines[:9]):
+    for number, line in enumerate(lines[:5]):
         canvas.text(x, 64 + 26 * number, line, 19, INK)
+    _terms(canvas, pick.terms, x, 64 + 26 * min(len(lines), 5))
     canvas.text(x, _FACE_PX - 4, fitted(name, 16, _TEXT_PX), 16, SOFT_INK)
     x += _TEXT_PX + _GAP_PX
     for one in shown_beside:
@@ -88,6 +93,18 @@ def pick_strip(pick: Looked, runners_up: Sequence[Looked], name: str) -> Picture
             canvas.text(x, _RUNNER_UP_PX + 48 + 21 * number, line, 16, SOFT_INK)
         x += _RUNNER_UP_PX + _GAP_PX
     return canvas.pixels
+
+
+def _terms(canvas: Canvas, terms: Mapping[str, float | None], x: int, y: int) -> None:
+    """Draw the terms that were measured as bars in two columns: the longer, the better."""
+    measured = [(name, value) for name, value in terms.items() if value is not None]
+    rows = min(math.ceil(len(measured) / 2), (_FACE_PX - 24 - y) // _TERM_ROW_PX)
+    for number, (name, value) in enumerate(measured[: 2 * rows]):
+        left, top = x + number // rows * (_TEXT_PX // 2), y + number % rows * _TERM_ROW_PX
+        canvas.text(left, top + 13, name.replace("_", " "), 15, SOFT_INK)
+        bar = left + _TERM_NAME_PX
+        canvas.rectangle(bar, top + 3, bar + _TERM_BAR_PX, top + 13, fill=_TRACK)
+        canvas.rectangle(bar, top + 3, bar + max(round(value * _TERM_BAR_PX), 1), top + 13, fill=_BAR)
 
 
 def write_pick_sheet(strips: Sequence[Path], path: Path) -> str:
