@@ -510,13 +510,13 @@ def test_facts_are_in_words_with_units():
 def test_every_face_says_what_was_done_to_it():
     restored = FaceOutcome(FACE, "gfpgan", 0.4, identity=0.931, identity_network=0.95, landmark_drift=0.0124)
     skipped = FaceOutcome(FACE, None, 0.0, skipped="too_small")
-    lowered = FaceOutcome(FACE, "gfpgan", 0.0, identity=0.5)
+    lowered = FaceOutcome(FACE, "gfpgan", 0.0, identity=0.5, identity_network=0.5, landmark_drift=0.0004)
     facts = facts_of(enhanced(faces=(restored, skipped, lowered)))
     assert facts["face 1"] == (
         "gfpgan at strength 0.40, identity 0.93 (network alone 0.95), landmarks moved 0.012 eye distances"
     )
     assert facts["face 2"] == "left alone (too small)"
-    assert facts["face 3"] == "no face prior, identity 0.50"
+    assert facts["face 3"] == "no face prior, identity 0.50, landmarks moved under 0.001 eye distances"
     assert facts_of(enhanced(faces=(skipped,)))["face"] == "left alone (too small)"
 
 

@@ -149,17 +149,20 @@ def facts_of(enhanced: Enhanced, *, effective_ppi: float | None = None) -> dict[
 
 
 def _face(outcome: FaceOutcome) -> str:
+    untouched = outcome.restorer is None or outcome.strength == 0
     if outcome.skipped is not None:
         parts = [f"left alone ({outcome.skipped.replace('_', ' ')})"]
-    elif outcome.restorer is None or outcome.strength == 0:
+    elif untouched:
         parts = ["no face prior"]
     else:
         parts = [f"{outcome.restorer} at strength {outcome.strength:.2f}"]
     if outcome.identity is not None:
-        alone = "" if outcome.identity_network is None else f" (network alone {outcome.identity_network:.2f})"
+        before = None if untouched else outcome.identity_network
+        alone = "" if before is None else f" (network alone {before:.2f})"
         parts.append(f"identity {outcome.identity:.2f}{alone}")
     if outcome.landmark_drift is not None:
-        parts.append(f"landmarks moved {outcome.landmark_drift:.3f} eye distances")
+        moved = "under 0.001" if 0 < outcome.landmark_drift < 0.001 else f"{outcome.landmark_drift:.3f}"
+        parts.append(f"landmarks moved {moved} eye distances")
     return ", ".join(parts)
 
 

@@ -196,7 +196,8 @@ def _finished(
     gain, changes = expected_gain_db(measured), explained(measured)
     said = "; ".join(part for part in (f"{used} frames agree", changes, ends) if part)
     if gain < least_db:
-        return _single(reference, offered, f"expected gain {gain:.2f} dB is below {least_db:g} dB; {said}", gain)
+        below = np.floor(100 * gain) / 100  # rounded down, so that 0.20 is never said to be below 0.2
+        return _single(reference, offered, f"expected gain {below:.2f} dB is below {least_db:g} dB; {said}", gain)
     pixels = np.clip(np.rint(sharpened(mean, grid, noise, seen)), 0, 255).astype(np.uint8)
     residual = noise / float(np.sqrt(evidence.mean()))
     return Fused(pixels, grid, used, offered, gain, evidence, residual, said)
