@@ -45,9 +45,9 @@ def judge_persons(
     judged = list(scored)
     for numbers in looks.values():
         theirs = [scored[number] for number in numbers]
-        usual_blink = _usual_blink(theirs)
+        usual = usual_blink([float(np.mean(one.face.mesh.blinks)) for one in theirs if one.face.mesh is not None])
         shares = covered_shares([patches[number] for number in numbers], [_side_deg(one.face) for one in theirs])
-        whys = [_terms(one, usual_blink, share) for one, share in zip(theirs, shares, strict=True)]
+        whys = [_terms(one, usual, share) for one, share in zip(theirs, shares, strict=True)]
         has_open_eyes = any((why["eyes"] or 0.0) >= OPEN for why in whys)
         for number, one, why in zip(numbers, theirs, whys, strict=True):
             judged[number] = dataclasses.replace(one, score=_judged(one.score, why, settings, has_open_eyes))
@@ -59,11 +59,11 @@ def _side_deg(face: Face) -> tuple[float, float]:
     return face.mesh.pose_deg[:2] if face.mesh is not None else (math.copysign(turned_deg(face), face.yaw_proxy), 0.0)
 
 
-def _terms(one: ScoredFace, usual_blink: float, covered_share: float | None) -> dict[str, float | None]:
+def _terms(one: ScoredFace, usual: float, covered_share: float | None) -> dict[str, float | None]:
     mesh = one.face.mesh
     return {
         **one.score.why,
-        "eyes": None if mesh is None else round(eyes_term(mesh, usual_blink), 4),
+        "eyes": None if mesh is None else round(eyes_term(mesh, usual), 4),
         "visible": None if covered_share is None else round(visible_term(covered_share), 4),
     }
 
@@ -75,9 +75,10 @@ def _judged(score: Score, why: Mapping[str, float | None], settings: PickSetting
     return Score(0.0 if rejected else combined(why, term_weights(settings)), MappingProxyType(why), rejected)
 
 
-def _usual_blink(looks: Sequence[ScoredFace]) -> float:
-    blinks = [float(np.mean(one.face.mesh.blinks)) for one in looks if one.face.mesh is not None]
-    if not blinks:
-        return USUAL_BLINK
-    own = float(np.percentile(blinks, USUAL_PERCENTILE))
+def usual_blink(blinks: Sequence[float]) -> float:
+    """Return how far the eyes of a person are usually closed, from the mean of both eyes in each look at them.
+
+    With few looks it is drawn to what is usual of people in general; that itself with none.
+    """
+    own = float(np.percentile(blinks, USUAL_PERCENTILE)) if blinks else 0.0
     return (len(blinks) * own + FEW_LOOKS * USUAL_BLINK) / (len(blinks) + FEW_LOOKS)

@@ -32,7 +32,7 @@ WEIGHTS = MappingProxyType(
         "sharpness": 0.36,
         "face_size": 0.15,
         "eyes": 0.20,
-        "visible": 0.10,
+        "visible": 0.20,
         "head": 0.10,
         "pose": 0.10,
         "exposure": 0.10,
