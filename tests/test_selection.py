@@ -221,6 +221,23 @@ def test_the_reason_names_rank_size_and_pose():
     assert explain(moment(1.0, 0.0, rejected="face_too_small"), scored) == "rejected: face too small"
 
 
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ({"eyes": 0.9, "visible": 1.0, "head": 1.0, "mouth": 1.0}, ["eyes open"]),
+        (
+            {"eyes": 0.5, "visible": None, "head": 0.0},
+            ["eyes half closed", "hair near or beyond the edge of the frame"],
+        ),
+        ({"eyes": 0.0, "visible": 0.2, "mouth": 0.3}, ["eyes shut", "partly covered", "mid-word"]),
+        ({"eyes": None, "exposure": 0.1}, ["poor light"]),
+    ],
+)
+def test_the_reason_says_what_is_wrong_with_a_face_and_nothing_that_was_not_measured(why, said):
+    scored = replace(moment(1.0, 0.5), score=Score(0.5, {"sharpness": 0.5, **why}))
+    assert explain(scored, [scored]).split("; ")[3:] == said
+
+
 @pytest.mark.parametrize("top", [1, 3])
 def test_nothing_scored_gives_no_picks(top):
     assert select([], PickSettings(top=top)) == []

@@ -218,7 +218,7 @@ def explain(scored: ScoredFace, neighbours: Sequence[ScoredFace]) -> str:
         neighbours: Every face that was looked at in its shot or input, with or without this one.
 
     Returns:
-        Such as ``sharper than 28 of 30 looked at; face 402 px; 12° turned``.
+        Such as ``sharper than 28 of 30 looked at; face 402 px; 12° turned; eyes open``.
     """
     if scored.score.rejected is not None:
         return f"rejected: {scored.score.rejected.replace('_', ' ')}"
@@ -229,7 +229,14 @@ def explain(scored: ScoredFace, neighbours: Sequence[ScoredFace]) -> str:
     parts.append(f"face {scored.face.box.height:.0f} px")
     turned = turned_deg(scored.face)
     parts.append("facing the camera" if turned < 8 else f"{turned:.0f}° turned")
-    exposure = scored.score.why.get("exposure")
-    if exposure is not None and exposure < 0.6:
-        parts.append("poor light")
-    return "; ".join(parts)
+    return "; ".join([*parts, *_remarks(scored.score.why)])
+
+
+def _remarks(why: Mapping[str, float | None]) -> list[str]:
+    """Return what is to be said of a face besides, in words: of its eyes whenever they were measured."""
+    limits = {"visible": (0.6, "partly covered"), "head": (0.8, "hair near or beyond the edge of the frame"),
+              "mouth": (0.5, "mid-word"), "exposure": (0.6, "poor light")}  # fmt: skip
+    eyes = why.get("eyes")
+    said = [] if eyes is None else ["eyes open" if eyes > 0.75 else "eyes half closed" if eyes > 0.35 else "eyes shut"]
+    measured = {term: value for term in limits if (value := why.get(term)) is not None}
+    return said + [limits[term][1] for term, value in measured.items() if value < limits[term][0]]
