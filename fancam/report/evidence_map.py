@@ -62,7 +62,7 @@ _GREYEST, _GREY_RANGE = 70, 150
 """The card behind the second panel's colour: neither black nor white, which would hide it."""
 
 _FRAMES_HEADING = "In how many frames it was measured"
-_DRAWN_HEADING = "How much of it a network drew"
+_DRAWN_HEADING = "How much of it was drawn, and not measured"
 _FRAMES_LEGEND = "frames that agree on a pixel; 1 is the picked one alone"
 _DRAWN_LEGEND = "share of the fine detail that no frame delivered"
 
