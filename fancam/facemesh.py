@@ -78,11 +78,11 @@ class FaceMesh:
         p = self.points.astype(np.float64)
         across = p[_RIGHT_CORNERS[1]] - p[_LEFT_CORNERS[0]]
         down = p[_CHIN] - p[_FOREHEAD]
-        normal = np.cross(across, down)  # away from the viewer
-        x, y, z = normal / max(float(np.linalg.norm(normal)), 1e-9)
-        yaw = math.degrees(math.atan2(-x, z))
-        pitch = math.degrees(math.atan2(y, math.hypot(x, z)))
-        return yaw, pitch, math.degrees(math.atan2(across[1], across[0]))
+        roll = math.atan2(across[1], across[0])
+        x, y, z = np.cross(across, down)  # away from the viewer
+        # The tilt is undone first: else a lowered head that is tilted as well would count as turned.
+        x, y = x * math.cos(roll) + y * math.sin(roll), y * math.cos(roll) - x * math.sin(roll)
+        return math.degrees(math.atan2(-x, z)), math.degrees(math.atan2(y, math.hypot(x, z))), math.degrees(roll)
 
     @property
     def five_points(self) -> npt.NDArray[np.float32]:

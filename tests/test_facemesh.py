@@ -95,6 +95,11 @@ def test_angles_come_back_as_they_were_turned(angle):
     assert turned_mesh(0, 0, angle).pose_deg[2] == pytest.approx(angle, abs=0.01)
 
 
+@pytest.mark.parametrize("angles", [(20, -15, 30), (-35, 10, -40), (5, 25, 60), (0, -20, 30)])
+def test_angles_come_back_of_a_head_that_is_turned_about_all_axes(angles):
+    assert turned_mesh(*angles).pose_deg == pytest.approx(angles, abs=0.01)
+
+
 def test_a_flipped_bit_in_the_weights_is_one_clear_line(tmp_path):
     data = bytearray(default_store().locate("face-landmarker").read_bytes())
     data[2_000_000] ^= 1
