@@ -41,6 +41,9 @@ class FaceMesh:
     expression: Mapping[str, float]
     """Name of a movement of the face (``eyeBlinkLeft``, ``jawOpen`` …) to its strength in [0, 1], as the network names
     them: with the left and right of the person."""
+    apart: float = 0.0
+    """Mean distance of the points that two looks of the network found, in heights of the face: they differ most where
+    something covers the face."""
 
     @property
     def blinks(self) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from skimage.data import astronaut
 
 from fancam.geometry import Box
 from fancam.picking import face_patch
-from fancam.picking.occlusion import LEAST_LOOKS, covered_shares, visible_term
+from fancam.picking.occlusion import LEAST_LOOKS, covered_shares, steady_term, visible_term
 from fancam.results import Face
 
 FACE = Face(Box(181.5, 58.2, 269.9, 177.8), ((203, 102), (247, 104), (223, 125), (203, 142), (241, 144)), 0.9)
@@ -61,3 +61,9 @@ def test_a_face_is_laid_on_the_same_place_whatever_its_size():
     points = tuple((6 * x, 6 * y) for x, y in FACE.landmarks)
     grown = face_patch(large, Face(FACE.box.scaled(6), points, 0.9))
     assert np.abs(grown - small).mean() < 4
+
+
+def test_a_mesh_that_is_unsurer_than_the_persons_own_is_of_a_covered_face():
+    assert steady_term(0.010, 0.008) == steady_term(0.004, 0.001) == 1.0
+    assert steady_term(0.030, 0.008) == 0.0
+    assert 0 < steady_term(0.015, 0.008) < 1

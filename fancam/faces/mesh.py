@@ -88,8 +88,8 @@ class FaceMesher:
         strengths = np.mean([self._strengths(points) for points in found], axis=0)
         expression = {name: round(float(strengths[place]), 4) for name, place in _MOVEMENTS.items()}
         near, wide = (_in_frame(*each) for each in zip(found, maps, strict=True))
-        mesh = FaceMesh(np.asarray((near + wide) / 2, np.float32), expression)
         apart = float(np.linalg.norm((near - wide)[:, :2], axis=1).mean()) / max(face.box.height, 1.0)
+        mesh = FaceMesh(np.asarray((near + wide) / 2, np.float32), expression, apart)
         return mesh if apart <= MAX_APART and _disagreement(mesh, face) <= MAX_DISAGREEMENT else None
 
     def _strengths(self, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -35,6 +35,11 @@ FREE_SHARE, HIDDEN_SHARE = 0.004, 0.035
 """Share of the face that may differ without being covered, and that from which on nobody would want the picture: of 192
 faces with nothing before them 95 % have under 0.004, of 35 with a hand at chin, mouth or eyes 75 % over 0.037."""
 
+FREE_RATIO, HIDDEN_RATIO = 1.5, 2.2
+"""Times its usual uncertainty up to which a mesh is a free face's, and from which on that of a hidden one."""
+LEAST_APART = 0.005
+"""Of large, sharp faces the uncertainty is next to nothing, and twice that as well."""
+
 Patch = npt.NDArray[np.float32]
 """(48, 48, 3) float32 RGB."""
 
@@ -124,3 +129,17 @@ _RAMPS = np.column_stack([np.ones(PATCH_PX**2, np.float32), _GRID])
 def visible_term(covered_share: float) -> float:
     """Return 1 for a face that nothing covers, 0 where a hand is over part of it."""
     return min(max((HIDDEN_SHARE - covered_share) / (HIDDEN_SHARE - FREE_SHARE), 0.0), 1.0)
+
+
+def steady_term(apart: float, usual_apart: float) -> float:
+    """Return 1 for landmarks found as surely as usual of the person, falling to 0 where a fist hides nose and mouth.
+
+    It knows nothing of the looks that the patches are compared with, so that it still tells where most of them are
+    covered. Of 193 faces with nothing before them 95 % have a ratio under 1.6.
+
+    Args:
+        apart: ``FaceMesh.apart``.
+        usual_apart: What that usually is of the person.
+    """
+    ratio = apart / max(usual_apart, LEAST_APART)
+    return min(max((HIDDEN_RATIO - ratio) / (HIDDEN_RATIO - FREE_RATIO), 0.0), 1.0)

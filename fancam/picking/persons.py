@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from fancam.picking.occlusion import Patch, covered_shares, visible_term
+from fancam.picking.occlusion import LEAST_LOOKS, Patch, covered_shares, steady_term, visible_term
 from fancam.picking.selection import combined, term_weights
 from fancam.picking.terms import USUAL_BLINK, eyes_term, turned_deg
 from fancam.results import Face, Score, ScoredFace
@@ -47,7 +47,8 @@ def judge_persons(
         theirs = [scored[number] for number in numbers]
         usual = usual_blink([float(np.mean(one.face.mesh.blinks)) for one in theirs if one.face.mesh is not None])
         shares = covered_shares([patches[number] for number in numbers], [_side_deg(one.face) for one in theirs])
-        whys = [_terms(one, usual, share) for one, share in zip(theirs, shares, strict=True)]
+        apart = _usual_apart(theirs)
+        whys = [_terms(one, usual, share, apart) for one, share in zip(theirs, shares, strict=True)]
         has_open_eyes = any((why["eyes"] or 0.0) >= OPEN for why in whys)
         for number, one, why in zip(numbers, theirs, whys, strict=True):
             judged[number] = dataclasses.replace(one, score=_judged(one.score, why, settings, has_open_eyes))
@@ -59,12 +60,23 @@ def _side_deg(face: Face) -> tuple[float, float]:
     return face.mesh.pose_deg[:2] if face.mesh is not None else (math.copysign(turned_deg(face), face.yaw_proxy), 0.0)
 
 
-def _terms(one: ScoredFace, usual: float, covered_share: float | None) -> dict[str, float | None]:
+def _usual_apart(looks: Sequence[ScoredFace]) -> float | None:
+    """Return ``FaceMesh.apart`` as it usually is of a person; None where too few looks tell."""
+    found = [one.face.mesh.apart for one in looks if one.face.mesh is not None]
+    return float(np.percentile(found, USUAL_PERCENTILE)) if len(found) >= LEAST_LOOKS else None
+
+
+def _terms(
+    one: ScoredFace, usual: float, covered_share: float | None, usual_apart: float | None
+) -> dict[str, float | None]:  # fmt: skip
     mesh = one.face.mesh
+    visible = [] if covered_share is None else [visible_term(covered_share)]
+    if mesh is not None and usual_apart is not None:
+        visible.append(steady_term(mesh.apart, usual_apart))
     return {
         **one.score.why,
         "eyes": None if mesh is None else round(eyes_term(mesh, usual), 4),
-        "visible": None if covered_share is None else round(visible_term(covered_share), 4),
+        "visible": round(min(visible), 4) if visible else None,
     }
 
 
