@@ -64,6 +64,9 @@ enhance-rough: enhance made:pictures/noisy.png made:pictures/turned.jpg --denois
 enhance-descreen: enhance made:halftone.png --descreen auto --paper auto --upscaler lanczos --explain
 enhance-scan: enhance made:halftone.png --preset scan --compare --upscaler lanczos
 enhance-screened: enhance made:halftone.png --descreen off --upscaler lanczos
+pick-sample: pick samples/stage.mp4 --top 3 --all --explain --json
+pick-beaten: pick data:video/dance.mp4 --every 8s --keep-runners-up --format jpg
+pick-deep: pick data:video/odd/hlg10-color-test.mp4 --no-faces --top 1 --format tif
 card-sample: card case:run-sample --back provenance --mockup --cut --guides
 card-exact: card made:art/exact.png --back made:art/large.png
 card-cover: card made:art/large.png --fit cover --cut
@@ -109,7 +112,7 @@ def every_case() -> dict[str, list[str]]:
     lines = CASES.strip().splitlines()
     lines += [f"enhance-to-{kind}: enhance made:pictures --format {kind} --upscaler lanczos" for kind in FORMATS]
     lines += [f"probe-{Path(name.split(':')[-1]).stem}: probe {name} --json" for name in PROBED]
-    lines += [f"help-{verb}: {verb} --help" for verb in ("run", "enhance", "card", "sheet", "probe")]
+    lines += [f"help-{verb}: {verb} --help" for verb in ("run", "pick", "enhance", "card", "sheet", "probe")]
     return {name: shlex.split(words) for name, words in (line.split(": ", 1) for line in lines)}
 
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -38,14 +37,13 @@ from fancam.jobs.find import find_in_video
 from fancam.media import Picture
 from fancam.picking.moments import select
 from fancam.picking.persons import judge_persons, usual_blink
-from fancam.picking.selection import combined, term_weights
+from fancam.picking.scoring import combined, term_weights
 from fancam.picking.terms import closedness, head_of
-from fancam.pictures import open_picture
+from fancam.pictures import looks_like_picture, open_picture
 from fancam.results import Candidate, Face, ScoredFace
 from fancam.settings import PickSettings, Settings
 from fancam.video import Video, open_video
 
-DATA = Path(os.environ["FANCAM_TEST_MEDIA"]) / "data" if "FANCAM_TEST_MEDIA" in os.environ else Path("../shared/data")
 LOOKS = 24
 EVERY = 6
 NEAR_S = 0.07
@@ -58,9 +56,10 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks picking", description=__doc__)
     parser.add_argument("--only", choices=("eyes", "covered", "picks", "speed"))
     parser.add_argument("--quick", action="store_true", help="draw on three clips of each half only")
+    parser.add_argument("--media", type=Path, default=Path(__file__).parents[2] / "shared", help="holds data/")
     asked = parser.parse_args(arguments)
-    context = Context(Settings())
-    tables: dict[str, Callable[[Context], None]] = {
+    context, data = Context(Settings()), asked.media / "data"
+    tables: dict[str, Callable[[Context, Path], None]] = {
         "eyes": _eyes,
         "covered": partial(_covered, quick=asked.quick),
         "picks": _picks,
@@ -69,7 +68,7 @@ def main(arguments: list[str]) -> None:
     for name, table in tables.items():
         if asked.only in (None, name):
             print(f"\n## {name}\n")
-            table(context)
+            table(context, data)
 
 
 # --- eyes ----------------------------------------------------------------------------------------------------------
@@ -81,7 +80,7 @@ class _Look:
     label: EyeLabel | None
 
 
-def _eyes(context: Context) -> None:
+def _eyes(context: Context, data: Path) -> None:
     scores: dict[str, list[tuple[EyeLabel, float]]] = {}
     ways: dict[str, Callable[[FaceMesh, float], float]] = {
         "**beside the person's own**": closedness,
@@ -90,7 +89,7 @@ def _eyes(context: Context) -> None:
         "aspect ratio of the lids": lambda mesh, _: -_lid_ratio(mesh),
     }
     for file in sorted({label.file for label in eye_labels()}):
-        looks = _looks(context, file)
+        looks = _looks(context, data, file)
         blinks = [float(np.mean(look.mesh.blinks)) for look in looks]
         usual = usual_blink(blinks if file.startswith("video/") else [])
         for look in looks:
@@ -107,10 +106,10 @@ def _eyes(context: Context) -> None:
             print(f"| {way} | {half} | {closed:.3f} | {half_closed:.3f} | {counts} |")
 
 
-def _looks(context: Context, file: str) -> list[_Look]:
+def _looks(context: Context, data: Path, file: str) -> list[_Look]:
     labels = [label for label in eye_labels() if label.file == file]
     found = []
-    for pts, pixels in _frames(file, {label.pts for label in labels if label.pts is not None}):
+    for pts, pixels in _frames(data / file, {label.pts for label in labels if label.pts is not None}):
         here = [label for label in labels if label.pts == pts]
         detector = context.photo_detector if pts is None else context.frame_detector
         for face in detector.detect([pixels])[0]:
@@ -122,11 +121,11 @@ def _looks(context: Context, file: str) -> list[_Look]:
     return found
 
 
-def _frames(file: str, wanted: set[int]) -> Iterator[tuple[int | None, Picture]]:
-    if not file.startswith("video/"):
-        yield None, open_picture(DATA / file).srgb()
+def _frames(path: Path, wanted: set[int]) -> Iterator[tuple[int | None, Picture]]:
+    if looks_like_picture(path):
+        yield None, open_picture(path).srgb()
         return
-    video = open_video(DATA / file)
+    video = open_video(path)
     with video.scan() as scan:
         every = [frame.pts for frame in scan]
     for frame in video.frames(sorted(wanted | set(every[:: max(len(every) // LOOKS, 1)]))):
@@ -157,7 +156,7 @@ def auc(higher: list[float], lower: list[float]) -> float:
 # --- covered -------------------------------------------------------------------------------------------------------
 
 
-def _covered(context: Context, quick: bool) -> None:
+def _covered(context: Context, data: Path, *, quick: bool) -> None:
     kinds = {"hand": _draw_hand, "microphone": _draw_microphone, "paper": _draw_paper}
     print("| over the face | half | covered looks | lose to their clear neighbour | term `visible`, covered | clear |")
     print("|---|---|---|---|---|---|")
@@ -168,7 +167,7 @@ def _covered(context: Context, quick: bool) -> None:
             lost, covered_terms, clear_terms, number = 0, [], [], 0
             files = sorted(name for name, one in halves.items() if one == half)
             for file in files[-3:] if quick else files:
-                for covered, clear in _composites(context, open_video(DATA / file), draw):
+                for covered, clear in _composites(context, open_video(data / file), draw):
                     number += 1
                     lost += covered.score.value < clear.score.value
                     covered_terms.append(covered.score.why["visible"] or 0.0)
@@ -245,7 +244,7 @@ def _draw_paper(pixels: Picture, face: Face, rng: np.random.Generator) -> None:
 # --- picks ---------------------------------------------------------------------------------------------------------
 
 
-def _picks(context: Context) -> None:
+def _picks(context: Context, data: Path) -> None:
     print("| picked by | half | picks | shut | half shut | covered | in a bad stretch | head cut |")
     print("|---|---|---|---|---|---|---|---|")
     halves = {label.file: label.half for label in eye_labels() if label.file.startswith("video/")}
@@ -254,13 +253,13 @@ def _picks(context: Context) -> None:
         "without the dense landmarks": "eyes=0,visible=0,mouth=0,smile=0,head=0",
         "the sharpest face": "eyes=0,visible=0,mouth=0,smile=0,head=0,pose=0,exposure=0,face_size=0,confidence=0",
     }
-    found = {file: find_in_video(context, open_video(DATA / file)).looked_at for file in halves}
+    found = {file: find_in_video(context, open_video(data / file)).looked_at for file in halves}
     for way, weights in ways.items():
         settings = PickSettings(top=6, weights=weights)
         for half in ("tune", "report"):
             counts = dict.fromkeys(("picks", "closed", "half", "covered", "bad", "cut"), 0)
             for file in sorted(name for name, one in halves.items() if one == half):
-                width, height = (lambda info: (info.width, info.height))(open_video(DATA / file).info)
+                width, height = (lambda info: (info.width, info.height))(open_video(data / file).info)
                 for pick in select([_reweighed(one, settings) for one in found[file]], settings):
                     counts["picks"] += 1
                     for fault in _faults(file, pick, width, height):
@@ -297,8 +296,8 @@ def _faults(file: str, pick: ScoredFace, width: int, height: int) -> Iterator[st
 # --- speed ---------------------------------------------------------------------------------------------------------
 
 
-def _speed(context: Context) -> None:
-    video = open_video(DATA / "video/dance.mp4")
+def _speed(context: Context, data: Path) -> None:
+    video = open_video(data / "video/dance.mp4")
     frame = video.frame_at(3.0)
     face = context.frame_detector.detect([frame.pixels])[0][0]
     context.mesher.measure(frame.pixels, face)
@@ -308,7 +307,3 @@ def _speed(context: Context) -> None:
         context.mesher.measure(frame.pixels, face)
         times.append(time.perf_counter() - start)
     print(f"landmarks: {1000 * statistics.median(times):.1f} ms a face (aim 15)")
-
-
-if __name__ == "__main__":
-    main([])

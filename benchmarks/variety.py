@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
@@ -50,12 +49,12 @@ def main(arguments: list[str]) -> None:
     """Print one row for each clip and way."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks variety", description=__doc__)
     parser.add_argument("--top", type=int, default=6)
-    parser.add_argument("--media", type=Path, default=Path(os.environ.get("FANCAM_TEST_MEDIA", "../shared")) / "data")
+    parser.add_argument("--media", type=Path, default=Path(__file__).parents[2] / "shared", help="holds data/")
     given = parser.parse_args(arguments)
     context = Context()
     print(f"{'clip':<22}{'way':<16}{'picks':>6}{'score':>8}{'turned °':>10}{'tilt °':>8}{'smile %':>9}{'mouth %':>9}")
     for clip in CLIPS:
-        scored = find_in_video(context, open_video(given.media / clip)).looked_at
+        scored = find_in_video(context, open_video(given.media / "data" / clip)).looked_at
         for way, constants in WAYS.items():
             picks = chosen(scored, given.top, *constants)
             pairs = [differences(a.face, b.face) for a, b in itertools.combinations(picks, 2)]

@@ -9,7 +9,6 @@ The percentile of the edges was chosen on the scenes of "tune"; those of "report
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -114,15 +113,14 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks whole_frames", description=__doc__)
     parser.add_argument("--half", choices=("tune", "report"), default="report")
     parser.add_argument("--trials", type=int, default=8)
-    media = Path(os.environ.get("FANCAM_TEST_MEDIA", "../shared")) / "data"
-    parser.add_argument("--media", type=Path, default=media, help="folder that holds video/")
+    parser.add_argument("--media", type=Path, default=Path(__file__).parents[2] / "shared", help="holds data/")
     given = parser.parse_args(arguments)
     av.logging.set_level(av.logging.PANIC)
     print(f"{'blur':<10}{'measure':<20}{'rho':>7}{'regret %':>10}{'top-3 %':>9}")
     for kind in KINDS:
         found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in MEASURES}
         for number, name in enumerate(TUNE if given.half == "tune" else REPORT):
-            whole = scene(name, given.media)
+            whole = scene(name, given.media / "data")
             for trial in range(given.trials):
                 shown = list(frames(whole, kind, np.random.default_rng([number, trial, len(kind)])))
                 blur = np.array([one for one, _ in shown])

@@ -61,16 +61,6 @@ class FaceMesh:
         return self.expression["jawOpen"]
 
     @property
-    def look_aside(self) -> float:
-        """How far the eyes look away from where the head points, in [0, 1]: to a side, up or down."""
-        e = self.expression
-        left = (e["eyeLookOutLeft"] + e["eyeLookInRight"]) / 2
-        right = (e["eyeLookInLeft"] + e["eyeLookOutRight"]) / 2
-        up = (e["eyeLookUpLeft"] + e["eyeLookUpRight"]) / 2
-        down = (e["eyeLookDownLeft"] + e["eyeLookDownRight"]) / 2
-        return max(left, right, up, down)
-
-    @property
     def pose_deg(self) -> tuple[float, float, float]:
         """Yaw, pitch and roll of the head: turned to the viewer's right, raised, and tilted clockwise are positive.
 

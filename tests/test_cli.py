@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -42,6 +43,18 @@ def test_doctor_finds_this_machine_fit_for_the_main_job(capsys):
     assert states["realesrgan-x4plus"] == "ok"
     assert states["cpu"] == "ok"
     assert states["video"] == "ok"
+
+
+def test_doctor_tells_builds_of_opencv_that_differ(monkeypatch, capsys):
+    """They own one folder: which of them is loaded would depend on the order they were installed in."""
+    version = importlib.metadata.version
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: "4.10.0.84" if name == "opencv-contrib-python" else version(name)
+    )
+    assert fancam("doctor", "--json") == 1
+    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert checks["opencv"]["state"] == "broken" and "4.10.0.84" in checks["opencv"]["detail"]
+    assert "opencv-contrib-python==5.0.0.93" in checks["opencv"]["remedy"]
 
 
 def test_doctor_says_what_to_do_where_people_cannot_be_told_apart(monkeypatch, capsys):

@@ -44,10 +44,7 @@ def pick(
     per_shot: o.PerShotOpt = None,
     per_person: o.PerPersonOpt = None,
     min_gap: o.MinGapOpt = None,
-    faces: Annotated[
-        bool | None,
-        o.option(o.MOMENTS, "Judge faces, or the whole frame.", None, "--faces/--no-faces", default="faces"),
-    ] = None,
+    faces: o.FacesOpt = None,
     weights: o.WeightsOpt = None,
     detector: o.DetectorOpt = None,
     out: o.OutOpt = Path("picks"),

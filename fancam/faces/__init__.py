@@ -17,7 +17,7 @@ from fancam.faces.detection import (
     create_landmarker,
 )
 from fancam.faces.embedding import create_embedder, missing_embedder
+from fancam.faces.linking import link_tracks
 from fancam.faces.mesh import LANDMARKER, FaceMesher, create_mesher
 from fancam.faces.parsing import create_parser
-from fancam.faces.persons import link_tracks
 from fancam.faces.tracking import FaceTracker, track_faces

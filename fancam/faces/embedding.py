@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.errors import ModelDamagedError, ModelMissingError
-from fancam.geometry import similarity_transform
+from fancam.geometry import Box, similarity_transform
 from fancam.media import Picture
 from fancam.nn import ModelStore
+from fancam.pictures import averaged_for
 from fancam.results import Embedder
 
 EMBEDDER = "dlib-resnet-v1"
@@ -150,8 +151,7 @@ def _shrunk(picture: Picture, matrix: npt.NDArray[np.float64]) -> tuple[Picture,
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     if scale >= 1 or size == (width, height):
         return picture, matrix
-    smaller = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return smaller, matrix * np.array([width / size[0], height / size[1], 1.0])
+    return averaged_for(picture, matrix, Box(0, 0, width, height), *size)
 
 
 @functools.cache

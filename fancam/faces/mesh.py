@@ -20,6 +20,7 @@ from fancam.facemesh import POINTS, FaceMesh
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.nn import ModelStore
+from fancam.pictures import averaged_for
 from fancam.results import Face
 
 LANDMARKER = "face-landmarker"
@@ -52,10 +53,7 @@ _BLENDSHAPE_POINTS = np.array([
 """The points that the network of movements takes (``face_blendshapes_graph.cc`` of MediaPipe's sources)."""
 
 _MOVEMENTS = {
-    "eyeBlinkLeft": 9, "eyeBlinkRight": 10, "eyeLookDownLeft": 11, "eyeLookDownRight": 12, "eyeLookInLeft": 13,
-    "eyeLookInRight": 14, "eyeLookOutLeft": 15, "eyeLookOutRight": 16, "eyeLookUpLeft": 17, "eyeLookUpRight": 18,
-    "eyeSquintLeft": 19, "eyeSquintRight": 20, "jawOpen": 25, "mouthPucker": 38, "mouthSmileLeft": 44,
-    "mouthSmileRight": 45,
+    "eyeBlinkLeft": 9, "eyeBlinkRight": 10, "jawOpen": 25, "mouthSmileLeft": 44, "mouthSmileRight": 45,
 }  # fmt: skip
 """Movement to its place among the 52 that the network answers with (the same source); those that are used here."""
 
@@ -138,12 +136,8 @@ def _warped(pixels: Picture, to_crop: npt.NDArray[np.float64]) -> Picture:
     back = cv2.invertAffineTransform(to_crop)
     corners = np.array([[0, 0], [CROP_PX, 0], [0, CROP_PX], [CROP_PX, CROP_PX]]) @ back[:, :2].T + back[:, 2]
     around = Box(*corners.min(0), *corners.max(0)).clipped(pixels.shape[1], pixels.shape[0])
-    part = pixels[around.as_slices()]
-    rows, columns = (max(round(side * scale), 1) for side in part.shape[:2])
-    small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
-    x0, y0 = around.as_slices()[1].start, around.as_slices()[0].start
-    to_part = np.diag([part.shape[1] / columns, part.shape[0] / rows])
-    moved = np.column_stack([to_crop[:, :2] @ to_part, to_crop @ np.array([x0, y0, 1.0])])
+    rows, columns = (max(round((side.stop - side.start) * scale), 1) for side in around.as_slices())
+    small, moved = averaged_for(pixels, to_crop, around, columns, rows)
     return np.asarray(cv2.warpAffine(small, moved, size), np.uint8)
 
 

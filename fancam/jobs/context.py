@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fancam import __version__, faces, picking, pictures
 from fancam.enhancing import Enhancer, Instruments, resolve_denoiser, resolve_restorer
+from fancam.errors import InputError
 from fancam.files import sha256_of_file
-from fancam.jobs.frame import FolderJob, Stopwatch, default_store
-from fancam.jobs.manifest import PictureResult
+from fancam.jobs.frame import FolderJob, Outcome, Stopwatch, default_store
+from fancam.jobs.manifest import Failure, PictureResult
 from fancam.jobs.workspace import Source, Workspace, sha256_of_values
 from fancam.media import Progress, no_progress
 from fancam.nn import ModelStore, NetworkChoice
@@ -219,3 +221,19 @@ class NetworkJob(FolderJob):
             return False
         path = folder / result.path
         return path.is_file() and sha256_of_file(path) == result.sha256
+
+
+class MomentJob(NetworkJob):
+    """A verb that chooses moments, one input after the other; an input that cannot be read harms no other."""
+
+    def work(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
+        """Yield each input with its picks and what was made of them."""
+        for source in sources:
+            try:
+                yield source, self.outcome(source)
+            except InputError as error:
+                yield source, Outcome(failures=[Failure(error, "input")])
+
+    @abstractmethod
+    def outcome(self, source: Source) -> Outcome:
+        """Return what became of an input; raises an ``InputError`` where it cannot be read."""

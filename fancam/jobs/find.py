@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fancam import faces, picking
 from fancam.cropping import frame_face
-from fancam.errors import NoFramesError, NothingFoundError, UsageError
+from fancam.errors import NoFramesError, NothingFoundError, NotMediaError, UsageError
 from fancam.geometry import Box, CardGeometry
 from fancam.jobs.context import Context
 from fancam.jobs.manifest import InputReport
@@ -169,6 +169,12 @@ def find_in_photo(context: Context, photo: StillPicture) -> Found:
             bystanders.append(Moment(photo, f"face{number:02d}", face, score, f"a bystander, {by}; {reason}", others))
     left_out = {} if settings.all_faces or not bystanders else {picking.BYSTANDER: len(bystanders)}
     return Found(moments if left_out else moments + bystanders, len(found), left_out)
+
+
+def frames_lost(source: Source, count: int) -> NotMediaError:
+    """Return the error that picked frames of a video came no more when they were decoded for their files."""
+    cause = f"{count} picked frames could not be decoded again"
+    return NotMediaError(cause, item=source.path, remedy="copy the file anew and run again")
 
 
 def nothing_found(source: Source, report: InputReport, settings: PickSettings) -> NothingFoundError:

@@ -18,7 +18,7 @@ from fancam.geometry import Box
 from fancam.jobs.find import Moment, stated_face, stated_score
 from fancam.jobs.manifest import face_from_manifest, judged_to_manifest, score_from_manifest
 from fancam.media import Samples
-from fancam.pictures import PictureMetadata, StillPicture, save_picture, to_8_bit
+from fancam.pictures import PictureMetadata, StillPicture, holds_16_bits, save_picture, to_8_bit
 from fancam.provenance import Provenance
 from fancam.results import Face, Score, ScoredFace
 from fancam.settings import Settings
@@ -123,7 +123,7 @@ def write_frame(samples: Samples, about: Provenance, path: Path, quality: int, r
         OutputError: It cannot be written; nothing is left behind.
         UsageError: The ending is unknown.
     """
-    if samples.dtype != np.uint8 and path.suffix.lower() not in (".png", ".tif", ".tiff"):
+    if samples.dtype != np.uint8 and not holds_16_bits(path):
         samples = to_8_bit(samples)
     saved = save_picture(path, samples, metadata=PictureMetadata.of(about), quality=quality)
     height, width = samples.shape[:2]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fancam import pictures, video
 from fancam.cards import write_card
-from fancam.errors import FancamError, InputError, NotMediaError, UsageError
+from fancam.errors import FancamError, UsageError
 from fancam.files import printable
 from fancam.jobs import manifest
-from fancam.jobs.context import Context, NetworkJob
-from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video, nothing_found
+from fancam.jobs.context import Context, MomentJob
+from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video, frames_lost, nothing_found
 from fancam.jobs.frame import Outcome, Paths
 from fancam.jobs.make import card_jobs, whole_card
 from fancam.jobs.manifest import Failure, InputReport, PictureResult, RunResult
@@ -74,7 +74,7 @@ def run(
     return Run(context, Workspace(Path(out)))(inputs)
 
 
-class Run(NetworkJob):
+class Run(MomentJob):
     """One run of the main job."""
 
     verb = "run"
@@ -89,17 +89,10 @@ class Run(NetworkJob):
         """Return the videos and photos."""
         return find_media(inputs)
 
-    def work(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
-        """Yield each input with its picks and their cards."""
-        for source in sources:
-            try:
-                yield source, self._outcome(source)
-            except InputError as error:
-                yield source, Outcome(failures=[Failure(error, "input")])
-
     # --- one input ---------------------------------------------------------------------------------------------
 
-    def _outcome(self, source: Source) -> Outcome:
+    def outcome(self, source: Source) -> Outcome:
+        """Return the picks of an input and what was made of them."""
         key = self.key(source, self.context.stream)
         done = self.workspace.recorded(key)
         opened: Video | StillPicture | None = None
@@ -201,8 +194,7 @@ class Run(NetworkJob):
         self.progress("enhance", len(picks), len(picks))
         lost = len(picks) - len(cards) - len(errors)
         if lost:
-            errors.append(NotMediaError(f"{lost} picked frames could not be decoded again", item=source.path,
-                                        remedy="copy the file anew and run again"))  # fmt: skip
+            errors.append(frames_lost(source, lost))
         return cards, errors
 
     def _tiles(self, picks: Sequence[Pick]) -> int:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fancam import __version__, video
-from fancam.errors import FancamError, InputError, NotMediaError
 from fancam.files import printable, replace_file, sha256_of_file
 from fancam.jobs import manifest
-from fancam.jobs.context import Context, NetworkJob
-from fancam.jobs.find import decoder_threads, find_in_video, nothing_found
+from fancam.jobs.context import Context, MomentJob
+from fancam.jobs.find import decoder_threads, find_in_video, frames_lost, nothing_found
 from fancam.jobs.frame import Outcome, Paths
 from fancam.jobs.frame_picks import FrameFile, FramePick, ranking, ranking_csv, write_frame
 from fancam.jobs.manifest import Failure, InputReport, PictureResult, RunResult
@@ -64,7 +63,7 @@ def pick_frames(
     return PickRun(context, Workspace(Path(out)), rank_all=rank_all)(inputs)
 
 
-class PickRun(NetworkJob):
+class PickRun(MomentJob):
     """Picks frames into an output folder; what is finished is not done again."""
 
     verb = "pick"
@@ -93,17 +92,10 @@ class PickRun(NetworkJob):
         """Return a pick with the index of its input."""
         return dataclasses.replace(pick, input=index)
 
-    def work(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
-        """Yield each video with its picks."""
-        for source in sources:
-            try:
-                yield source, self._outcome(source)
-            except InputError as error:
-                yield source, Outcome(failures=[Failure(error, "input")])
-
     # --- one video ---------------------------------------------------------------------------------------------
 
-    def _outcome(self, source: Source) -> Outcome:
+    def outcome(self, source: Source) -> Outcome:
+        """Return the picks of an input and what was made of them."""
         key = self.key(source, self.context.stream)
         done = self.workspace.recorded(key)
         if _PICKS in done and (_RANKING in done or not self._rank_all):
@@ -119,13 +111,9 @@ class PickRun(NetworkJob):
         self._write(source, report, todo, key, files)
         picks = [pick.with_frames(files) for pick in picks]
         lost = sum(pick.frame is None for pick in picks)
-        failures: list[FancamError] = []
-        if lost:
-            failures.append(NotMediaError(f"{lost} picked frames could not be decoded again", item=source.path,
-                                          remedy="copy the file anew and run again"))  # fmt: skip
         return Outcome(
             report, [(pick, None) for pick in picks], files=[file.path for pick in picks for file in pick.files],
-            failures=[Failure(error, "pick") for error in failures],
+            failures=[Failure(frames_lost(source, lost), "pick")] if lost else [],
         )  # fmt: skip
 
     def _written_of(self, pick: FramePick) -> tuple[FramePick, ...]:

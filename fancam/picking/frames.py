@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fancam.geometry import Box
 from fancam.media import Picture
-from fancam.picking.selection import (
+from fancam.picking.scoring import (
     CLIPPED_LEVEL,
     DARK_LEVEL,
     MIN_MEDIAN_LEVEL,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fancam.geometry import similarity_transform
 from fancam.media import Picture
+from fancam.pictures import averaged_for
 from fancam.results import Face
 
 PATCH_PX = 48
@@ -55,17 +56,11 @@ def face_patch(pixels: Picture, face: Face) -> Patch:
     matrix = similarity_transform(points.astype(np.float64), _PLACES)
     scale = float(np.hypot(*matrix[:, 0]))
     times = max(round(1 / max(scale, 1e-3) / 2), 1)
-    part = pixels
     if times > 1:  # a large face is averaged first: sampling alone would alias
         box = face.box.grown(0.5).clipped(pixels.shape[1], pixels.shape[0])
-        rows, columns = box.as_slices()
-        part = pixels[rows, columns]
-        size = (max(part.shape[1] // times, 1), max(part.shape[0] // times, 1))
-        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-        stretch = np.diag([(columns.stop - columns.start) / size[0], (rows.stop - rows.start) / size[1]])
-        moved = matrix @ np.array([columns.start, rows.start, 1.0])
-        matrix = np.column_stack([matrix[:, :2] @ stretch, moved])
-    patch = cv2.warpAffine(part, matrix, (PATCH_PX, PATCH_PX), borderMode=cv2.BORDER_REPLICATE)
+        rows, columns = (max((side.stop - side.start) // times, 1) for side in box.as_slices())
+        pixels, matrix = averaged_for(pixels, matrix, box, columns, rows)
+    patch = cv2.warpAffine(pixels, matrix, (PATCH_PX, PATCH_PX), borderMode=cv2.BORDER_REPLICATE)
     return cv2.GaussianBlur(patch, (0, 0), 0.8).astype(np.float32)
 
 

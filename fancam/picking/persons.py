@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from fancam.picking.occlusion import LEAST_LOOKS, Patch, covered_shares, steady_term, visible_term
-from fancam.picking.selection import combined, term_weights
+from fancam.picking.scoring import combined, term_weights
 from fancam.picking.terms import USUAL_BLINK, eyes_term, turned_deg
 from fancam.results import Face, Score, ScoredFace
 from fancam.settings import PickSettings

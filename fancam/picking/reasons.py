@@ -1,11 +1,12 @@
-"""By which term a pick beat a runner-up, in words."""
+"""Why a face was picked, why it lost, and why others were rejected: in words."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from fancam.picking.selection import TERM_FLOOR, term_weights
+from fancam.picking.scoring import TERM_FLOOR, term_weights
+from fancam.picking.terms import turned_deg
 from fancam.results import Score, ScoredFace
 from fancam.settings import PickSettings
 
@@ -38,3 +39,54 @@ def lost_by(runner_up: ScoredFace, pick: ScoredFace, settings: PickSettings) -> 
 
 def _log(term: float) -> float:
     return math.log(max(term, TERM_FLOOR))
+
+
+def reject_reasons(scored: Sequence[ScoredFace], picked: Sequence[ScoredFace]) -> dict[str, int]:
+    """Count why faces did not become picks, for the manifest.
+
+    Args:
+        scored: Every face that was looked at.
+        picked: What ``select`` chose among them.
+
+    Returns:
+        Gate to count, and ``not_needed`` for good faces that lost to a better one; reasons without a count are absent.
+    """
+    chosen = {id(s) for s in picked}
+    counts: dict[str, int] = {}
+    for s in scored:
+        if id(s) not in chosen:
+            reason = s.score.rejected or "not_needed"
+            counts[reason] = counts.get(reason, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def explain(scored: ScoredFace, neighbours: Sequence[ScoredFace]) -> str:
+    """Say in one line why a face was picked or rejected.
+
+    Args:
+        scored: The face.
+        neighbours: Every face that was looked at in its shot or input, with or without this one.
+
+    Returns:
+        Such as ``sharper than 28 of 30 looked at; face 402 px; 12° turned; eyes open``.
+    """
+    if scored.score.rejected is not None:
+        return f"rejected: {scored.score.rejected.replace('_', ' ')}"
+    others = [s for s in neighbours if s is not scored]
+    own = scored.score.why.get("sharpness") or 0.0
+    softer = sum((s.score.why.get("sharpness") or 0.0) < own for s in others)
+    parts = [f"sharper than {softer} of {len(others)} looked at"] if others else [f"sharpness {own:.2f}"]
+    parts.append(f"face {scored.face.box.height:.0f} px")
+    turned = turned_deg(scored.face)
+    parts.append("facing the camera" if turned < 8 else f"{turned:.0f}° turned")
+    return "; ".join([*parts, *_remarks(scored.score.why)])
+
+
+def _remarks(why: Mapping[str, float | None]) -> list[str]:
+    """Return what is to be said of a face besides, in words: of its eyes whenever they were measured."""
+    limits = {"visible": (0.6, "partly covered"), "head": (0.8, "hair near or beyond the edge of the frame"),
+              "mouth": (0.5, "mid-word"), "exposure": (0.6, "poor light")}  # fmt: skip
+    eyes = why.get("eyes")
+    said = [] if eyes is None else ["eyes open" if eyes > 0.75 else "eyes half closed" if eyes > 0.35 else "eyes shut"]
+    measured = {term: value for term in limits if (value := why.get(term)) is not None}
+    return said + [limits[term][1] for term, value in measured.items() if value < limits[term][0]]

@@ -12,7 +12,7 @@ from fancam.pictures.header import PictureFacts
 from fancam.pictures.lettering import TextMask, line_width, missing_characters, shaping_available, text_mask
 from fancam.pictures.opening import MAX_PIXELS, looks_like_picture, picture_suffixes
 from fancam.pictures.press import PressProfile, read_press_profile, soft_proof, to_press
-from fancam.pictures.resample import resample
-from fancam.pictures.save import SavedPicture, check_writable, save_picture, writable_suffixes
+from fancam.pictures.resample import averaged_for, resample
+from fancam.pictures.save import SavedPicture, check_writable, holds_16_bits, save_picture, writable_suffixes
 from fancam.pictures.still import StillPicture, open_picture, read_picture
 from fancam.pictures.xmp import FieldValue, PictureMetadata, xmp_packet

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import overload
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -98,3 +99,25 @@ def _reachable(
     part = pixels[y0 : math.ceil(box.y1) + y_reach, x0 : math.ceil(box.x1) + x_reach]
     rows, columns = part.shape[:2]
     return part, (box.x0 - x0, box.y0 - y0, min(box.x1 - x0, columns), min(box.y1 - y0, rows))
+
+
+def averaged_for(
+    picture: Picture, matrix: npt.NDArray[np.float64], part: Box, width_px: int, height_px: int
+) -> tuple[Picture, npt.NDArray[np.float64]]:
+    """Return a part of a picture averaged over areas, and the map that leads from it to where ``matrix`` led.
+
+    What shrinks a picture by sampling alone aliases: so it is made smaller first.
+
+    Args:
+        picture: (height, width, 3) uint8 RGB.
+        matrix: (2, 3), from the picture to anywhere.
+        part: What of the picture is needed, in it; rounded outward to whole pixels.
+        width_px: Of the smaller picture.
+        height_px: Of the smaller picture.
+    """
+    rows, columns = part.as_slices()
+    seen = picture[rows, columns]
+    small = np.asarray(cv2.resize(seen, (width_px, height_px), interpolation=cv2.INTER_AREA), np.uint8)
+    to_part = np.diag([seen.shape[1] / width_px, seen.shape[0] / height_px])
+    origin = matrix @ np.array([columns.start, rows.start, 1.0])
+    return small, np.column_stack([matrix[:, :2] @ to_part, origin])

@@ -81,6 +81,12 @@ def writable_suffixes() -> tuple[str, ...]:
     return tuple(sorted(suffix for suffix, form in _FORMATS.items() if heif_too or form is not _HEIF))
 
 
+def holds_16_bits(path: Path) -> bool:
+    """Whether the format that the ending of a name stands for keeps 16 bits per sample; of no format not."""
+    form = _FORMATS.get(path.suffix.lower())
+    return form is not None and form.sixteen_bit
+
+
 def check_writable(path: Path, width_px: int | None = None, height_px: int | None = None) -> str:
     """Say, before any work, whether a picture of this size can be saved under this name.
 

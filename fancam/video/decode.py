@@ -15,8 +15,9 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from fancam.media import ColourTags, Samples, VideoInfo
+from fancam.video.colour import SrgbConverter, buffer_source
 from fancam.video.container import chosen_stream, explained, opened, square_pixel_size, thread_count
-from fancam.video.probe import SrgbConverter, buffer_source, frame_facts
+from fancam.video.probe import frame_facts
 from fancam.video.reader import DecodedFrame, FrameReader
 
 SEEK_PAYS_S = 2.0
