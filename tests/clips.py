@@ -123,6 +123,16 @@ def moving_noise(count: int, width: int = 192, height: int = 128, seed: int = 0)
     return [np.ascontiguousarray(np.roll(texture, (i * 3, i * 5), (0, 1))[:height, :width]) for i in range(count)]
 
 
+def cross_faded(
+    before: Sequence[npt.NDArray], after: Sequence[npt.NDArray], length: int
+) -> list[npt.NDArray[np.uint8]]:
+    """Two clips of one size, the last ``length`` frames of the first fading linearly into the first of the second."""
+    late = (np.arange(length) + 1) / (length + 1)
+    both = zip(before[len(before) - length :], after[:length], late, strict=True)
+    faded = [np.rint((1 - share) * a.astype(np.float32) + share * b).astype(np.uint8) for a, b, share in both]
+    return [*before[: len(before) - length], *faded, *after[length:]]
+
+
 def write_clip(
     path: Path,
     frames: Iterable[npt.NDArray],

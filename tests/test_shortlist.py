@@ -44,6 +44,12 @@ def luma_frame(number: int, luma: np.ndarray, fps: float = 30.0, **more) -> Luma
     return LumaFrame(number * 512, number / fps, luma, **values)
 
 
+def ticking(number: int, luma: np.ndarray) -> LumaFrame:
+    """A frame with a clock in its lower left corner, so that it repeats none."""
+    luma[-40:, :70] = (number * 37) % 200 + 20
+    return luma_frame(number, luma)
+
+
 class Probe:
     """Knows where the head is, by looking the thumbnail up; works on upright grey thumbnails only."""
 
@@ -92,7 +98,7 @@ def test_a_face_that_moves_between_two_searches_is_followed():
 
 
 def test_candidates_ascend_and_are_no_more_than_asked_for():
-    frames = [luma_frame(i, stage(300, 100, 2.0)) for i in range(120)]
+    frames = [ticking(i, stage(300, 100, 2.0)) for i in range(120)]
     found = run(frames, Probe([face_at(300, 100, SCALE)]), top=12, settings=ScanSettings(candidates_per_pick=2))
     assert len(found) == 24
     assert [c.pts for c in found] == sorted({c.pts for c in found})
@@ -108,7 +114,7 @@ def test_as_many_moments_are_looked_at_for_a_few_cards_as_for_eight(top):
 
 
 def test_every_frame_is_a_candidate_where_there_are_few():
-    frames = [luma_frame(i, stage(300, 100, 2.0)) for i in range(7)]
+    frames = [ticking(i, stage(300, 100, 2.0)) for i in range(7)]
     assert [c.pts // 512 for c in run(frames, Probe([]))] == list(range(7))
 
 
@@ -124,7 +130,7 @@ def test_without_a_detector_the_middle_of_the_frame_is_judged():
 
 def test_a_frame_with_a_face_comes_before_frames_without():
     faces = Probe(lambda call: [face_at(300, 100, SCALE)] if call in (3, 4) else [])
-    frames = [luma_frame(i, stage(300, 100, 1.0)) for i in range(180)]
+    frames = [ticking(i, stage(300, 100, 1.0)) for i in range(180)]
     scores = {c.time_s: c.scan_score for c in run(frames, faces, top=64)}
     with_face = [s for t, s in scores.items() if 2.0 <= t <= 3.0]
     without = [s for t, s in scores.items() if t < 1.4 or t > 3.6]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -96,6 +96,8 @@ class Found:
     moments_looked_at: int = 0
     looked_at: Sequence[ScoredFace] = ()
     """Of a video every face that was looked at, in the order of time."""
+    frames_left_out: Mapping[str, int] = field(default_factory=dict)
+    """Of a video: fault to how many sound frames were left out for it, as of ``cross_fade``."""
 
 
 def find_in_video(context: Context, film: Video) -> Found:
@@ -105,7 +107,7 @@ def find_in_video(context: Context, film: Video) -> Found:
         FancamError: The video cannot be read, or a model is missing.
     """
     with context.watch("scan"):
-        report, candidates = _scan(context, film)
+        report, candidates, left_out = _scan(context, film)
     with context.watch("faces"):
         threads = decoder_threads(report.frames_rejected)
         scored = _look(context, film, candidates, threads)
@@ -139,7 +141,9 @@ def find_in_video(context: Context, film: Video) -> Found:
         ])
         for one, others in zip(chosen, beaten, strict=True)
     ]  # fmt: skip
-    return Found(moments, len(scored), picking.reject_reasons(asked, chosen), report, len(candidates), asked)
+    return Found(
+        moments, len(scored), picking.reject_reasons(asked, chosen), report, len(candidates), asked, left_out
+    )  # fmt: skip
 
 
 def find_in_photo(context: Context, photo: StillPicture) -> Found:
@@ -265,14 +269,16 @@ def decoder_threads(frames_rejected: Mapping[str, int]) -> int | None:
     return 1 if any(frames_rejected.values()) else None
 
 
-def _scan(context: Context, film: Video) -> tuple[ScanReport, list[Candidate]]:
+def _scan(context: Context, film: Video) -> tuple[ScanReport, list[Candidate], Mapping[str, int]]:
     """Scan a video; one that is damaged a second time, with one thread."""
     found = _scanned(context, film, None)
     threads = decoder_threads(found[0].frames_rejected)
     return found if threads is None else _scanned(context, film, threads)
 
 
-def _scanned(context: Context, film: Video, threads: int | None) -> tuple[ScanReport, list[Candidate]]:
+def _scanned(
+    context: Context, film: Video, threads: int | None
+) -> tuple[ScanReport, list[Candidate], Mapping[str, int]]:
     def probe(grey: npt.NDArray[np.uint8]) -> list[Face]:
         return context.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
 
@@ -285,7 +291,8 @@ def _scanned(context: Context, film: Video, threads: int | None) -> tuple[ScanRe
             if number % 30 == 0:
                 context.progress("scan", number, max(total, number) if total else None)
     context.progress("scan", scan.report.frames_scanned, scan.report.frames_scanned)
-    return scan.report, shortlist.finish(*_groups(settings))
+    candidates = shortlist.finish(*_groups(settings))
+    return scan.report, candidates, dict(sorted(shortlist.left_out.items()))
 
 
 def _wanted(settings: PickSettings) -> int:

@@ -88,6 +88,7 @@ def video_report(info: VideoInfo, found: Found, sha256: str, chosen: Mapping[str
         "interlaced": info.interlaced,
         "frames_scanned": report.frames_scanned,
         "frames_rejected": dict(report.frames_rejected),
+        "frames_left_out": dict(found.frames_left_out),
         "moments_looked_at": found.moments_looked_at,
         "faces_rejected": dict(found.faces_rejected),
         **chosen,

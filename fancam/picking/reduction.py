@@ -139,14 +139,14 @@ class ShotBoundaryDetector:
         Returns:
             How many of the latest frames, this one counted, turn out to belong to a new shot; 0 for no cut.
         """
-        blocks = _blocks(pixels)
+        blocks = textured(blocks_of(miniature(pixels)))
         if blocks is None:
             self._pending += self._pending > 0
             return 0
-        if self._reference is None or _alike(self._reference, blocks):
+        if self._reference is None or alike(self._reference, blocks):
             self._reference, self._pending, self._latest = blocks, 0, None
             return 0
-        steady = self._latest is None or _alike(self._latest, blocks)
+        steady = self._latest is None or alike(self._latest, blocks)
         self._latest = blocks
         self._pending += 1
         if self._pending < CONFIRM_FRAMES or not steady:
@@ -156,22 +156,32 @@ class ShotBoundaryDetector:
         return begun
 
 
-def _blocks(pixels: Grey) -> npt.NDArray[np.float32] | None:
-    """Return (48, 36) float32: blocks of zero mean and norm 1, zero where there is no texture; None for too few."""
+def miniature(pixels: Grey) -> Grey:
+    """Return a frame at 48 × 36 px, whatever its shape."""
     width, height = COLUMNS * BLOCK_PX, ROWS * BLOCK_PX
     while min(pixels.shape[0] // height, pixels.shape[1] // width) >= 4:  # halving is far cheaper than any other factor
         pixels = resized(pixels, pixels.shape[1] // 2, pixels.shape[0] // 2)
-    small = resized(pixels, width, height).astype(np.float32)
+    return resized(pixels, width, height)
+
+
+def blocks_of(small: Grey) -> npt.NDArray[np.float32]:
+    """Return (48, 36) float32: the blocks of a picture from ``miniature``."""
     blocks = small.reshape(ROWS, BLOCK_PX, COLUMNS, BLOCK_PX).transpose(0, 2, 1, 3).reshape(ROWS * COLUMNS, -1)
+    return blocks.astype(np.float32)
+
+
+def textured(blocks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+    """Return blocks of zero mean and norm 1, zero where there is no texture; None where too few have any."""
     blocks = blocks - (blocks.sum(axis=1, keepdims=True) / np.float32(BLOCK_PX**2))
     norms = np.sqrt(np.einsum("ij,ij->i", blocks, blocks))
-    textured = norms > TEXTURE_LEVELS * BLOCK_PX
-    if np.count_nonzero(textured) < MIN_TEXTURED:
+    drawn = norms > TEXTURE_LEVELS * BLOCK_PX
+    if np.count_nonzero(drawn) < MIN_TEXTURED:
         return None
-    return blocks * np.where(textured, 1 / np.maximum(norms, 1e-6), 0).astype(np.float32)[:, None]
+    return blocks * np.where(drawn, 1 / np.maximum(norms, 1e-6), 0).astype(np.float32)[:, None]
 
 
-def _alike(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> bool:
+def alike(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> bool:
+    """Whether two frames show one scene, by their blocks: the best quarter decides."""
     correlation = np.einsum("ij,ij->i", a, b)
     both = a.any(axis=1) & b.any(axis=1)
     if np.count_nonzero(both) < MIN_TEXTURED // 2:

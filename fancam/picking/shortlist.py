@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fancam.geometry import Box
 from fancam.media import LumaFrame
+from fancam.picking.faults import FaultFinder
 from fancam.picking.reduction import Grey, Reduced, ShotBoundaryDetector, reduced
 from fancam.picking.sharpness import QUICK_SIDE_PX, quick_sharpness
 from fancam.picking.terms import size_term
@@ -59,6 +60,7 @@ class _Waiting:
     time_s: float
     key_frame: bool
     reduced: Reduced
+    fault: str | None = None
 
 
 @dataclass(slots=True)
@@ -95,11 +97,14 @@ class Shortlist:
         self._worker = ThreadPoolExecutor(1, "fancam-scan-faces") if probe is not None else None
         self._measurer = ThreadPoolExecutor(1, "fancam-scan-measure")
         self._queued: deque[Future[None]] = deque()
+        self._faults: FaultFinder[_Waiting] = FaultFinder()
         self._shots = ShotBoundaryDetector()
         self._best = BestPerSlot(duration_s)
         self._segment = _Segment(0, None)
         self._complete: deque[_Segment] = deque()
         self._probed_at_s: float | None = None
+        self.left_out: dict[str, int] = {}
+        """Fault to how many frames were left out for it, complete after ``finish``."""
 
     def add(self, frame: LumaFrame) -> None:
         """Take the next frame; its luma is copied as far as it is needed.
@@ -108,12 +113,18 @@ class Shortlist:
             Exception: Whatever ``probe`` raised for an earlier frame.
         """
         waiting = _Waiting(frame.pts, frame.time_s, frame.key_frame, reduced(frame))
-        self._queued.append(self._measurer.submit(self._take, waiting))
+        self._queued.append(self._measurer.submit(self._judge, waiting))
         while len(self._queued) > MAX_QUEUED_FRAMES or (self._queued and self._queued[0].done()):
             self._queued.popleft().result()
 
-    def _take(self, waiting: _Waiting) -> None:
+    def _judge(self, waiting: _Waiting) -> None:
+        """Put a small copy before the search for faults, and take those that come out of it."""
+        for ready, fault in self._faults.add(waiting, waiting.reduced, waiting.key_frame):
+            self._take(ready, fault)
+
+    def _take(self, waiting: _Waiting, fault: str | None) -> None:
         """Put a small copy into its segment, and measure the segments whose faces are known."""
+        waiting.fault = fault
         self._segment.frames.append(waiting)
         new = self._shots.add(waiting.reduced.pixels)
         if new:
@@ -135,6 +146,8 @@ class Shortlist:
         while self._queued:
             self._queued.popleft().result()
         self._measurer.shutdown()
+        for ready, fault in self._faults.finish():
+            self._take(ready, fault)
         last = self._segment.frames[-1] if self._segment.frames else None
         if last is not None and self._worker is not None and last.time_s != self._probed_at_s:
             self._search(last.time_s, last.reduced)
@@ -193,6 +206,9 @@ class Shortlist:
         after = segment.after.result() if segment.after is not None else None
         paths = face_paths(before, after)
         for waiting in segment.frames:
+            if waiting.fault is not None:
+                self.left_out[waiting.fault] = self.left_out.get(waiting.fault, 0) + 1
+                continue
             self._best.add(Candidate(waiting.pts, waiting.time_s, _scan_score(waiting, paths), segment.shot))
         segment.frames.clear()
 
