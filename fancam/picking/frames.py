@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fancam.geometry import Box
 from fancam.media import Picture
+from fancam.picking.combing import is_combed
 from fancam.picking.scoring import (
     CLIPPED_LEVEL,
     DARK_LEVEL,
@@ -46,7 +47,7 @@ def whole_frame(pixels: Picture, part: Box | None = None) -> Face:
 def score_frame(pixels: Picture, part: Box, settings: PickSettings) -> Score:
     """Score a whole frame, or a part of it: its sharpness and its light.
 
-    Gates, in this order: ``too_dark`` (a fade), ``blown_out`` (a flash), ``too_soft``.
+    Gates, in this order: ``too_dark`` (a fade), ``blown_out`` (a flash), ``combed``, ``too_soft``.
 
     Args:
         pixels: (height, width, 3) uint8 RGB, upright.
@@ -68,6 +69,7 @@ def score_frame(pixels: Picture, part: Box, settings: PickSettings) -> Score:
     gates = {
         "too_dark": float(np.percentile(luma, BRIGHT_PERCENTILE)) < MIN_MEDIAN_LEVEL,
         "blown_out": clipped_share > MAX_CLIPPED_SHARE,
+        "combed": is_combed(luma),
         "too_soft": sharpness < settings.min_sharpness,
     }
     rejected = next((name for name, closed in gates.items() if closed), None)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fancam.errors import unknown_choice
 from fancam.media import Picture
+from fancam.picking.combing import is_combed
 from fancam.picking.sharpness import face_sharpness, luma_of
 from fancam.picking.terms import (
     MAX_CLIPPED_SHARE,
@@ -129,7 +130,7 @@ def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
 
     The value is the weighted geometric mean of the terms in ``why`` (weights in ``WEIGHTS``), so that one bad term
     cannot be outweighed by many mediocre ones; it is 0 where a gate rejects the face. Gates, in this order:
-    ``cut_by_frame``, ``face_too_small``, ``too_dark``, ``blown_out``, ``too_soft``.
+    ``cut_by_frame``, ``face_too_small``, ``too_dark``, ``blown_out``, ``combed``, ``too_soft``.
 
     Args:
         pixels: (height, width, 3) uint8 RGB, the upright full frame.
@@ -163,6 +164,7 @@ def score_face(pixels: Picture, face: Face, settings: PickSettings) -> Score:
         "face_too_small": face.box.height < settings.min_face_px,
         "too_dark": median < MIN_MEDIAN_LEVEL,
         "blown_out": clipped_share > MAX_CLIPPED_SHARE,
+        "combed": is_combed(luma_of(pixels[face.box.clipped(pixels.shape[1], pixels.shape[0]).as_slices()])),
         "too_soft": sharpness < settings.min_sharpness,
     }
     rejected = next((name for name, closed in gates.items() if closed), None)

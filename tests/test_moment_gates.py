@@ -1,0 +1,87 @@
+"""At the exact look a combed face, and one smeared by motion beside a sharp one, are rejected by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from fancam.geometry import Box
+from fancam.picking import face_patch, judge_persons, score_face, score_frame, whole_frame
+from fancam.picking.persons import NEAR_S
+from fancam.results import Candidate, Face, ScoredFace
+from fancam.settings import PickSettings
+from fancam.video import open_video
+
+FACE = Face(Box(181.5, 58.2, 269.9, 177.8), ((203, 102), (247, 104), (223, 125), (203, 142), (241, 144)), 0.9, 0)
+SETTINGS = PickSettings()
+
+
+def woven(pixels: np.ndarray, moved_px: int) -> np.ndarray:
+    """Every second line as it is when all has moved sideways."""
+    combed = pixels.copy()
+    combed[1::2] = np.roll(pixels, moved_px, axis=1)[1::2]
+    return combed
+
+
+@pytest.mark.parametrize("moved_px", [3, 6, 12])
+def test_a_face_woven_from_two_moments_is_combed(moved_px):
+    assert score_face(woven(astronaut(), moved_px), FACE, SETTINGS).rejected == "combed"
+
+
+def test_a_still_face_in_interlaced_material_is_no_worse():
+    assert score_face(woven(astronaut(), 0), FACE, SETTINGS).rejected is None
+
+
+def test_noise_sharpening_and_a_fine_weave_are_no_combing():
+    picture = astronaut().astype(np.float32)
+    noisy = picture + np.random.default_rng(1).normal(0, 12, picture.shape)
+    halo = picture + 1.5 * (picture - cv2.GaussianBlur(picture, (0, 0), 1.0))
+    weave = picture + 20 * (np.indices(picture.shape[:2]).sum(axis=0) % 2)[..., None]
+    for pixels in (noisy, halo, weave):
+        assert score_face(np.clip(pixels, 0, 255).astype(np.uint8), FACE, SETTINGS).rejected != "combed"
+
+
+def test_frames_of_a_clip_woven_of_two_are_combed_where_something_moves_and_never_else(shared):
+    with open_video(shared("data/video/dance.mp4")).scan() as scan:
+        frames = [np.repeat(f.luma[:, :, None], 3, axis=2) for n, f in enumerate(scan) if 300 <= n < 340]
+
+    def combed(pixels: np.ndarray) -> bool:
+        return score_frame(pixels, whole_frame(pixels[100:500], None).box, SETTINGS).rejected == "combed"
+
+    assert not any(combed(frame) for frame in frames)
+    mixed = [np.where(np.arange(len(a))[:, None, None] % 2, b, a) for a, b in zip(frames, frames[2:], strict=False)]
+    assert sum(combed(frame) for frame in mixed) > 0.7 * len(mixed)
+
+
+def looks(*given: tuple[float, int]) -> list[ScoredFace]:
+    """Looks at one person at these times, smeared sideways over so many pixels."""
+    found, patches = [], []
+    for time_s, smear_px in given:
+        pixels = astronaut() if smear_px == 0 else cv2.blur(astronaut(), (smear_px, 1))
+        candidate = Candidate(round(time_s * 1000), time_s, 0.5, 0)
+        found.append(ScoredFace(candidate, FACE, score_face(pixels, FACE, SETTINGS)))
+        patches.append(face_patch(pixels, FACE))
+    return judge_persons(found, patches, SETTINGS)
+
+
+def test_a_face_smeared_by_motion_loses_to_its_sharp_neighbour():
+    sharp, smeared = looks((1.0, 0), (1.2, 9))
+    assert smeared.score.why["sharpness"] > SETTINGS.min_sharpness  # by itself it would do
+    assert (sharp.score.rejected, smeared.score.rejected, smeared.score.value) == (None, "smeared", 0.0)
+
+
+def test_a_soft_face_is_kept_where_no_sharper_one_is_near():
+    assert looks((1.0, 0), (1.0 + NEAR_S + 0.1, 9))[1].score.rejected is None
+    assert [one.score.rejected for one in looks((1.0, 9), (1.1, 9))] == [None, None]
+
+
+def test_a_sharp_neighbour_that_is_itself_rejected_takes_nothing_from_a_soft_face():
+    found = [replace(one, score=replace(one.score, rejected="eyes_closed" if n == 0 else None))
+             for n, one in enumerate(looks((1.0, 0), (2.0, 9)))]  # fmt: skip
+    near = [replace(one, candidate=Candidate(n, 0.1 * n, 0.5, 0)) for n, one in enumerate(found)]
+    patch = face_patch(astronaut(), FACE)
+    assert judge_persons(near, [patch, patch], SETTINGS)[1].score.rejected is None
