@@ -48,16 +48,17 @@ SAME_LEVELS = 0.6
 
 CROSS_FADE, FLASH, FROZEN = "cross_fade", "flash", "frozen"
 
+NOTHING: Grey = np.zeros((0, 0), np.uint8)
+
 Item = TypeVar("Item")
 Blocks = npt.NDArray[np.float32]
 """(48, 36): 8 × 6 blocks of 6 × 6 px."""
 
 
 @dataclass(slots=True, eq=False)
-class _Seen(Generic[Item]):
-    """A frame and what it is judged by."""
+class _Seen:
+    """What a frame is judged by."""
 
-    item: Item
     key_frame: bool
     pixels: Grey
     small: Blocks
@@ -75,8 +76,8 @@ class FaultFinder(Generic[Item]):
     """
 
     def __init__(self) -> None:
-        self._window: deque[_Seen[Item]] = deque()
-        self._waiting: deque[_Seen[Item]] = deque()
+        self._window: deque[_Seen] = deque()
+        self._waiting: deque[tuple[Item, _Seen]] = deque()
         self._kept_of_run = False
         self._count = 0
 
@@ -91,9 +92,9 @@ class FaultFinder(Generic[Item]):
         small = blocks_of(miniature(frame.pixels))
         last = self._window[-1] if self._window else None
         repeats = last is not None and _same(last, frame.pixels, small)
-        seen = _Seen(item, key_frame, frame.pixels, small, float(small.mean()), repeats)
+        seen = _Seen(key_frame, frame.pixels, small, float(small.mean()), repeats)
         self._window.append(seen)
-        self._waiting.append(seen)
+        self._waiting.append((item, seen))
         if len(self._window) > AHEAD + BEHIND:
             self._window.popleft()
         self._count += 1
@@ -108,7 +109,9 @@ class FaultFinder(Generic[Item]):
             yield self._judged()
 
     def _judged(self) -> tuple[Item, str | None]:
-        seen = self._waiting.popleft()
+        item, seen = self._waiting.popleft()
+        if self._waiting:
+            seen.pixels = NOTHING  # of what lies behind only the blocks are kept
         fault = seen.fault or (FLASH if self._is_flash(seen) else None)
         if not seen.repeats:
             self._kept_of_run = False
@@ -117,25 +120,25 @@ class FaultFinder(Generic[Item]):
                 fault = FROZEN
             else:
                 self._kept_of_run = True
-        return seen.item, fault
+        return item, fault
 
-    def _better_repeat(self, seen: _Seen[Item]) -> bool:
+    def _better_repeat(self, seen: _Seen) -> bool:
         """Whether a frame that is none of the key frames is repeated by one."""
         if seen.key_frame:
             return False
-        for later in self._waiting:
+        for _, later in self._waiting:
             if not later.repeats:
                 return False
             if later.key_frame:
                 return True
         return False
 
-    def _is_flash(self, seen: _Seen[Item]) -> bool:
+    def _is_flash(self, seen: _Seen) -> bool:
         at = len(self._window) - len(self._waiting) - 1
         if at < 0:
             return False
         before = list(islice(self._window, max(at - FLASH_FRAMES, 0), at))
-        after = list(islice(self._waiting, FLASH_FRAMES))
+        after = [late for _, late in islice(self._waiting, FLASH_FRAMES)]
         span = FLASH_FRAMES + 1
         return any(
             seen.mean - early.mean > FLASH_LEVELS and seen.mean - late.mean > FLASH_LEVELS
@@ -213,7 +216,7 @@ def _own(blocks: Blocks, other: Blocks) -> int:
     return int(np.count_nonzero(np.einsum("bk,bk->b", drawn, drawn) - along**2 > OWN_LEVELS**2 * BLOCK_PX**2))
 
 
-def _same(last: _Seen[Item], pixels: Grey, small: Blocks) -> bool:
+def _same(last: _Seen, pixels: Grey, small: Blocks) -> bool:
     """Whether a frame shows what another one shows: first by 48 × 36 px, which tells most apart, then by all."""
     if last.pixels.shape != pixels.shape or float(np.abs(last.small - small).max()) > 1.0:
         return False

@@ -1,0 +1,134 @@
+"""What the picker's gates find of built faults, and what they take for one in whole clips: ``picking_gates``.
+
+The faults are built into clips of the shared media: fades between ``asl/book``, ``asl/sister`` and frames 500 to 580 of
+``dance`` or 60 to 120 of ``odd/sample_vvc``, flashes, repeats and woven frames in ``asl/book`` and ``asl/sister``. Tuned
+was on fades between ``asl/walk`` and frames 300 to 380 of ``dance``, and on which frames of the whole clips are left out.
+A fade is found where all of its frames that show 0.2 to 0.8 of both pictures are left out; frames left out beside the
+fault are counted too. The whole clips are all of asl, dance, phone_selfie and the sample, which have no such fault;
+nasa_13013, counted apart, has one real cross-fade (frames 150 to 178, by eye).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fancam.geometry import Orientation
+from fancam.picking.combing import is_combed
+from fancam.picking.faults import FaultFinder
+from fancam.picking.reduction import Grey, Reduced, reduced
+from fancam.video import open_video
+
+SIZE = (640, 480)
+
+
+def main(arguments: list[str]) -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(prog="picking_gates", description=__doc__)
+    parser.add_argument("--media", type=Path, default=Path("../shared"), help="the folder that holds data/")
+    video = parser.parse_args(arguments).media / "data" / "video"
+    signers = [luma_of(video / f"asl/{name}.mkv")[:80] for name in ("book", "sister")]
+    others = [luma_of(video / "dance.mp4")[500:580], luma_of(video / "odd/sample_vvc.mp4")[60:120]]
+    print(f"{'built fault':34}{'found':>12}{'beside it':>12}")
+    for length in (8, 16, 30):
+        report(f"cross-fade over {length} frames", [faded(a, b, length) for a in signers for b in others])
+    for gain, lift in ((1.0, 45), (1.2, 60), (1.0, 120)):
+        report(f"flash × {gain} + {lift}", [flashed(a, gain, lift, n) for a in signers for n in (1, 3)])
+    report("frame repeated 12 times", [repeated(a) for a in signers])
+    woven = [
+        np.where(np.arange(480)[:, None] % 2, later, p) for a in signers for p, later in zip(a, a[2:], strict=False)
+    ]
+    print(f"{'woven of frames 2 apart (tiles)':34}{sum(map(combed, woven)):>6} of {len(woven):<4}")
+    print(f"\n{'whole clips':34}{'frames':>8}  left out")
+    clips = [*sorted((video / "asl").glob("*.mkv")), video / "dance.mp4", video / "phone_selfie.mp4", stage()]
+    total: Counter[str] = Counter()
+    for path in clips:
+        total += alarms(path)
+    print(f"{'asl, dance, phone_selfie, sample':34}{total.pop('frames'):>8}  {dict(total) or 'none'}")
+    real = alarms(video / "colour/nasa_13013.mp4")
+    print(f"{'nasa_13013':34}{real.pop('frames'):>8}  {dict(real)}")
+
+
+def stage() -> Path:
+    """Return the sample clip."""
+    return Path(__file__).parents[1] / "samples" / "stage.mp4"
+
+
+def luma_of(path: Path) -> list[Grey]:
+    """Return the luma of all frames of a short clip, 640 × 480."""
+    with open_video(path).scan() as frames:
+        return [cv2.resize(frame.luma, SIZE, interpolation=cv2.INTER_AREA).astype(np.uint8) for frame in frames]
+
+
+def faults_of(pictures: Sequence[Grey]) -> list[str | None]:
+    """Return what each frame is taken for."""
+    finder: FaultFinder[int] = FaultFinder()
+    found = [f for n, picture in enumerate(pictures) for f in finder.add(n, small(picture), False)]
+    return [fault for _, fault in [*found, *finder.finish()]]
+
+
+def small(picture: Grey) -> Reduced:
+    """Return a picture as the scan keeps it."""
+    return Reduced(picture, Orientation(), picture.shape[1], picture.shape[0])
+
+
+Case = tuple[list[Grey], set[int], set[int]]
+"""Frames, which must be left out, and which may be."""
+
+
+def faded(a: Sequence[Grey], b: Sequence[Grey], length: int) -> Case:
+    """Return one clip fading into another."""
+    start, share = len(a) - length, (np.arange(length) + 1) / (length + 1)
+    between = [np.rint((1 - s) * p + s * q).astype(np.uint8) for s, p, q in zip(share, a[start:], b, strict=False)]
+    must = {start + int(n) for n in np.flatnonzero((share > 0.2) & (share < 0.8))}
+    return [*a[:start], *between, *b[length:]], must, set(range(start, start + length))
+
+
+def flashed(a: Sequence[Grey], gain: float, lift: float, count: int) -> Case:
+    """Return a clip with a flash."""
+    at = set(range(40, 40 + count))
+    lit = [np.clip(p * gain + lift, 0, 255).astype(np.uint8) if n in at else p for n, p in enumerate(a)]
+    return lit, at, at
+
+
+def repeated(a: Sequence[Grey]) -> Case:
+    """Return a clip that stands still for a while."""
+    return [*a[:31], *[a[30]] * 12, *a[31:]], set(range(31, 43)), set(range(31, 43))
+
+
+def report(title: str, cases: Sequence[Case]) -> None:
+    """Print one row: cases found whole, and frames left out beside the faults."""
+    found = beside = 0
+    for pictures, must, may in cases:
+        left_out = {number for number, fault in enumerate(faults_of(pictures)) if fault}
+        found, beside = found + (must <= left_out), beside + len(left_out - may)
+    print(f"{title:34}{found:>6} of {len(cases):<4}{beside:>8}")
+
+
+def combed(picture: npt.NDArray[np.uint8]) -> bool:
+    """Whether a square of 120 px anywhere in the picture is combed: about a face."""
+    rows, columns = picture.shape
+    return any(
+        is_combed(picture[y : y + 120, x : x + 120])
+        for y in range(0, rows - 119, 60) for x in range(0, columns - 119, 60)
+    )  # fmt: skip
+
+
+def alarms(path: Path) -> Counter[str]:
+    """Return how many frames of a clip are left out, by reason; of every tenth whether a square in it is combed."""
+    finder: FaultFinder[int] = FaultFinder()
+    counts: Counter[str] = Counter()
+    with open_video(path).scan() as frames:
+        for number, frame in enumerate(frames):
+            counts["frames"] += 1
+            counts.update(fault for _, fault in finder.add(number, reduced(frame), frame.key_frame) if fault)
+            if number % 10 == 0 and combed(frame.luma):
+                counts["combed"] += 1
+    counts.update(fault for _, fault in finder.finish() if fault)
+    return counts
