@@ -1,8 +1,8 @@
 """What the picker's gates find of built faults, and what they take for one in whole clips: ``picking_gates``.
 
-The faults are built into clips of the shared media: fades between ``asl/book``, ``asl/sister`` and frames 500 to 580 of
-``dance`` or 60 to 120 of ``odd/sample_vvc``, flashes, repeats and woven frames in ``asl/book`` and ``asl/sister``. Tuned
-was on fades between ``asl/walk`` and frames 300 to 380 of ``dance``, and on which frames of the whole clips are left out.
+The faults are built into clips of the shared media: fades between ``asl/book``, ``asl/sister`` and frames 500 to 580
+of ``dance`` or 60 to 120 of ``odd/sample_vvc``, flashes, repeats and woven frames in ``asl/book`` and ``asl/sister``.
+Tuned was on fades between ``asl/walk`` and frames 300 to 380 of ``dance``, and on what is left out of the whole clips.
 A fade is found where all of its frames that show 0.2 to 0.8 of both pictures are left out; frames left out beside the
 fault are counted too. The whole clips are all of asl, dance, phone_selfie and the sample, which have no such fault;
 nasa_13013, counted apart, has one real cross-fade (frames 150 to 178, by eye).
@@ -19,10 +19,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.geometry import Orientation
 from fancam.picking.combing import is_combed
 from fancam.picking.faults import FaultFinder
-from fancam.picking.reduction import Grey, Reduced, reduced
+from fancam.picking.reduction import Grey, blocks_of, miniature, reduced, textured
 from fancam.video import open_video
 
 SIZE = (640, 480)
@@ -69,13 +68,14 @@ def luma_of(path: Path) -> list[Grey]:
 def faults_of(pictures: Sequence[Grey]) -> list[str | None]:
     """Return what each frame is taken for."""
     finder: FaultFinder[int] = FaultFinder()
-    found = [f for n, picture in enumerate(pictures) for f in finder.add(n, small(picture), False)]
+    found = [f for n, picture in enumerate(pictures) for f in added(finder, n, picture, False)]
     return [fault for _, fault in [*found, *finder.finish()]]
 
 
-def small(picture: Grey) -> Reduced:
-    """Return a picture as the scan keeps it."""
-    return Reduced(picture, Orientation(), picture.shape[1], picture.shape[0])
+def added(finder: FaultFinder[int], number: int, pixels: Grey, key_frame: bool) -> list[tuple[int, str | None]]:
+    """Give the next frame to a finder, as the scan does."""
+    small = blocks_of(miniature(pixels))
+    return list(finder.add(number, pixels, key_frame, small, textured(small)))
 
 
 Case = tuple[list[Grey], set[int], set[int]]
@@ -127,7 +127,7 @@ def alarms(path: Path) -> Counter[str]:
     with open_video(path).scan() as frames:
         for number, frame in enumerate(frames):
             counts["frames"] += 1
-            counts.update(fault for _, fault in finder.add(number, reduced(frame), frame.key_frame) if fault)
+            counts.update(fault for _, fault in added(finder, number, reduced(frame).pixels, frame.key_frame) if fault)
             if number % 10 == 0 and combed(frame.luma):
                 counts["combed"] += 1
     counts.update(fault for _, fault in finder.finish() if fault)

@@ -10,7 +10,7 @@ from fancam.geometry import Orientation
 from fancam.media import LumaFrame
 from fancam.picking import Shortlist
 from fancam.picking.faults import AHEAD, FaultFinder
-from fancam.picking.reduction import reduced
+from fancam.picking.reduction import blocks_of, miniature, reduced, textured
 from fancam.settings import ScanSettings
 from fancam.video import open_video
 from tests.clips import cross_faded, write_clip
@@ -28,12 +28,18 @@ def frame_of(number: int, luma: Luma, key_frame: bool = False) -> LumaFrame:
     return LumaFrame(number, number / 30, luma, 8, True, Orientation(), columns, rows, key_frame)
 
 
+def add(finder: FaultFinder[int], number: int, luma: Luma, key_frame: bool) -> list[tuple[int, str | None]]:
+    pixels = reduced(frame_of(number, luma)).pixels
+    small = blocks_of(miniature(pixels))
+    return list(finder.add(number, pixels, key_frame, small, textured(small)))
+
+
 def faults_of(pictures, key_frames=()) -> list[str | None]:
     """What each frame is taken for; None for a sound one."""
     finder: FaultFinder[int] = FaultFinder()
     found = []
     for number, luma in enumerate(pictures):
-        found += finder.add(number, reduced(frame_of(number, luma)), number in key_frames)
+        found += add(finder, number, luma, number in key_frames)
     found += finder.finish()
     assert [number for number, _ in found] == list(range(len(pictures)))
     return [fault for _, fault in found]
@@ -136,7 +142,7 @@ def test_a_still_picture_of_any_length_is_one_moment(signer):
 def test_frames_wait_for_no_more_than_those_ahead(signer):
     finder: FaultFinder[int] = FaultFinder()
     for number, luma in enumerate(signer):
-        assert len(list(finder.add(number, reduced(frame_of(number, luma)), False))) == (number >= AHEAD)
+        assert len(add(finder, number, luma, False)) == (number >= AHEAD)
     assert len(list(finder.finish())) == AHEAD
 
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fancam.picking.reduction import BLOCK_PX, COLUMNS, ROWS, Grey, Reduced, alike, blocks_of, miniature, textured
+from fancam.picking.reduction import BLOCK_PX, COLUMNS, ROWS, Grey, alike
 
 AHEAD, BEHIND = 36, 30
 """Frames after and before one by which it is judged. It waits for the former: 18 MB of small copies at 1080p."""
@@ -25,7 +25,7 @@ FLASH_FRAMES = 4
 FLASH_LEVELS = 35.0
 """Luma by which the whole of a flash is brighter than the frames on both sides."""
 
-BLEND_STEP = 4
+BLEND_STEP = 8
 """Every so many frames one is tried as the later, and as the earlier, of two pictures that are blended."""
 BLEND_CORE, BLEND_CORE_FRAMES = (0.2, 0.8), 2
 """A cross-fade is believed where so many frames show this share of the earlier picture, all blocks alike …"""
@@ -62,6 +62,7 @@ class _Seen:
     key_frame: bool
     pixels: Grey
     small: Blocks
+    drawn: Blocks | None
     mean: float
     repeats: bool
     """Whether it shows what the frame before shows."""
@@ -81,18 +82,21 @@ class FaultFinder(Generic[Item]):
         self._kept_of_run = False
         self._count = 0
 
-    def add(self, item: Item, frame: Reduced, key_frame: bool) -> Iterator[tuple[Item, str | None]]:
+    def add(
+        self, item: Item, pixels: Grey, key_frame: bool, small: Blocks, drawn: Blocks | None
+    ) -> Iterator[tuple[Item, str | None]]:
         """Take the next frame; yields none or one of the earlier ones.
 
         Args:
             item: What is handed on.
-            frame: Its small copy.
+            pixels: Its small copy.
             key_frame: Whether it is one: of frames that repeat each other it is coded best.
+            small: Its blocks, from ``reduction.blocks_of``.
+            drawn: Those with texture, from ``reduction.textured``.
         """
-        small = blocks_of(miniature(frame.pixels))
         last = self._window[-1] if self._window else None
-        repeats = last is not None and _same(last, frame.pixels, small)
-        seen = _Seen(key_frame, frame.pixels, small, float(small.mean()), repeats)
+        repeats = last is not None and _same(last, pixels, small)
+        seen = _Seen(key_frame, pixels, small, drawn, float(small.mean()), repeats)
         self._window.append(seen)
         self._waiting.append((item, seen))
         if len(self._window) > AHEAD + BEHIND:
@@ -156,12 +160,10 @@ class FaultFinder(Generic[Item]):
         energy = np.einsum("bnk,bnk->bn", away, away)
         for first in range(len(earlier) - BLEND_STEP, -1, -BLEND_STEP):
             differ = energy[:, first] > BLEND_LEAST_LEVELS**2 * BLOCK_PX**2
-            if _one_scene(earlier[first].small, new.small):
+            if _one_scene(earlier[first], new):
                 continue
-            ours = away[differ]
-            share, fits = _blends(
-                ours[:, first], ours[:, first + 1 :], energy[differ, first], energy[differ, first + 1 :]
-            )
+            old, between = away[differ, first], away[differ, first + 1 :]
+            share, fits = _blends(old, between, energy[differ, first], energy[differ, first + 1 :])
             core = (fits >= BLEND_FITS) & (share > BLEND_CORE[0]) & (share < BLEND_CORE[1])
             for number in _fading(share, core):
                 earlier[first + 1 + number].fault = CROSS_FADE
@@ -203,10 +205,12 @@ def _fading(share: npt.NDArray[np.float32], core: npt.NDArray[np.bool_]) -> list
     return [int(number) for number in np.flatnonzero(seen)] if slope < 0 else []
 
 
-def _one_scene(a: Blocks, b: Blocks) -> bool:
+def _one_scene(a: _Seen, b: _Seen) -> bool:
     """Whether two frames show one scene in whatever light, or one of them shows nothing, as where a clip fades in."""
-    one, other = textured(a), textured(b)
-    return one is None or other is None or alike(one, other) or min(_own(a, other), _own(b, one)) < OWN_BLOCKS
+    one, other = a.drawn, b.drawn
+    if one is None or other is None or alike(one, other):
+        return True
+    return min(_own(a.small, other), _own(b.small, one)) < OWN_BLOCKS
 
 
 def _own(blocks: Blocks, other: Blocks) -> int:

@@ -139,7 +139,10 @@ class ShotBoundaryDetector:
         Returns:
             How many of the latest frames, this one counted, turn out to belong to a new shot; 0 for no cut.
         """
-        blocks = textured(blocks_of(miniature(pixels)))
+        return self.add_blocks(textured(blocks_of(miniature(pixels))))
+
+    def add_blocks(self, blocks: npt.NDArray[np.float32] | None) -> int:
+        """Take the next frame by its textured blocks; see ``add``."""
         if blocks is None:
             self._pending += self._pending > 0
             return 0

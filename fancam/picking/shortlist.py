@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fancam.geometry import Box
 from fancam.media import LumaFrame
 from fancam.picking.faults import FaultFinder
-from fancam.picking.reduction import Grey, Reduced, ShotBoundaryDetector, reduced
+from fancam.picking.reduction import Grey, Reduced, ShotBoundaryDetector, blocks_of, miniature, reduced, textured
 from fancam.picking.sharpness import QUICK_SIDE_PX, quick_sharpness
 from fancam.picking.terms import size_term
 from fancam.results import Candidate, Face
@@ -60,6 +60,8 @@ class _Waiting:
     time_s: float
     key_frame: bool
     reduced: Reduced
+    drawn: npt.NDArray[np.float32] | None = None
+    """Its textured blocks."""
     fault: str | None = None
 
 
@@ -119,14 +121,16 @@ class Shortlist:
 
     def _judge(self, waiting: _Waiting) -> None:
         """Put a small copy before the search for faults, and take those that come out of it."""
-        for ready, fault in self._faults.add(waiting, waiting.reduced, waiting.key_frame):
+        small = blocks_of(miniature(waiting.reduced.pixels))
+        waiting.drawn = textured(small)
+        for ready, fault in self._faults.add(waiting, waiting.reduced.pixels, waiting.key_frame, small, waiting.drawn):
             self._take(ready, fault)
 
     def _take(self, waiting: _Waiting, fault: str | None) -> None:
         """Put a small copy into its segment, and measure the segments whose faces are known."""
         waiting.fault = fault
         self._segment.frames.append(waiting)
-        new = self._shots.add(waiting.reduced.pixels)
+        new = self._shots.add_blocks(waiting.drawn)
         if new:
             self._split(new)
         if self._due(waiting.time_s):
