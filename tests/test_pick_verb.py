@@ -14,7 +14,7 @@ from skimage.data import astronaut
 
 import fancam
 from fancam.cli import invoke
-from tests.clips import Colour, write_clip
+from tests.clips import Colour, moving_noise, write_clip
 
 
 def pick(*arguments: object) -> int:
@@ -69,6 +69,15 @@ def test_the_manifest_has_the_rows_of_every_verb_and_every_term_of_every_pick(pi
             assert other["score"] <= row["score"]
             assert abs(other["time_s"] - row["time_s"]) <= 0.8
             assert other["reason"].startswith("lost by sharpness: ")
+
+
+def test_the_manifest_counts_the_frames_that_were_left_out_by_the_reason(tmp_path):
+    frames = moving_noise(30)
+    still = write_clip(tmp_path / "still.mp4", frames[:10] + [frames[9]] * 8 + frames[10:], gop=60)
+    for source, left_out in ((still, {"frozen": 8}), (write_clip(tmp_path / "sound.mp4", frames), {})):
+        assert pick(source, "-o", tmp_path / source.stem, "--top", 1, "--no-faces", "-q") == 0
+        about = manifest(tmp_path / source.stem)["inputs"][0]
+        assert (about["frames_left_out"], about["frames_rejected"]) == (left_out, {})
 
 
 def test_a_frame_says_where_it_comes_from_and_why_it_was_picked(clip, picked):
