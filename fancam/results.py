@@ -16,6 +16,30 @@ from fancam.media import Picture, Samples
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """Who of a roster somebody was found to be, and how surely."""
+
+    nearest: str
+    """The member whose references are most alike."""
+    similarity: float
+    """Cosine with them."""
+    second: str | None = None
+    """The next member; None where the roster has one only."""
+    second_similarity: float | None = None
+    member: str | None = None
+    """The member's name where it is sure; None where it is not."""
+
+    @property
+    def margin(self) -> float | None:
+        """How much nearer the nearest is than the second; None where there is no second."""
+        return None if self.second_similarity is None else self.similarity - self.second_similarity
+
+    def as_named(self, sure: bool) -> Naming:
+        """Return the naming as a decision."""
+        return replace(self, member=self.nearest if sure else None)
+
+
+@dataclass(frozen=True, slots=True)
 class Face:
     """A detected face in the upright full frame."""
 
@@ -26,6 +50,8 @@ class Face:
     """In [0, 1]; comparable within one detector only."""
     track: int | None = None
     """Number of the track the face belongs to, within one input; None while it is not tracked."""
+    naming: Naming | None = field(default=None, compare=False)
+    """Who it is; None where there is no roster."""
     mesh: FaceMesh | None = field(default=None, compare=False, repr=False)
     """Its dense landmarks; None where they were not measured, or lie on something else."""
 

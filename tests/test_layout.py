@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "fancam"
 SHARED = {"facemesh", "geometry", "results", "media", "settings", "errors", "files", "provenance", "__init__"}
 FOUNDATION = {"paper", "pictures", "nn", "cropping"}
-STAGES = {"video", "picking", "faces", "enhancing", "cards", "sheets", "report"}
+STAGES = {"video", "picking", "faces", "identity", "enhancing", "cards", "sheets", "report"}
 MAY_IMPORT = {
     **dict.fromkeys(SHARED, SHARED),
     "paper": SHARED,

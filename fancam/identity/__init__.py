@@ -1,0 +1,23 @@
+"""Who is who: looks at one person become a tracklet, tracklets become people, people get the names of a roster."""
+
+from __future__ import annotations
+
+from fancam.identity.corrections import Correction, corrected
+from fancam.identity.grouping import apart_by_frames, group
+from fancam.identity.naming import name_people
+from fancam.identity.roster import Member, Roster
+from fancam.identity.tracklets import Tracklet, look_weight, merged, tracklet
+
+__all__ = [
+    "Correction",
+    "Member",
+    "Roster",
+    "Tracklet",
+    "apart_by_frames",
+    "corrected",
+    "group",
+    "look_weight",
+    "merged",
+    "name_people",
+    "tracklet",
+]

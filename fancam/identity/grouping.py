@@ -1,0 +1,123 @@
+"""Groups: which tracklets are one person where nobody was named, by likeness and by who is seen together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from fancam.identity.tracklets import Tracklet
+
+SAME_PERSON = 0.45
+"""Cosine from which on two tracklets may be one person, where no two of the material show a better limit."""
+MARGIN = 0.05
+"""How much more alike than people who were seen together: what the material shows to be different people is the better
+limit, since none holds for every group."""
+SEEN_PERCENTILE = 99.0
+"""Of the cosines of people seen together: one blurred look among hundreds of pairs does not make the limit."""
+SURELY_SAME = 0.65
+"""Beyond this two faces of one frame are rather one person and their picture on the wall behind them."""
+FOUNDER_PX = 40.0
+"""Height of a face that may found a group; a smaller one only joins."""
+JOINING_MARGIN = 0.08
+"""How much more alike than the next group: what is too small to found a group joins one by margin, or none."""
+
+
+def apart_by_frames(tracklets: Sequence[Tracklet]) -> npt.NDArray[np.bool_]:
+    """Return (N, N) whether two tracklets were seen in one frame, and so are two people; false on the diagonal."""
+    apart = np.zeros((len(tracklets), len(tracklets)), bool)
+    seen: dict[Hashable, list[int]] = defaultdict(list)
+    for number, one in enumerate(tracklets):
+        for frame in one.frames:
+            seen[frame].append(number)
+    for together in seen.values():
+        apart[np.ix_(together, together)] = True
+    np.fill_diagonal(apart, False)
+    return apart
+
+
+def group(tracklets: Sequence[Tracklet], *, count: int | None = None) -> list[int | None]:
+    """Return for each tracklet the number of its person: the place of the person's first tracklet in the order given.
+
+    The most alike first, tracklets are joined while they are as alike on average as one person is (average linkage)
+    and no two of them were seen in one frame; with ``count`` until so many people are left. Faces too small to found
+    a group join the nearest by margin afterwards.
+
+    Args:
+        tracklets: In a fixed order.
+        count: How many people there are; None where that is not known.
+
+    Returns:
+        None for a small face that is no person's more than another's.
+    """
+    if not tracklets:
+        return []
+    apart = apart_by_frames(tracklets)
+    founders = [n for n, one in enumerate(tracklets) if one.height_px >= FOUNDER_PX] or list(range(len(tracklets)))
+    linked = _linked(np.stack([tracklets[n].vector for n in founders]), apart[np.ix_(founders, founders)], count)
+    groups: list[int | None] = [None] * len(tracklets)
+    for number, index in zip(founders, linked, strict=True):
+        groups[number] = founders[int(index)]
+    _join_small(tracklets, groups, apart)
+    first: dict[int, int] = {}
+    for number, person in enumerate(groups):
+        if person is not None:
+            first.setdefault(person, number)
+    return [None if person is None else first[person] for person in groups]
+
+
+def _linked(
+    vectors: npt.NDArray[np.floating], apart: npt.NDArray[np.bool_], count: int | None
+) -> npt.NDArray[np.intp]:  # fmt: skip
+    """Return (N,) the lowest number of each vector's group, by average linkage; no group has two that are apart."""
+    stacked = vectors.astype(np.float64)
+    total = stacked @ stacked.T  # of the cosines between the members of two groups
+    limit = -np.inf if count is not None else _limit(total[apart])
+    apart = apart | np.eye(len(vectors), dtype=bool)
+    sizes, groups = np.ones(len(vectors)), np.arange(len(vectors))
+    mean = np.where(apart, -np.inf, total)
+    for _ in range(len(vectors) - (count or 1)):
+        first, second = divmod(int(mean.argmax()), len(vectors))  # the first of equals, so that first < second
+        if mean[first, second] == -np.inf or mean[first, second] < limit:
+            break
+        total[first] += total[second]
+        total[:, first] += total[:, second]
+        apart[first] |= apart[second]
+        apart[:, first] |= apart[:, second]
+        sizes[first] += sizes[second]
+        apart[second], apart[:, second] = True, True
+        groups[groups == second] = first
+        mean[second], mean[:, second] = -np.inf, -np.inf
+        mean[first] = np.where(apart[first], -np.inf, total[first] / (sizes[first] * sizes))
+        mean[:, first] = mean[first]
+    return groups
+
+
+def _limit(together: npt.NDArray[np.floating]) -> float:
+    """Return the cosine of one person, from those of people who were seen together."""
+    shown = float(np.percentile(together, SEEN_PERCENTILE)) + MARGIN if len(together) else 0.0
+    return min(max(SAME_PERSON, shown), SURELY_SAME)
+
+
+def _join_small(
+    tracklets: Sequence[Tracklet], groups: list[int | None], apart: npt.NDArray[np.bool_]
+) -> None:  # fmt: skip
+    """Let what founded no group join one, the surest first, where nobody of it was seen beside them."""
+    found = [person for person in dict.fromkeys(groups) if person is not None]
+    small = [number for number, person in enumerate(groups) if person is None]
+    if not small:
+        return
+    centres = np.stack([
+        np.mean([tracklets[n].vector for n, person in enumerate(groups) if person == one], axis=0) for one in found
+    ]).astype(np.float64)  # fmt: skip
+    centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
+    cosines = np.stack([tracklets[n].vector for n in small]).astype(np.float64) @ centres.T
+    ordered = np.sort(cosines, axis=1)
+    margins = ordered[:, -1] - (ordered[:, -2] if len(found) > 1 else 0.0)
+    for index in np.argsort(-margins, kind="stable"):
+        number, person = small[index], found[int(cosines[index].argmax())]
+        alike = cosines[index].max() >= SAME_PERSON and margins[index] >= JOINING_MARGIN
+        if alike and not any(apart[number, n] for n, one in enumerate(groups) if one == person):
+            groups[number] = person
