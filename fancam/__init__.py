@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from fancam.geometry import Box
+    from fancam.identity import Member, Roster
     from fancam.jobs.cards import CardExtras, make_cards
     from fancam.jobs.enhancing import enhance_pictures
     from fancam.jobs.find import Moment
@@ -43,10 +44,11 @@ if TYPE_CHECKING:
     from fancam.jobs.manifest import RunResult
     from fancam.jobs.picking import pick_frames
     from fancam.jobs.planning import plan_enhance, plan_pick, plan_run
+    from fancam.jobs.references import read_roster
     from fancam.jobs.sheets import SheetExtras, calibrate_printer, correct_printer, make_sheet
     from fancam.nn import ModelStore
     from fancam.pictures import StillPicture, open_picture
-    from fancam.results import Enhanced, Face
+    from fancam.results import Enhanced, Face, Naming
     from fancam.settings import Settings, load_presets, load_settings
     from fancam.video import Video, open_video
 
@@ -57,6 +59,7 @@ _PLACES = {
         "PreflightError", "UsageError",
     ),
     "geometry": ("Box",),
+    "identity": ("Member", "Roster"),
     "jobs.cards": ("CardExtras", "make_cards"),
     "jobs.enhancing": ("enhance_pictures",),
     "jobs.find": ("Moment",),
@@ -66,10 +69,11 @@ _PLACES = {
     "jobs.picking": ("pick_frames",),
     "jobs.planning": ("plan_enhance", "plan_pick", "plan_run"),
     "jobs.manifest": ("RunResult",),
+    "jobs.references": ("read_roster",),
     "jobs.sheets": ("SheetExtras", "calibrate_printer", "correct_printer", "make_sheet"),
     "nn": ("ModelStore",),
     "pictures": ("StillPicture", "open_picture"),
-    "results": ("Enhanced", "Face"),
+    "results": ("Enhanced", "Face", "Naming"),
     "settings": ("Settings", "load_presets", "load_settings"),
     "video": ("Video", "open_video"),
 }  # fmt: skip
@@ -85,12 +89,15 @@ __all__ = [
     "Face",
     "FancamError",
     "InputError",
+    "Member",
     "ModelMissingError",
     "ModelStore",
     "Moment",
+    "Naming",
     "NothingFoundError",
     "OutputError",
     "PreflightError",
+    "Roster",
     "RunResult",
     "Settings",
     "SheetExtras",
@@ -116,6 +123,7 @@ __all__ = [
     "plan_enhance",
     "plan_pick",
     "plan_run",
+    "read_roster",
     "run",
     "save_card",
     "save_frame",

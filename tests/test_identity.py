@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fancam
+from fancam import faces
 from fancam.errors import UsageError
 from fancam.geometry import Box
 from fancam.identity import (
@@ -87,6 +89,19 @@ def test_the_better_look_counts_more():
     assert look_weight(turned) < 0.4
 
 
+@pytest.mark.slow
+def test_portraits_of_two_men_are_two_people(shared):
+    embedder = faces.create_embedder(fancam.default_store())
+    assert embedder is not None
+    paths = [shared(f"data/photo/people/{name}") for name in (
+        "obama/obama.jpg", "biden/biden.jpg", "obama/obama2.jpg", "biden/biden2.jpg", "obama/obama3.jpg"
+    )]  # fmt: skip
+    pictures = [fancam.open_picture(path).srgb() for path in paths]
+    found = [max(fancam.detect_faces(path), key=lambda face: face.box.area) for path in paths]
+    vectors = embedder.embed(pictures, [face.landmark_array for face in found])
+    assert group(alone(vectors)) == [0, 1, 0, 1, 0]
+
+
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
@@ -130,7 +145,7 @@ def test_an_empty_roster_and_two_of_one_name_are_refused():
         Roster([Member("Zoé", vector, (1.0,)), Member("zoe\u0301", vector, (1.0,))])
     with pytest.raises(UsageError, match="no name"):
         Roster([Member(" ", vector, (1.0,))])
-    with pytest.raises(UsageError, match="nobody|no member is called"):
+    with pytest.raises(UsageError, match="no member is called"):
         roster(vector, ["Mina"]).member("Yuna")
 
 

@@ -61,8 +61,8 @@ def test_the_manifest_has_the_rows_of_every_verb_and_every_term_of_every_pick(pi
     assert document["inputs"][0]["kind"] == "video"
     assert document["settings"]["pick"]["every_s"] == 1.0
     for row in document["picks"]:
-        assert {"id", "input", "pts", "time_s", "score", "why", "rejected", "reason", "face", "card", "enhance",
-                "runners_up", "frame", "warnings"} == row.keys()  # fmt: skip
+        assert {"id", "input", "pts", "time_s", "score", "why", "rejected", "reason", "face", "member", "card",
+                "enhance", "runners_up", "frame", "warnings"} == row.keys()  # fmt: skip
         assert {"sharpness", "pose", "exposure"} <= row["why"].keys()
         assert len(row["runners_up"]) == 2
         for other in row["runners_up"]:

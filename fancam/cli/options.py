@@ -18,6 +18,7 @@ from fancam.paper import parse_length, printers
 from fancam.settings import Overrides, Settings, preset_names
 
 if TYPE_CHECKING:
+    from fancam.identity import Roster
     from fancam.nn import ModelStore  # loaded when a store is opened: it brings the network libraries of Python
 
 DEFAULTS = Settings()
@@ -80,6 +81,13 @@ PerPersonOpt = Annotated[int | None, option(MOMENTS, "At most so many of each pe
 MinGapOpt = Annotated[
     float | None, option(MOMENTS, "Between two picks.", "SECONDS", default=f"{DEFAULTS.pick.min_gap_s:g}")
 ]
+MemberOpt = Annotated[
+    list[str] | None, option(MOMENTS, "Only of this member, the best of all inputs; may be repeated.", "NAME")
+]
+RefsOpt = Annotated[
+    Path | None, option(MOMENTS, "Who is who: a folder with a picture or a folder of pictures per member.", "DIR")
+]
+EachMemberOpt = Annotated[bool, option(MOMENTS, "Of every member of --refs, so many of each.", None, "--each-member")]
 AllFacesOpt = Annotated[
     bool | None,
     option(MOMENTS, "Cards of a photo's bystanders, last.", None, "--all-faces/--no-all-faces", default="all-faces"),
@@ -313,3 +321,24 @@ def open_store(models_dir: Path | None) -> ModelStore:
     from fancam.nn import ModelStore
 
     return ModelStore(models_dir=models_dir, cache_dir=cache_folder() / "models")
+
+
+def people_asked_for(
+    refs: Path | None, names: list[str] | None, each: bool, settings: Settings, models_dir: Path | None
+) -> tuple[Roster | None, tuple[str, ...]]:
+    """Return the roster that the references give, and whose moments are asked for; none asks for everybody's.
+
+    Raises:
+        UsageError: A member is asked for and no reference is given, or the roster does not know the name.
+        FancamError: A reference cannot be used.
+    """
+    import fancam
+
+    if refs is None:
+        if names or each:
+            flag = "--member" if names else "--each-member"
+            raise UsageError(f"{flag} without --refs", remedy="show who is who: --refs DIR")
+        return None, ()
+    roster = fancam.read_roster(refs, settings=settings, store=open_store(models_dir))
+    asked = roster.names if each else tuple(roster.member(name).name for name in names or ())
+    return roster, asked

@@ -44,6 +44,9 @@ def pick(
     per_shot: o.PerShotOpt = None,
     per_person: o.PerPersonOpt = None,
     min_gap: o.MinGapOpt = None,
+    member: o.MemberOpt = None,
+    refs: o.RefsOpt = None,
+    each_member: o.EachMemberOpt = False,
     faces: o.FacesOpt = None,
     weights: o.WeightsOpt = None,
     detector: o.DetectorOpt = None,
@@ -83,9 +86,10 @@ def pick(
             plan = fancam.plan_pick(inputs, settings, stream=stream, measured=True)
             report.tell_plan(plan, _plan_lines(plan), as_json=as_json)
             return
+        roster, members = o.people_asked_for(refs, member, each_member, settings, models_dir)
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.pick_frames(
-                inputs, out, settings, store=store, stream=stream, rank_all=rank_all,
+                inputs, out, settings, store=store, stream=stream, rank_all=rank_all, roster=roster, members=members,
                 progress=progress,
             )  # fmt: skip
         report.tell(

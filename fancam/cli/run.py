@@ -38,6 +38,9 @@ def run(
     per_shot: o.PerShotOpt = None,
     per_person: o.PerPersonOpt = None,
     min_gap: o.MinGapOpt = None,
+    member: o.MemberOpt = None,
+    refs: o.RefsOpt = None,
+    each_member: o.EachMemberOpt = False,
     weights: o.WeightsOpt = None,
     all_faces: o.AllFacesOpt = None,
     detector: o.DetectorOpt = None,
@@ -89,10 +92,11 @@ def run(
             chains = {row["path"]: row["chain"] for row in plan["inputs"]} if explain else {}
             report.tell_plan(plan, _plan_lines(plan), as_json=as_json, chains=chains)
             return
+        roster, members = o.people_asked_for(refs, member, each_member, settings, models_dir)
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.run(
-                inputs, out, settings, store=o.open_store(models_dir), stream=stream, progress=progress,
-                compare=compare, provenance=provenance, by_preset=by_preset,
+                inputs, out, settings, store=o.open_store(models_dir), stream=stream, compare=compare,
+                provenance=provenance, by_preset=by_preset, roster=roster, members=members, progress=progress,
             )  # fmt: skip
         chains = {row["id"]: row["chain"] for row in result.to_manifest()["picks"]} if explain else {}
         report.tell(

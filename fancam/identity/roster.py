@@ -72,6 +72,10 @@ class Roster:
         """Return (N, members) cosines between (N, D) embeddings and each member's references, by their weights."""
         return np.asarray(vectors, np.float64) @ self._centres.T
 
+    def as_values(self) -> dict[str, list[list[float]]]:
+        """Return what a result depends on of it, as JSON values: the names and the embeddings."""
+        return {one.name: [[round(float(x), 6) for x in vector] for vector in one.vectors] for one in self.members}
+
     @cached_property
     def _centres(self) -> npt.NDArray[np.float64]:
         sums = [np.asarray(one.weights, np.float64) @ np.asarray(one.vectors, np.float64) for one in self.members]

@@ -9,17 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from fancam import __version__, faces, picking, pictures
 from fancam.enhancing import Enhancer, Instruments, resolve_denoiser, resolve_restorer
-from fancam.errors import InputError
+from fancam.errors import InputError, ModelMissingError, UsageError
 from fancam.files import sha256_of_file
+from fancam.identity import Roster
 from fancam.jobs.frame import FolderJob, Outcome, Stopwatch, default_store
-from fancam.jobs.manifest import Failure, PictureResult
+from fancam.jobs.manifest import Failure, InputReport, PictureResult
 from fancam.jobs.workspace import Source, Workspace, sha256_of_values
-from fancam.media import Progress, no_progress
+from fancam.media import Picture, Progress, no_progress
 from fancam.nn import ModelStore, NetworkChoice
 from fancam.nn.device import resolve_device
-from fancam.results import Decision, Face
+from fancam.results import Decision, Embedder, Face
 from fancam.settings import FaceSettings, Settings
 
 _FRAMES_AT_ONCE = 8
@@ -39,6 +43,12 @@ class Context:
         keep_stages: Whether the enlargement before the face prior is kept, for comparisons.
         keep_evidence: Whether a map of what was measured and what was invented is made.
         by_preset: The settings of every preset that is chosen from for each input; empty where none is to be chosen.
+        roster: Who may be in the pictures; None names nobody.
+        members: Names of those whose moments are asked for, of the roster; empty asks for everybody's.
+        people: How many people there are; None where that is not known.
+
+    Raises:
+        UsageError: The settings weigh something that is no term, or somebody is asked for whom no roster knows.
     """
 
     def __init__(
@@ -51,6 +61,9 @@ class Context:
         keep_stages: bool = False,
         keep_evidence: bool = False,
         by_preset: Mapping[str, Settings] | None = None,
+        roster: Roster | None = None,
+        members: Sequence[str] = (),
+        people: int | None = None,
     ) -> None:
         self.settings = settings or Settings()
         picking.term_weights(self.settings.pick)  # said before the long work begins
@@ -60,6 +73,9 @@ class Context:
         self.keep_stages = keep_stages
         self.keep_evidence = keep_evidence
         self.by_preset = by_preset or {}
+        self.roster = roster
+        self.members = wanted_members(roster, members)
+        self.people = people
         self.preset: Decision | None = None
         self.watch = Stopwatch()
 
@@ -74,6 +90,7 @@ class Context:
         other = Context(
             self.by_preset[preset.choice], self.store, stream=self.stream, progress=self.progress,
             keep_stages=self.keep_stages, keep_evidence=self.keep_evidence, by_preset=self.by_preset,
+            roster=self.roster, members=self.members, people=self.people,
         )  # fmt: skip
         other.preset, other.watch, other.enhancer = preset, self.watch, self.enhancer
         return other
@@ -102,9 +119,13 @@ class Context:
 
     def picking_weights(self) -> list[str]:
         """Return the hashes of the weights that the choice of moments depends on."""
-        told_apart = self.settings.pick.per_person is not None and faces.missing_embedder(self.store) is None
         names = [self._detector_name, faces.LANDMARKER] if self.settings.pick.faces else []
-        return [*self._hashes(names), str(told_apart)]
+        return self._hashes([*names, *([faces.EMBEDDER] if self.tells_people_apart else [])])
+
+    def people_asked_for(self) -> dict[str, Any]:
+        """Return what a choice of moments depends on beside the settings: who is meant and by what they are known."""
+        roster = None if self.roster is None else self.roster.as_values()
+        return {"roster": roster, "members": self.members, "people": self.people}
 
     @property
     def _detector_name(self) -> str:
@@ -128,6 +149,11 @@ class Context:
         return [note for note in (self.prior.note, self.denoiser.note, missing) if note]
 
     @property
+    def tells_people_apart(self) -> bool:
+        """Whether faces are recognised, beyond the track that they are in."""
+        return self.roster is not None or self.people is not None or self.settings.pick.per_person is not None
+
+    @property
     def guarding(self) -> bool:
         """Whether the guard measures and holds."""
         return self.settings.guard.enabled
@@ -148,6 +174,18 @@ class Context:
     def mesher(self) -> faces.FaceMesher:
         """Measures the dense landmarks of faces."""
         return faces.create_mesher(self.store)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """Tells people apart."""
+        found = faces.create_embedder(self.store)
+        if found is None:
+            raise ModelMissingError(faces.missing_embedder(self.store) or "", item="identity")
+        return found
+
+    def embed(self, pixels: Picture, found: Sequence[Face]) -> npt.NDArray[np.float32]:
+        """Return the (N, D) embeddings of the faces of a picture."""
+        return self.embedder.embed([pixels] * len(found), [face.landmark_array for face in found])
 
     @cached_property
     def probe_detector(self) -> faces.FaceDetector:
@@ -196,6 +234,17 @@ class Context:
         return Instruments(faces.create_embedder(self.store), faces.create_landmarker(detector), parser)
 
 
+def wanted_members(roster: Roster | None, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names as the roster has them, each once.
+
+    Raises:
+        UsageError: There is no roster, or nobody of that name in it.
+    """
+    if names and roster is None:
+        raise UsageError(f"nobody knows {names[0]!r}", remedy="show who it is with reference pictures: --refs DIR")
+    return () if roster is None else tuple(dict.fromkeys(roster.member(name).name for name in names))
+
+
 class NetworkJob(FolderJob):
     """A verb that fills a folder with what networks make; a result that is whole is not made again."""
 
@@ -224,16 +273,42 @@ class NetworkJob(FolderJob):
 
 
 class MomentJob(NetworkJob):
-    """A verb that chooses moments, one input after the other; an input that cannot be read harms no other."""
+    """A verb that chooses moments, one input after the other; an input that cannot be read harms no other.
+
+    Where members are asked for, their best moments are those of all inputs together.
+    """
 
     def work(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
         """Yield each input with its picks and what was made of them."""
+        together: dict[Source, tuple[InputReport, list[Any]]] = {}
         for source in sources:
             try:
-                yield source, self.outcome(source)
+                found = self.found(source)
+                if self.context.members and len(sources) > 1:
+                    together[source] = found
+                else:
+                    yield source, self.finish(source, *found)
+            except InputError as error:
+                yield source, Outcome(failures=[Failure(error, "input")])
+        best = self._best([pick for _, picks in together.values() for pick in picks])
+        for source, (report, picks) in together.items():
+            kept = [pick for pick in picks if pick in best]
+            try:
+                yield source, self.finish(source, report, kept) if kept or not best else Outcome(report)
             except InputError as error:
                 yield source, Outcome(failures=[Failure(error, "input")])
 
+    def _best(self, picks: Sequence[Any]) -> list[Any]:
+        """Return of each member the best picks, no more than are asked for of one input."""
+        limit = self.settings.pick.limit
+        ranked = sorted(picks, key=lambda pick: -pick.score.value)
+        by_member = [[pick for pick in ranked if pick.face.naming.member == name] for name in self.context.members]
+        return [pick for own in by_member for pick in own[:limit]]
+
     @abstractmethod
-    def outcome(self, source: Source) -> Outcome:
-        """Return what became of an input; raises an ``InputError`` where it cannot be read."""
+    def found(self, source: Source) -> tuple[InputReport, list[Any]]:
+        """Return the report on an input and its picks; raises an ``InputError`` where it cannot be read."""
+
+    @abstractmethod
+    def finish(self, source: Source, report: InputReport, picks: list[Any]) -> Outcome:
+        """Return what was made of the picks of an input; raises an ``InputError`` where it cannot be read."""

@@ -17,6 +17,7 @@ from fancam.errors import NoFramesError, NothingFoundError, NotMediaError, Usage
 from fancam.geometry import Box, CardGeometry
 from fancam.jobs.context import Context
 from fancam.jobs.manifest import InputReport
+from fancam.jobs.persons import as_people
 from fancam.jobs.workspace import Source
 from fancam.media import Frame, Picture, ScanReport
 from fancam.paper import limits
@@ -111,8 +112,6 @@ def find_in_video(context: Context, film: Video) -> Found:
     with context.watch("faces"):
         threads = decoder_threads(report.frames_rejected)
         scored = _look(context, film, candidates, threads)
-        if context.settings.pick.per_person is not None:
-            scored = _as_persons(context, film, scored, threads, report)
     watched = context.settings.scan.crop_box
     asked = (
         scored
@@ -120,7 +119,7 @@ def find_in_video(context: Context, film: Video) -> Found:
         else [one for one in scored if watched.contains(Box(*one.face.box.centre, *one.face.box.centre))]
     )
     settings, start_s = context.settings.pick, context.settings.scan.from_s or 0.0
-    chosen = picking.select(asked, settings, start_s)
+    chosen = _chosen(context, asked, start_s)
     beaten = picking.runners_up(chosen, asked, settings)
     explain = picking.explain if settings.faces else picking.explain_frame
 
@@ -146,6 +145,22 @@ def find_in_video(context: Context, film: Video) -> Found:
     )  # fmt: skip
 
 
+def _chosen(context: Context, asked: Sequence[ScoredFace], start_s: float) -> list[ScoredFace]:
+    """Return the picks: of everybody together, or of each member that is asked for."""
+    settings = context.settings.pick
+    if not context.members:
+        return picking.select(asked, settings, start_s)
+    return [
+        one
+        for name in context.members
+        for one in picking.select([look for look in asked if _member(look.face) == name], settings, start_s)
+    ]
+
+
+def _member(face: Face) -> str | None:
+    return None if face.naming is None else face.naming.member
+
+
 def find_in_photo(context: Context, photo: StillPicture) -> Found:
     """Return the faces of a photo from left to right, the bystanders last; without these where the settings say so.
 
@@ -159,11 +174,15 @@ def find_in_photo(context: Context, photo: StillPicture) -> Found:
         found = sorted(context.photo_detector.detect([pixels])[0], key=lambda face: face.box.centre)
         found = _with_meshes(context, pixels, found)
         context.progress("faces", 1, 1)
-    scores = [picking.score_face(pixels, face, settings) for face in found]
+        scores = [picking.score_face(pixels, face, settings) for face in found]
+        if context.roster is not None and found:
+            found = _named(context, pixels, found, scores)
     moments, bystanders = [], []
     for number, (face, score, by) in enumerate(
         zip(found, scores, picking.tell_bystanders(found, scores), strict=True), start=1
     ):
+        if context.members and _member(face) not in context.members:
+            continue
         others = tuple(other for other in found if other is not face)
         reason = f"face {number} of {len(found)} from the left; {face.box.height:.0f} px high"
         if by is None:
@@ -173,6 +192,13 @@ def find_in_photo(context: Context, photo: StillPicture) -> Found:
             bystanders.append(Moment(photo, f"face{number:02d}", face, score, f"a bystander, {by}; {reason}", others))
     left_out = {} if settings.all_faces or not bystanders else {picking.BYSTANDER: len(bystanders)}
     return Found(moments if left_out else moments + bystanders, len(found), left_out)
+
+
+def _named(context: Context, pixels: Picture, found: Sequence[Face], scores: Sequence[Score]) -> list[Face]:
+    """Return the faces of a photo with their names."""
+    here = Candidate(0, 0.0, 1.0, 0)
+    looked = [ScoredFace(here, face, score) for face, score in zip(found, scores, strict=True)]
+    return [one.face for one in as_people(looked, context.embed(pixels, found), context.roster)]
 
 
 def frames_lost(source: Source, count: int) -> NotMediaError:
@@ -242,7 +268,7 @@ def stated_face(face: Face) -> Face:
     """Return a face with the numbers that the manifest states."""
     (ax, ay), (bx, by), (nx, ny), (lx, ly), (rx, ry) = ((round(x, 2), round(y, 2)) for x, y in face.landmarks)
     points = ((ax, ay), (bx, by), (nx, ny), (lx, ly), (rx, ry))
-    return Face(Box(*face.box.as_list()), points, round(face.confidence, 4), face.track)
+    return Face(Box(*face.box.as_list()), points, round(face.confidence, 4), face.track, face.naming)
 
 
 def stated_score(score: Score) -> Score:
@@ -318,6 +344,7 @@ def _look(
     by_pts = {candidate.pts: candidate for candidate in candidates}
     moments, scores = [], []
     patches: list[picking.Patch] = []
+    vectors: list[npt.NDArray[np.float32]] = []
     frames = film.frames(sorted(by_pts), threads=threads)
     while group := list(itertools.islice(frames, context.frames_at_once)):
         found_in_each = context.frame_detector.detect([frame.pixels for frame in group])
@@ -327,6 +354,8 @@ def _look(
             moments.append((by_pts[frame.pts], found))
             scores.append([picking.score_face(frame.pixels, face, context.settings.pick) for face in found])
             patches.extend(picking.face_patch(frame.pixels, face) for face in found)
+            if context.tells_people_apart:
+                vectors.append(context.embed(frame.pixels, found))
         context.progress("faces", len(moments), len(candidates))
     tracked = faces.track_faces(moments)
     scored = [
@@ -334,7 +363,10 @@ def _look(
         for (candidate, _), found, found_scores in zip(moments, tracked, scores, strict=True)
         for face, score in zip(found, found_scores, strict=True)
     ]
-    return picking.judge_persons(scored, patches, context.settings.pick)
+    judged = picking.judge_persons(scored, patches, context.settings.pick)
+    if not context.tells_people_apart or not judged:
+        return judged
+    return as_people(judged, np.concatenate(vectors), context.roster, context.people)
 
 
 def _with_meshes(context: Context, pixels: Picture, found: Sequence[Face]) -> list[Face]:
@@ -344,35 +376,6 @@ def _with_meshes(context: Context, pixels: Picture, found: Sequence[Face]) -> li
         dataclasses.replace(face, mesh=context.mesher.measure(pixels, face)) if face.box.height >= least_px else face
         for face in found
     ]
-
-
-def _as_persons(
-    context: Context, film: Video, scored: Sequence[ScoredFace], threads: int | None, report: ScanReport
-) -> list[ScoredFace]:  # fmt: skip
-    """Return the faces with one track for each person, also across cuts, where there is an embedding to tell by."""
-    best: dict[int, ScoredFace] = {}
-    for one in scored:
-        track = one.face.track
-        if track is not None and (track not in best or one.score.value > best[track].score.value):
-            best[track] = one
-    embedder = faces.create_embedder(context.store) if len(best) > 1 else None
-    if embedder is None:
-        missing = faces.missing_embedder(context.store) if len(best) > 1 else None
-        report.warnings += [f"after a cut everybody counts as somebody new: {missing}"] if missing else []
-        return list(scored)
-    vectors: dict[int, npt.NDArray[np.float32]] = {}
-    for frame in film.frames([one.candidate.pts for one in best.values()], threads=threads):
-        here = {track: one.face.landmark_array for track, one in best.items() if one.candidate.pts == frame.pts}
-        found = embedder.embed([frame.pixels] * len(here), list(here.values()))
-        vectors |= dict(zip(here, found, strict=True))
-    seen: dict[int, set[int]] = {}
-    for one in scored:
-        if one.face.track is not None:
-            seen.setdefault(one.candidate.pts, set()).add(one.face.track)
-    together = {pair for tracks in seen.values() for pair in itertools.combinations(sorted(tracks), 2)}
-    person: dict[int | None, int] = dict(faces.link_tracks(vectors, together).items())
-    renumbered = [dataclasses.replace(one.face, track=person.get(one.face.track, one.face.track)) for one in scored]
-    return [dataclasses.replace(one, face=face) for one, face in zip(scored, renumbered, strict=True)]
 
 
 def _look_at_frames(

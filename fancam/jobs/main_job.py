@@ -12,6 +12,7 @@ from fancam import pictures, video
 from fancam.cards import write_card
 from fancam.errors import FancamError, UsageError
 from fancam.files import printable
+from fancam.identity import Roster
 from fancam.jobs import manifest
 from fancam.jobs.context import Context, MomentJob
 from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video, frames_lost, nothing_found
@@ -40,7 +41,8 @@ _PICKS = "picks"
 def run(
     inputs: Paths, out: Path | str, settings: Settings | None = None, *,
     store: ModelStore | None = None, stream: int | None = None, compare: bool = False, provenance: bool = False,
-    by_preset: Mapping[str, Settings] | None = None, progress: Progress = no_progress,
+    by_preset: Mapping[str, Settings] | None = None, roster: Roster | None = None, members: Sequence[str] = (),
+    progress: Progress = no_progress,
 ) -> RunResult:  # fmt: skip
     """Make the cards of videos and photos, with a contact sheet and a manifest; what is finished is not done again.
 
@@ -53,6 +55,8 @@ def run(
         compare: Whether a page with before and after is written.
         provenance: Whether a map of what was measured and what was invented is written for each card.
         by_preset: The settings of the presets of which one is chosen for each input, as ``load_presets`` gives them.
+        roster: Who is in the pictures, see ``read_roster``; None names nobody.
+        members: Names of the roster: cards of these only, for each the best of all inputs together.
         progress: Called as ``progress(stage, done, total)``.
 
     Returns:
@@ -69,7 +73,7 @@ def run(
     """
     context = Context(
         settings, store, stream=stream, progress=progress, keep_stages=compare, keep_evidence=provenance,
-        by_preset=by_preset,
+        by_preset=by_preset, roster=roster, members=members,
     )  # fmt: skip
     return Run(context, Workspace(Path(out)))(inputs)
 
@@ -84,6 +88,8 @@ class Run(MomentJob):
         if not context.settings.pick.faces:
             raise UsageError("cards need faces, and pick.faces is false", remedy="fancam pick takes whole frames")
         self.geometry = card_geometry(context.settings.card)
+        self._opened: tuple[Source | None, Video | StillPicture | None] = None, None
+        """The last input in which was searched."""
 
     def find(self, inputs: Sequence[Path]) -> Found:
         """Return the videos and photos."""
@@ -91,28 +97,33 @@ class Run(MomentJob):
 
     # --- one input ---------------------------------------------------------------------------------------------
 
-    def outcome(self, source: Source) -> Outcome:
-        """Return the picks of an input and what was made of them."""
-        key = self.key(source, self.context.stream)
+    def key(self, source: Source, *more: Any) -> str:
+        """Return the hash of all that the result for an input depends on."""
+        return super().key(source, self.context.stream, self.context.people_asked_for(), *more)
+
+    def found(self, source: Source) -> tuple[InputReport, list[Pick]]:
+        """Return the report on an input and its picks, found now or before."""
+        key = self.key(source)
         done = self.workspace.recorded(key)
-        opened: Video | StillPicture | None = None
         if _PICKS in done:
             report = manifest.input_from_manifest(done[_PICKS]["input"])
-            picks = [manifest.pick_from_manifest(values, self.geometry) for values in done[_PICKS]["picks"]]
-        else:
-            _ = self.context.enhancer  # a missing model or device is said before the long work begins
-            opened = self._open(source)
-            report, picks = self._found(source, opened)
-            if picks:
-                values = [manifest.pick_to_manifest(pick) for pick in picks]
-                self.workspace.record(
-                    key, _PICKS, {"input": manifest.input_to_manifest(report), "picks": values}
-                )  # fmt: skip
+            return report, [manifest.pick_from_manifest(values, self.geometry) for values in done[_PICKS]["picks"]]
+        _ = self.context.enhancer  # a missing model or device is said before the long work begins
+        opened = self._open(source)
+        self._opened = source, opened
+        report, picks = self._found(source, opened)
+        if picks:
+            values = [manifest.pick_to_manifest(pick) for pick in picks]
+            self.workspace.record(key, _PICKS, {"input": manifest.input_to_manifest(report), "picks": values})
+        return report, picks
+
+    def finish(self, source: Source, report: InputReport, picks: list[Pick]) -> Outcome:
+        """Return the picks of an input and what was made of them."""
         if not picks:
             return Outcome(
                 report, failures=[Failure(nothing_found(source, report, self.context.settings.pick), "pick")]
             )
-        cards, errors = self._cards(source, opened, report, picks, key, done)
+        cards, errors = self._cards(source, report, picks)
         return Outcome(
             report, [(pick, cards.get(pick.id)) for pick in picks], files=[card.path for card in cards.values()],
             failures=[Failure(error, "enhance") for error in errors],
@@ -154,11 +165,12 @@ class Run(MomentJob):
     # --- its cards ---------------------------------------------------------------------------------------------
 
     def _cards(
-        self, source: Source, opened: Video | StillPicture | None, report: InputReport, picks: Sequence[Pick], key: str,
-        done: Mapping[str, Any],
+        self, source: Source, report: InputReport, picks: Sequence[Pick]
     ) -> tuple[dict[str, PictureResult], list[FancamError]]:  # fmt: skip
         """Return the cards by the picks' ids, those made before and those made now, and what failed."""
         context = self._context_of(report.details)
+        key = self.key(source)
+        done = self.workspace.recorded(key)
         cards: dict[str, PictureResult] = {}
         errors: list[FancamError] = []
         for pick in picks:
@@ -178,7 +190,10 @@ class Run(MomentJob):
 
         if todo:
             threads = decoder_threads(report.details["frames_rejected"])
-            opened = self._open(source) if opened is None else opened
+            of, opened = self._opened
+            self._opened = None, None  # a photo's pixels are not held longer than they are used
+            if of != source or opened is None:
+                opened = self._open(source)
             shown: Video | Samples
             if isinstance(opened, StillPicture):  # in its own depth and colour space, which the card keeps
                 shown, profile = opened.opaque_rgb()

@@ -16,7 +16,7 @@ from fancam.files import printable
 from fancam.geometry import Box, CardGeometry
 from fancam.media import VideoInfo
 from fancam.pictures import StillPicture
-from fancam.results import Crop, Decision, Enhanced, Face, FaceOutcome, Pick, RunnerUp, Score, true_ppi
+from fancam.results import Crop, Decision, Enhanced, Face, FaceOutcome, Naming, Pick, RunnerUp, Score, true_ppi
 
 if TYPE_CHECKING:
     from fancam.jobs.find import Found  # it loads networks
@@ -144,7 +144,6 @@ def pick_row(one: PickResult) -> Json:
     row = pick_to_manifest(one.pick)
     card = None if one.card is None else picture_to_manifest(one.card)
     row["input"] = one.input
-    row["member"] = None
     row["enhance"] = card["enhance"] if card else None
     row["scale"] = card["enhance"]["scale"] if card else None
     row["true_ppi"] = stated_true_ppi(row["effective_ppi"], card["enhance"]) if card else None
@@ -177,8 +176,25 @@ def judged_to_manifest(
             "landmarks": [[round(x, 2), round(y, 2)] for x, y in face.landmarks],
             "confidence": round(face.confidence, 4),
             "track": face.track,
+            "naming": None if face.naming is None else naming_to_manifest(face.naming),
         },
+        "member": None if face is None or face.naming is None else face.naming.member,
     }  # fmt: skip
+
+
+def naming_to_manifest(naming: Naming) -> Json:
+    """Return who a face was found to be, as JSON values: the two nearest members, their cosines and the margin."""
+    return {
+        "member": naming.member, "nearest": naming.nearest, "similarity": round(naming.similarity, 4),
+        "second": naming.second, "second_similarity": _rounded(naming.second_similarity),
+        "margin": _rounded(naming.margin),
+    }  # fmt: skip
+
+
+def _naming(row: Mapping[str, Any] | None) -> Naming | None:
+    if row is None:
+        return None
+    return Naming(row["nearest"], row["similarity"], row["second"], row["second_similarity"], row["member"])
 
 
 def pick_to_manifest(pick: Pick) -> Json:
@@ -205,7 +221,7 @@ def face_from_manifest(values: Mapping[str, Any]) -> Face:
     """Return the face that ``judged_to_manifest`` wrote."""
     landmarks = tuple((float(x), float(y)) for x, y in values["landmarks"])
     assert len(landmarks) == 5
-    return Face(Box(*values["box"]), landmarks, values["confidence"], values["track"])
+    return Face(Box(*values["box"]), landmarks, values["confidence"], values["track"], _naming(values.get("naming")))
 
 
 def score_from_manifest(values: Mapping[str, Any]) -> Score:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fancam import __version__, video
 from fancam.files import printable, replace_file, sha256_of_file
+from fancam.identity import Roster
 from fancam.jobs import manifest
 from fancam.jobs.context import Context, MomentJob
 from fancam.jobs.find import decoder_threads, find_in_video, frames_lost, nothing_found
@@ -31,7 +32,7 @@ _PICKS, _RANKING = "picks", "ranking"
 def pick_frames(
     inputs: Paths, out: Path | str, settings: Settings | None = None, *,
     store: ModelStore | None = None, stream: int | None = None, rank_all: bool = False,
-    progress: Progress = no_progress,
+    roster: Roster | None = None, members: Sequence[str] = (), progress: Progress = no_progress,
 ) -> RunResult:  # fmt: skip
     """Write the best different moments of videos as full-size frames, with a contact sheet and a manifest.
 
@@ -46,6 +47,8 @@ def pick_frames(
         store: Where the weights are; see ``default_store``.
         stream: Index of the video stream to use; None takes the one with the largest picture.
         rank_all: Whether every face that was looked at is written to ``ranking.csv``.
+        roster: Who is in the videos, see ``read_roster``; None names nobody.
+        members: Names of the roster: frames of these only, for each the best of all videos together.
         progress: Called as ``progress(stage, done, total)``.
 
     Returns:
@@ -59,7 +62,7 @@ def pick_frames(
         >>> result.to_manifest()["picks"][0]["frame"]["path"]
         'frames/a-000123456.png'
     """
-    context = Context(settings, store, stream=stream, progress=progress)
+    context = Context(settings, store, stream=stream, progress=progress, roster=roster, members=members)
     return PickRun(context, Workspace(Path(out)), rank_all=rank_all)(inputs)
 
 
@@ -86,7 +89,9 @@ class PickRun(MomentJob):
         settings = self.settings.as_dict()
         used = {stage: settings[stage] for stage in ("scan", "faces", "pick")}
         weights = self.context.picking_weights()
-        return sha256_of_values([__version__, self.verb, used, *more, source.stem, self.sha256(source), weights])
+        asked = [self.context.stream, self.context.people_asked_for()]
+        own = [source.stem, self.sha256(source), weights]
+        return sha256_of_values([__version__, self.verb, used, *asked, *more, *own])
 
     def picked(self, pick: FramePick, index: int, card: PictureResult | None) -> FramePick:  # noqa: ARG002 - no cards here
         """Return a pick with the index of its input."""
@@ -94,19 +99,22 @@ class PickRun(MomentJob):
 
     # --- one video ---------------------------------------------------------------------------------------------
 
-    def outcome(self, source: Source) -> Outcome:
-        """Return the picks of an input and what was made of them."""
-        key = self.key(source, self.context.stream)
+    def found(self, source: Source) -> tuple[InputReport, list[FramePick]]:
+        """Return the report on an input and its picks, found now or before."""
+        key = self.key(source)
         done = self.workspace.recorded(key)
         if _PICKS in done and (_RANKING in done or not self._rank_all):
-            report = manifest.input_from_manifest(done[_PICKS]["input"])
-            picks = [FramePick.from_manifest(row) for row in done[_PICKS]["picks"]]
             self._rankings[source] = done.get(_RANKING, {}).get("rows", [])
-        else:
-            report, picks = self._found(source, key)
+            report = manifest.input_from_manifest(done[_PICKS]["input"])
+            return report, [FramePick.from_manifest(row) for row in done[_PICKS]["picks"]]
+        return self._found(source, key)
+
+    def finish(self, source: Source, report: InputReport, picks: list[FramePick]) -> Outcome:
+        """Return the picks of an input and what was made of them."""
         if not picks:
             return Outcome(report, failures=[Failure(nothing_found(source, report, self.settings.pick), "pick")])
-        files = self._whole_files(picks, done)
+        key = self.key(source)
+        files = self._whole_files(picks, self.workspace.recorded(key))
         todo = [pick for pick in picks if not all(one.id in files for one in self._written_of(pick))]
         self._write(source, report, todo, key, files)
         picks = [pick.with_frames(files) for pick in picks]

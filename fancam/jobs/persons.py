@@ -1,0 +1,80 @@
+"""Whose faces are whose: the embeddings of what was looked at, one number per person, the names of a roster."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from fancam import identity
+from fancam.identity import Roster, Tracklet
+from fancam.results import Naming, ScoredFace
+
+Vectors = npt.NDArray[np.float32]
+
+
+def tracklets_of(
+    scored: Sequence[ScoredFace], vectors: Vectors, source: Hashable = None
+) -> tuple[list[Tracklet], list[list[int]]]:  # fmt: skip
+    """Return what is certainly one person of an input, in the order of time, and which faces each is made of.
+
+    Args:
+        scored: The faces that were looked at, tracked; a face without a track stands for itself.
+        vectors: (N, D) of each.
+        source: Tells frames of several inputs apart.
+    """
+    numbers: dict[Hashable, list[int]] = defaultdict(list)
+    for number, one in enumerate(scored):
+        numbers[("face", number) if one.face.track is None else one.face.track].append(number)
+    made = []
+    for looks in numbers.values():
+        seen = [scored[number] for number in looks]
+        weights = [identity.look_weight(one.face, one.score.why.get("sharpness")) for one in seen]
+        heights = [one.face.box.height for one in seen]
+        made.append(
+            identity.tracklet(vectors[looks], weights, heights, [(source, one.candidate.pts) for one in seen])
+        )  # fmt: skip
+    return made, list(numbers.values())
+
+
+def people_of(
+    tracklets: Sequence[Tracklet], roster: Roster | None = None, count: int | None = None
+) -> tuple[list[int], list[Naming | None]]:  # fmt: skip
+    """Return for each tracklet the number of its person, and who that is.
+
+    Args:
+        tracklets: In the order of time.
+        roster: Who may be meant; None names nobody.
+        count: How many people there are; None where that is not known.
+
+    Returns:
+        A tracklet that is no person's more than another's stands for itself. The second is None without a roster.
+    """
+    groups = identity.group(tracklets, count=count)
+    persons = [number if person is None else person for number, person in enumerate(groups)]
+    if roster is None:
+        return persons, [None] * len(tracklets)
+    order = list(dict.fromkeys(persons))
+    people = [identity.merged([tracklets[n] for n, one in enumerate(persons) if one == person]) for person in order]
+    named = dict(zip(order, identity.name_people(people, roster, identity.apart_by_frames(people)), strict=True))
+    return persons, [named[person] for person in persons]
+
+
+def as_people(
+    scored: Sequence[ScoredFace], vectors: Vectors, roster: Roster | None, count: int | None = None
+) -> list[ScoredFace]:  # fmt: skip
+    """Return the faces of one input with one track for each person, also across cuts, and with their names."""
+    tracklets, looks = tracklets_of(scored, vectors)
+    persons, names = people_of(tracklets, roster, count)
+    told = list(scored)
+    for numbers, person, naming in zip(looks, persons, names, strict=True):
+        for number in numbers:
+            face = scored[number].face
+            track = scored[looks[person][0]].face.track
+            told[number] = dataclasses.replace(
+                scored[number], face=dataclasses.replace(face, track=track, naming=naming)
+            )  # fmt: skip
+    return told
