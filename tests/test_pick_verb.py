@@ -278,6 +278,16 @@ def test_a_dry_run_says_how_many_and_writes_nothing(clip, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dry_run_explains_what_is_looked_at_how_it_is_judged_and_how_many_are_picked(clip, tmp_path, capsys):
+    words = ["--from", "0:01", "--per-shot", "2", "--weights", "smile", "--dry-run", "--explain"]
+    assert pick(clip, "-o", tmp_path / "out", *words) == 0
+    steps = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
+    assert list(steps) == ["scan", "faces", "score", "pick"]
+    assert "from 0:01.000" in steps["scan"] and "smile" in steps["score"] and "2 of each shot" in steps["pick"]
+    assert pick(clip, "-o", tmp_path / "out", "--no-faces", "--dry-run", "--explain") == 0
+    assert "  faces" not in capsys.readouterr().out
+
+
 # --- what cannot be picked ------------------------------------------------------------------------------------------
 
 

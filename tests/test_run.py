@@ -274,7 +274,9 @@ def test_a_dry_run_explains_which_steps_would_run_in_which_order_with_which_sett
     assert list(photo) == ["crop", "descreen", "deblock", "denoise", "upscale", "restore", "guard"]
     assert photo["denoise"].split() == ["denoise", "off"] and "face" in photo["crop"]
     video = steps_of(samples / "stage.mp4", "--fuse", "9", "--lift", "auto", "--preset", "auto")
-    assert list(video) == ["preset", "crop", "fuse", "deblock", "denoise", "upscale", "restore", "guard", "lift"]
+    picking, making = ["scan", "faces", "score", "pick"], ["crop", "fuse", "deblock", "denoise", "upscale"]
+    assert list(video) == ["preset", *picking, *making, "restore", "guard", "lift"]
+    assert "8 at most" in video["pick"]
     assert "up to 9 frames" in video["fuse"] and "depends on how dark the face is" in video["lift"]
     document = fancam.plan_run([group_photo])
     assert [row["step"] for row in document["inputs"][0]["chain"]][-3:] == ["detail", "restore", "guard"]

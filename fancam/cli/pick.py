@@ -84,7 +84,8 @@ def pick(
         store = o.open_store(models_dir)
         if dry_run:
             plan = fancam.plan_pick(inputs, settings, stream=stream, measured=True)
-            report.tell_plan(plan, _plan_lines(plan), as_json=as_json)
+            chains = {row["path"]: row["chain"] for row in plan["inputs"]} if explain else {}
+            report.tell_plan(plan, _plan_lines(plan), as_json=as_json, chains=chains)
             return
         roster, members = o.people_asked_for(refs, member, each_member, settings, models_dir)
         with report.progress_bars(quiet=quiet or as_json) as progress:

@@ -18,7 +18,7 @@ from fancam.jobs.frame import Paths, as_paths
 from fancam.jobs.photos import result_size
 from fancam.jobs.sources import find_media, find_pictures, find_videos, output_ending, required
 from fancam.jobs.workspace import distinct_stems
-from fancam.media import VideoInfo
+from fancam.media import VideoInfo, format_time
 from fancam.nn import ModelStore
 from fancam.nn.networks import PLAIN_FILTERS
 from fancam.paper import card_geometry
@@ -28,6 +28,8 @@ from fancam.settings import DEFAULT_TOP, Settings
 _TRIAL_PX = 96
 """Side of the picture that the network is tried on: 3 s with the default network on two slow cores."""
 _TRIAL_FRAMES = 60
+_Step = tuple[str, str, str, bool]
+"""Name, choice and reason of a step, and whether it is part of the chain."""
 _USUAL_SCALE = 1.5
 """Print pixels per pixel of the frame, for cards whose crop is not known yet: a face of 350 px on a card of 300 dpi."""
 
@@ -77,7 +79,7 @@ def plan_run(
 def plan_pick(
     inputs: Paths, settings: Settings | None = None, *, stream: int | None = None, measured: bool = False
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what ``pick_frames`` would do, as JSON values, without writing.
+    """Return what ``pick_frames`` would do, as JSON values, without writing; with each video its ``chain``.
 
     Args:
         inputs: Videos, or folders of them.
@@ -91,11 +93,12 @@ def plan_pick(
     """
     settings = settings or Settings()
     rows: list[dict[str, Any]] = []
-    scan_s = 0.0
+    scan_s, chain = 0.0, _as_values(_picking_steps(settings))
     for path, _ in required(find_videos(as_paths(inputs))):
         film = video.open_video(path, stream=stream)
         scan_s += estimate_scan_s(film) if measured else 0.0
-        rows.append({**_video_row(path, film.info), "picks_at_most": moments_at_most(film.info, settings)})
+        most = moments_at_most(film.info, settings)
+        rows.append({**_video_row(path, film.info), "picks_at_most": most, "chain": chain})
     return _plan("pick", settings, scan_s if measured else None, inputs=rows)
 
 
@@ -165,8 +168,9 @@ def _chain(
     fuse, clean, enhance, restore = settings.fuse, settings.clean, settings.enhance, settings.restore.restore
     crop, is_plain = settings.crop, enhance.upscaler in PLAIN_FILTERS
     detail = "auto" if enhance.detail is None else f"{enhance.detail:.0%} network"
-    steps = [
+    steps: list[_Step] = [
         ("preset", "auto", "measured on each input; it may change what follows", bool(by_preset)),
+        *(_picking_steps(settings) if is_video else ()),
         ("crop", crop.framing, f"wider where fewer than {crop.min_ppi:g} source pixels per inch were left", for_card),
         ("fuse", fuse.fuse, f"up to {fuse.frames} frames, as far as they agree", is_video),
         ("descreen", clean.descreen, _depends(clean.descreen, "on whether a halftone is found"), not is_video),
@@ -180,6 +184,34 @@ def _chain(
         ("lift", clean.lift, _depends(clean.lift, "on how dark the face is"), clean.lift != "off"),
         ("grain", clean.grain, "measured, taken out, made anew at the new size", clean.grain_strength > 0),
     ]  # fmt: skip
+    return _as_values(steps)
+
+
+def _picking_steps(settings: Settings) -> list[_Step]:
+    """Return the steps from a video to its moments."""
+    scan, pick = settings.scan, settings.pick
+    start, end = (None if one is None else format_time(one) for one in (scan.from_s, scan.to_s))
+    parts = {f"from {start}": start, f"to {end}": end, f"within {scan.crop}": scan.crop}
+    span = " ".join(words for words, given in parts.items() if given is not None)
+    asked = {
+        f"{pick.limit} at most": pick.limit,
+        f"1 of each {pick.every_s or 0:g} s": pick.every_s,
+        f"{pick.per_shot} of each shot": pick.per_shot,
+        f"{pick.per_person} of each person": pick.per_person,
+    }
+    how_many = ", ".join(words for words, given in asked.items() if given is not None)
+    judged = "sharpness, light"
+    if pick.faces:
+        judged = "sharpness, size, eyes, what covers the face, head, pose, light, mouth"
+    return [
+        ("scan", span or "all of it", "every frame, by its luma: where it is sharp is looked at", True),
+        ("faces", settings.faces.detector, f"{pick.min_face_px} px or higher", pick.faces),
+        ("score", pick.weights or "usual weights", judged, True),
+        ("pick", how_many, f"different moments, {pick.gap_s:g} s apart or more within a shot", True),
+    ]
+
+
+def _as_values(steps: Sequence[_Step]) -> list[dict[str, str]]:
     return [
         dataclasses.asdict(Decision(step, choice, "" if choice in ("off", "none") else reason))
         for step, choice, reason, is_part in steps if is_part
