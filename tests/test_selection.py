@@ -78,7 +78,7 @@ def test_the_best_face_is_picked_whatever_the_order_and_whatever_is_added_below_
 
 def test_two_frames_of_one_burst_never_both_become_cards():
     burst = [moment(5 + i / 30, 0.95 - i / 1000) for i in range(10)]
-    picks = select([*burst, moment(9.0, 0.3)], PickSettings(top=5, min_gap_s=0.0))
+    picks = select([*burst, moment(9.0, 0.7)], PickSettings(top=5, min_gap_s=0.0))
     assert [p.candidate.time_s for p in picks] == [5.0, 9.0]
 
 
@@ -130,6 +130,30 @@ def test_two_members_in_one_frame_may_both_become_cards_but_another_moment_comes
 def test_the_same_face_found_twice_in_a_frame_is_one_card():
     twice = [moment(5.0, 0.9, track=None), moment(5.0, 0.8, x=110.0, track=None)]
     assert len(select(twice, PickSettings(top=3))) == 1
+
+
+def with_terms(scored: ScoredFace, **terms: float) -> ScoredFace:
+    return replace(scored, score=replace(scored.score, why={**scored.score.why, **terms}))
+
+
+@pytest.mark.parametrize("bad", [
+    with_terms(moment(20.0, 0.8), eyes=0.6, visible=1.0),
+    with_terms(moment(20.0, 0.8), eyes=1.0, visible=0.3),
+    moment(20.0, 0.5),
+])  # fmt: skip
+def test_a_clip_is_not_filled_up_with_moments_that_fall_far_short_of_the_best(bad):
+    good = [with_terms(moment(time_s, 0.9), eyes=1.0, visible=1.0) for time_s in (5.0, 10.0)]
+    assert len(select([*good, bad], PickSettings(top=5))) == 2
+    assert len(select([*good, bad], PickSettings(top=5, min_share=0.0))) == 3
+
+
+def test_who_has_nothing_better_is_picked_all_the_same_and_so_is_the_best_of_each_stretch():
+    good = [with_terms(moment(second, 0.9, track=0), eyes=1.0) for second in (5.0, 10.0)]
+    narrow = with_terms(moment(5.0, 0.5, track=1, x=500.0), eyes=0.5)
+    assert narrow in select([*good, narrow], PickSettings(top=5))
+    blink = with_terms(moment(20.0, 0.5, track=0), eyes=0.5)
+    assert blink not in select([*good, blink], PickSettings(top=5))
+    assert blink in select([*good, blink], PickSettings(every_s=10.0))
 
 
 def test_people_on_stage_together_take_turns():

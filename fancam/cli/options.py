@@ -88,6 +88,10 @@ RefsOpt = Annotated[
     Path | None, option(MOMENTS, "Who is who: a folder with a picture or a folder of pictures per member.", "DIR")
 ]
 EachMemberOpt = Annotated[bool, option(MOMENTS, "Of every member of --refs, so many of each.", None, "--each-member")]
+MinShareOpt = Annotated[
+    float | None,
+    option(MOMENTS, "Leave out what falls below this of the best.", "0-1", default=f"{DEFAULTS.pick.min_share:g}"),
+]
 AllFacesOpt = Annotated[
     bool | None,
     option(MOMENTS, "Cards of a photo's bystanders, last.", None, "--all-faces/--no-all-faces", default="all-faces"),
@@ -199,7 +203,8 @@ PICTURE_SETTINGS = {
 MOMENT_SETTINGS = {
     "from_time": "scan.from_s", "to_time": "scan.to_s", "watch": "scan.crop", "top": "pick.top",
     "every": "pick.every_s", "per_shot": "pick.per_shot", "per_person": "pick.per_person",
-    "min_gap": "pick.min_gap_s", "weights": "pick.weights", "detector": "faces.detector",
+    "min_gap": "pick.min_gap_s", "min_share": "pick.min_share", "weights": "pick.weights",
+    "detector": "faces.detector",
 }  # fmt: skip
 CARD_SETTINGS = {
     "size": "card.size", "bleed": "card.bleed_mm", "dpi": "card.dpi", "long_edge": "card.long_edge_px",

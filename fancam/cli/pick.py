@@ -47,6 +47,7 @@ def pick(
     member: o.MemberOpt = None,
     refs: o.RefsOpt = None,
     each_member: o.EachMemberOpt = False,
+    min_share: o.MinShareOpt = None,
     faces: o.FacesOpt = None,
     weights: o.WeightsOpt = None,
     detector: o.DetectorOpt = None,

@@ -41,6 +41,7 @@ def run(
     member: o.MemberOpt = None,
     refs: o.RefsOpt = None,
     each_member: o.EachMemberOpt = False,
+    min_share: o.MinShareOpt = None,
     weights: o.WeightsOpt = None,
     all_faces: o.AllFacesOpt = None,
     detector: o.DetectorOpt = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fancam.results import ScoredFace
 from fancam.settings import PickSettings
@@ -27,6 +27,8 @@ TURN_SHARE = 0.7
 """What is left of a score for each pick that a person has had more than another who is on stage with them."""
 PEER_SHARE = 0.5
 """Who is lower than this share of a face in the same frame does not wait for their turn: a dancer in the background."""
+FACE_TERMS = ("eyes", "visible")
+"""What is wrong with a face whatever the rest is worth: half closed eyes, sharp and well lit, have most of a score."""
 
 
 def select(scored: Sequence[ScoredFace], settings: PickSettings, start_s: float = 0.0) -> list[ScoredFace]:
@@ -38,7 +40,8 @@ def select(scored: Sequence[ScoredFace], settings: PickSettings, start_s: float 
     its person has had more than somebody who was seen beside them at a comparable size and still has a face to choose.
     A face is out once a pick of the same shot lies nearer than ``settings.gap_s``, or a pick of the same place within
     ``BURST_S``; another member in the very same frame is allowed. It is out as well once its stretch, its shot or its
-    person has had as many picks as the settings allow.
+    person has had as many picks as the settings allow, and from the beginning where it falls short of
+    ``settings.min_share`` of the best face: better fewer picks than bad ones.
 
     Args:
         scored: Faces in any order; rejected ones are left out.
@@ -51,6 +54,8 @@ def select(scored: Sequence[ScoredFace], settings: PickSettings, start_s: float 
     """
     remaining = sorted((s for s in scored if s.score.rejected is None), key=_rank)
     peers = _peers(remaining)
+    if settings.every_s is None and settings.per_shot is None:  # else the best of each is asked for, whatever it is
+        remaining = _worth_it(remaining, peers, settings.min_share)
     diversity = DIVERSITY if settings.every_s is None else 0.0
     likeness = [0.0] * len(remaining)
     picks: list[ScoredFace] = []
@@ -125,6 +130,25 @@ def _limits(
     ]
     person = s.face.track
     return limits if person is None else [*limits, (("person", person), settings.per_person)]
+
+
+def _worth_it(
+    usable: Sequence[ScoredFace], peers: Mapping[int | None, set[int]], min_share: float
+) -> list[ScoredFace]:  # fmt: skip
+    """Return the faces, of which the best come first, that do not fall far short of the best one.
+
+    That is the best of all that are not certainly of somebody else, who may well have no better one. What is compared
+    is the score, and each of ``FACE_TERMS`` that was measured in both.
+    """
+    kept = []
+    for s in usable:
+        others = peers.get(s.face.track, ())
+        best = next(one for one in usable if one is s or one.face.track not in others)
+        own_terms, its_terms = s.score.why, best.score.why
+        pairs = [(s.score.value, best.score.value), *((own_terms.get(t), its_terms.get(t)) for t in FACE_TERMS)]
+        if all(own is None or its is None or own >= min_share * its for own, its in pairs):
+            kept.append(s)
+    return kept
 
 
 def _peers(usable: Sequence[ScoredFace]) -> dict[int | None, set[int]]:
