@@ -47,7 +47,6 @@ CLIPS: dict[str, str] = {
 CLIP_FRAMES = (5, 25)
 DANCE_FRAMES = (30, 200, 600, 800)
 """Frames of the rendered East-Asian dancer in which no hand covers the face."""
-WOMEN = frozenset({"red-haired", "east-asian-1", "east-asian-2", "astronaut", "signer-3", "curie"})
 EAST_ASIAN = frozenset({"east-asian-1", "east-asian-2"})
 
 

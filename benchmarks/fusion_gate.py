@@ -35,7 +35,6 @@ from fancam import faces, nn
 from fancam.enhancing.fusion.fuse import Fused, fuse
 from fancam.geometry import Box
 from fancam.media import NeighbourFrame, Picture
-from fancam.results import Embedder
 from fancam.settings import FaceSettings, FuseSettings
 from tests.figures import psnr
 
@@ -149,10 +148,7 @@ class Likeness:
 
     def __init__(self) -> None:
         store = nn.ModelStore()
-        embedder = faces.create_embedder(store)
-        if embedder is None:
-            raise SystemExit(faces.missing_embedder(store))
-        self._embedder: Embedder = embedder
+        self._embedder = faces.create_embedder(store)
         self._detector = faces.create_detector(FaceSettings(), store)
 
     def gained(self, truth: Picture, single: Picture, fused: Picture) -> float:

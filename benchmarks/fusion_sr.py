@@ -26,7 +26,6 @@ from fancam import faces
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.nn.networks import load_upscaler
-from fancam.results import Embedder
 from fancam.settings import EnhanceSettings, FaceSettings
 from tests.figures import psnr
 
@@ -46,7 +45,7 @@ class Scores:
     psnr: float
     ssim: float
     identity: float
-    """NaN where no face is found in the truth, or the embedding is not installed."""
+    """NaN where no face is found in the truth."""
     seconds: float
 
 
@@ -61,11 +60,9 @@ class Judge:
     """
 
     def __init__(self, store: ModelStore) -> None:
-        self._embedder: Embedder | None = faces.create_embedder(store)
+        self._embedder = faces.create_embedder(store)
         self._detector = faces.create_detector(FaceSettings(), store)
         self._landmarks: dict[tuple[str, tuple[int, ...]], npt.NDArray[np.float32] | None] = {}
-        if self._embedder is None:
-            print(faces.missing_embedder(store))
 
     def __call__(self, case: Case, result: Picture, seconds: float) -> Scores:
         """Return the scores of a print of the size of the truth."""
@@ -79,7 +76,7 @@ class Judge:
             largest = max(found, key=lambda face: face.box.area, default=None)
             self._landmarks[key] = largest.landmark_array if largest is not None else None
         landmarks = self._landmarks[key]
-        if landmarks is None or self._embedder is None:
+        if landmarks is None:
             return float("nan")
         true, made = self._embedder.embed([case.truth, result], [landmarks, landmarks])
         return float(true @ made)

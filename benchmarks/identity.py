@@ -16,12 +16,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks._people import EAST_ASIAN, WOMEN, Portrait, portraits
+from benchmarks._people import EAST_ASIAN, Portrait, portraits
 from fancam import faces, nn
 from fancam.enhancing import Engine
 from fancam.enhancing.guard import NOT_FOUND, FaceTrial, Guard, landmark_drift
 from fancam.enhancing.prior.alignment import TEMPLATE, align, cut_face
-from fancam.faces.embedding import DlibEmbedder
 from fancam.media import Picture
 from fancam.nn.networks import load_upscaler
 from fancam.results import Embedder
@@ -35,47 +34,23 @@ STRENGTHS = (0.25, 0.5, 1.0)
 
 
 def main(arguments: list[str]) -> None:
-    """Print the tables; with ``--centre`` the mean vector that ``embedding_centre.toml`` holds instead."""
+    """Print the tables."""
     media = Path(__file__).parents[2] / "shared"
     parser = argparse.ArgumentParser(prog="identity", description=__doc__)
     parser.add_argument("--media", type=Path, default=media, help="the folder that holds data/")
     parser.add_argument("--faces", type=int, default=8, help="how many people are enlarged and judged")
     parser.add_argument("--x4plus", type=int, default=1, help="how many of them realesrgan-x4plus enlarges as well")
-    parser.add_argument("--centre", action="store_true", help="print the mean of the raw vectors and stop")
     options = parser.parse_args(arguments)
     embedder = faces.create_embedder(nn.ModelStore())
-    if embedder is None:
-        raise SystemExit(faces.missing_embedder(nn.ModelStore()))
     people = list(portraits(options.media))
     vectors = embedder.embed([p.pixels for p in people], [p.face.landmark_array for p in people])
-    if options.centre:
-        _print_centre(people, embedder)
-        return
     _print_pairs(people, vectors)
     detector = faces.create_detector(FaceSettings(), nn.ModelStore())
     landmarker = faces.create_landmarker(detector)
     chosen = _one_each(people, options.faces)
     trials = _enlarged(chosen, "realesr-animevideov3")
     _print_variants(chosen, trials, embedder, options.x4plus)
-    _print_verdicts(trials, Guard(GuardSettings(), embedder, landmarker), "identity and landmarks")
-    _print_verdicts(trials, Guard(GuardSettings(), None, landmarker), "landmarks alone")
-
-
-def _print_centre(people: Sequence[Portrait], embedder: Embedder) -> None:
-    """Print the mean over people, men and women weighing the same, so that neither sits in the middle."""
-    assert isinstance(embedder, DlibEmbedder)
-    raw = embedder.raw_vectors([p.pixels for p in people], [p.face.landmark_array for p in people])
-    means = {
-        person: np.mean([v for p, v in zip(people, raw, strict=True) if p.person == person], axis=0)
-        for person in sorted({p.person for p in people})
-    }
-    women = np.mean([mean for person, mean in means.items() if person in WOMEN], axis=0)
-    men = np.mean([mean for person, mean in means.items() if person not in WOMEN], axis=0)
-    values = [f"{value:.4f}" for value in (women + men) / 2]
-    print("centre = [")
-    for start in range(0, len(values), 10):
-        print(f"  {', '.join(values[start : start + 10])},")
-    print("]")
+    _print_verdicts(trials, Guard(GuardSettings(), embedder, landmarker))
 
 
 def _print_pairs(people: Sequence[Portrait], vectors: Vectors) -> None:
@@ -175,7 +150,7 @@ def _print_variants(
               + f"{lost:7d}")  # fmt: skip
 
 
-def _print_verdicts(trials: Sequence[tuple[Picture, Picture]], guard: Guard, measured: str) -> None:
+def _print_verdicts(trials: Sequence[tuple[Picture, Picture]], guard: Guard) -> None:
     cameras = [camera for camera, _ in trials]
     priors: dict[str, list[Prior]] = {
         "sharpener": [sharpener()] * len(trials),
@@ -183,7 +158,7 @@ def _print_verdicts(trials: Sequence[tuple[Picture, Picture]], guard: Guard, mea
         "eyes moved 8 %": [eyes_moved(0.08)] * len(trials),
         "the next person": [stranger(other) for other in [*cameras[1:], cameras[0]]],
     }
-    print(f"\nguard by {measured}: mean strength allowed (share of faces left at full, driven to none)")
+    print("\nguard: mean strength allowed (share of faces left at full, driven to none)")
     print(f"{'prior':20}" + "".join(f"{f'asked {strength}':>20}" for strength in STRENGTHS))
     for name, drawn_by in priors.items():
         line = f"{name:20}"

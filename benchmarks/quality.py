@@ -55,21 +55,20 @@ class Judge:
     """Measures results; knows the true faces.
 
     Args:
-        embedder: Measures identity; None leaves it out.
+        embedder: Measures identity.
         store: Where the weights of the detector are.
         found: The truths.
     """
 
-    def __init__(self, embedder: Embedder | None, store: ModelStore, found: list[Truth]) -> None:
+    def __init__(self, embedder: Embedder, store: ModelStore, found: list[Truth]) -> None:
         self._embedder = embedder
         self._landmarks: dict[str, npt.NDArray[np.float32]] = {}
-        if embedder is not None:
-            detector = faces.create_detector(FaceSettings(), store)
-            for truth in found:
-                seen = detector.detect([truth.pixels])[0] if truth.crop.face else []
-                if seen:
-                    largest = max(seen, key=lambda face: face.box.area)
-                    self._landmarks[truth.crop.name] = largest.landmark_array
+        detector = faces.create_detector(FaceSettings(), store)
+        for truth in found:
+            seen = detector.detect([truth.pixels])[0] if truth.crop.face else []
+            if seen:
+                largest = max(seen, key=lambda face: face.box.area)
+                self._landmarks[truth.crop.name] = largest.landmark_array
 
     @property
     def faces(self) -> int:
@@ -90,7 +89,7 @@ class Judge:
 
     def _identity(self, pair: Pair, result: Picture) -> float:
         landmarks = self._landmarks.get(pair.truth.crop.name)
-        if landmarks is None or self._embedder is None:
+        if landmarks is None:
             return float("nan")
         true, found = self._embedder.embed([pair.truth.pixels, result], [landmarks, landmarks])
         return float(true @ found)

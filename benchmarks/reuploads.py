@@ -192,10 +192,10 @@ class Judge:
     Args:
         truth: Of the picked frame.
         face: In it; None where there is none.
-        embedder: Tells people apart; None leaves likeness out.
+        embedder: Tells people apart.
     """
 
-    def __init__(self, truth: Picture, face: Face | None, embedder: Embedder | None) -> None:
+    def __init__(self, truth: Picture, face: Face | None, embedder: Embedder) -> None:
         self._truth, self._face, self._embedder = truth, face, embedder
         self._fine, self._stairs = fine_contrast(truth), Staircase(truth)
 
@@ -208,7 +208,7 @@ class Judge:
         )
 
     def _likeness(self, pixels: Picture) -> float:
-        if self._face is None or self._embedder is None:
+        if self._face is None:
             return float("nan")
         points: npt.NDArray[np.float32] = self._face.landmark_array
         true, found = self._embedder.embed([self._truth, pixels], [points, points])

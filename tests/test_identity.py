@@ -92,7 +92,6 @@ def test_the_better_look_counts_more():
 @pytest.mark.slow
 def test_portraits_of_two_men_are_two_people(shared):
     embedder = faces.create_embedder(fancam.default_store())
-    assert embedder is not None
     paths = [shared(f"data/photo/people/{name}") for name in (
         "obama/obama.jpg", "biden/biden.jpg", "obama/obama2.jpg", "biden/biden2.jpg", "obama/obama3.jpg"
     )]  # fmt: skip

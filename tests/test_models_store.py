@@ -58,7 +58,9 @@ def test_non_commercial_weights_are_marked():
     assert "realesrgan-x4plus" not in marked and "centerface" not in marked
 
 
-@pytest.mark.parametrize("name", ["realesrgan-x4plus", "realesr-animevideov3", "centerface"])
+@pytest.mark.parametrize(
+    "name", ["realesrgan-x4plus", "realesr-animevideov3", "centerface", "face-landmarker", "sface-int8"]
+)
 def test_models_that_come_with_the_installation_are_here_and_whole(name):
     status = ModelStore().status(name, verify=True)
     assert (status.state, status.source) == ("verified", "package"), status.detail

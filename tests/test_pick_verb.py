@@ -190,10 +190,6 @@ def test_three_people_on_stage_have_a_pick_each(tmp_path):
 
 
 def test_a_person_is_known_again_after_a_cut(shared, tmp_path):
-    from fancam import faces
-
-    if faces.missing_embedder(fancam.default_store()):
-        pytest.skip("needs the extra members")
     shots = []
     for name in ("obama/obama.jpg", "biden/biden.jpg", "obama/obama2.jpg", "biden/biden2.jpg"):
         photo = fancam.open_picture(shared(f"data/photo/people/{name}")).srgb()

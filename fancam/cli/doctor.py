@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PACKAGES = ("av", "torch", "torchvision", "numpy", "opencv-python", "facexlib", "spandrel", "pillow", "typer", "rich")
 OPENCV = "5.0.0.93"
 """The version of OpenCV that fancam is tested with; its wheels own one folder, so that all of them must have it."""
-NEEDED_MODELS = ("centerface", "face-landmarker", "realesrgan-x4plus")
+NEEDED_MODELS = ("centerface", "face-landmarker", "sface-int8", "realesrgan-x4plus")
 """What the main job runs on; they come with the installation."""
 LOW_DISK_BYTES = 2 * 1024**3
 
@@ -111,8 +111,6 @@ def _formats() -> list[Check]:
 
 
 def _models(store: ModelStore) -> list[Check]:
-    from fancam import faces
-
     checks = []
     for name in NEEDED_MODELS:
         status = store.status(name, verify=True)
@@ -127,9 +125,6 @@ def _models(store: ModelStore) -> list[Check]:
     if away:
         detail = ", ".join(away)
         checks.append(_check("models", "optional, not here", "note", detail, "fancam models pull NAME"))
-    if faces.missing_embedder(store) is not None:
-        detail = "the guard measures landmarks and colour, and cannot tell people apart"
-        checks.append(_check("models", "identity", "note", detail, "pip install fancam[members]"))
     return checks
 
 

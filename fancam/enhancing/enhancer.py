@@ -39,7 +39,7 @@ from fancam.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """What measures faces; each may be missing, and what cannot be measured is then left out."""
+    """What measures faces: the first two where the guard measures, the parser where its weights are here."""
 
     embedder: Embedder | None = None
     landmarker: Landmarker | None = None
@@ -165,7 +165,7 @@ class Enhancer:
         return dataclasses.replace(
             made,
             pixels=to_depth(made.pixels, job.request.pixels.dtype),
-            decisions=list_decisions(self.settings, self.engine, self.choice, self.guard, job, made),
+            decisions=list_decisions(self.settings, self.engine, self.choice, job, made),
             warnings=list_warnings(self.settings, job, made),
         )
 

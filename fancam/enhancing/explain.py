@@ -5,7 +5,6 @@ from __future__ import annotations
 from fancam.enhancing.cleaning.deblock import HEAVY_BLOCKINESS
 from fancam.enhancing.cleaning.denoise import NOISY_SIGMA
 from fancam.enhancing.engine import Engine
-from fancam.enhancing.guard import Guard
 from fancam.enhancing.work import BEYOND, SHARP_FROM, EnhanceJob
 from fancam.nn import NetworkChoice
 from fancam.results import Cleaned, Decision, Enhanced, FaceOutcome, Fusion, true_ppi
@@ -23,7 +22,7 @@ degree of sight, and 20/20 vision resolves 60 (30 cycles per degree)."""
 
 
 def list_decisions(
-    settings: Settings, engine: Engine, choice: NetworkChoice, guard: Guard, job: EnhanceJob, enhanced: Enhanced
+    settings: Settings, engine: Engine, choice: NetworkChoice, job: EnhanceJob, enhanced: Enhanced
 ) -> tuple[Decision, ...]:
     """Return the steps of the chain in the order they ran, with what was measured for each.
 
@@ -31,7 +30,6 @@ def list_decisions(
         settings: What was asked for.
         engine: What enlarged the picture.
         choice: Which face prior was taken.
-        guard: What watched over it.
         job: The picture and what was asked of it.
         enhanced: What came out.
     """
@@ -46,7 +44,7 @@ def list_decisions(
         _upscale(settings, engine, enhanced),
         *_detail(settings, enhanced),
         _restore(choice, enhanced.faces),
-        _guard(settings, guard, enhanced),
+        _guard(settings, enhanced),
         *_lift(job, enhanced),
         *_grain(job, cleaned),
     )
@@ -240,12 +238,10 @@ def _restore(choice: NetworkChoice, outcomes: tuple[FaceOutcome, ...]) -> Decisi
     return Decision("restore", choice.name if touched else "none", reason)
 
 
-def _guard(settings: Settings, guard: Guard, enhanced: Enhanced) -> Decision:
+def _guard(settings: Settings, enhanced: Enhanced) -> Decision:
     if not settings.guard.enabled:
         return Decision("guard", "off", "asked for: nothing was measured or held")
-    measures = ["colour"]
-    if enhanced.faces:
-        measures += guard.measures
+    measures = ["colour", "identity", "landmarks"] if enhanced.faces else ["colour"]
     lowered = [
         outcome for outcome in enhanced.faces if outcome.restorer and outcome.strength < settings.restore.strength
     ]

@@ -35,7 +35,6 @@ _OBJECTIONS = {
     "identity": "less like the person",
     "landmarks": "features moved",
     "stranger": "somebody else was drawn",
-    "unmeasured": "nothing could be measured",
 }
 """The guard's causes in words for people."""
 
@@ -86,7 +85,7 @@ class FacePass:
         Raises:
             DeviceError: The device has not enough memory for one face.
         """
-        if self.restorer is None and not self.guard.measures:
+        if self.restorer is None and not self.guard.enabled:
             return list(works)
         found = [self._faces(work) for work in works]
         aligned = [face for faces in found for face in faces if isinstance(face, _AlignedFace)]

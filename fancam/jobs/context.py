@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fancam import __version__, faces, picking, pictures
 from fancam.enhancing import Enhancer, Instruments, resolve_denoiser, resolve_restorer
-from fancam.errors import InputError, ModelMissingError, UsageError
+from fancam.errors import InputError, UsageError
 from fancam.files import sha256_of_file
 from fancam.identity import Roster
 from fancam.jobs.frame import FolderJob, Outcome, Stopwatch, default_store
@@ -112,7 +112,7 @@ class Context:
             self._detector_name,
             faces.LANDMARKER,
             str(self.prior.file or self.prior.name),
-            str(self.guarding and faces.missing_embedder(self.store) is None),
+            faces.embedder_name(self.store) if self.guarding else "",
             self.denoiser.source or "builtin",
         ]
         return self._hashes(names)
@@ -120,7 +120,7 @@ class Context:
     def picking_weights(self) -> list[str]:
         """Return the hashes of the weights that the choice of moments depends on."""
         names = [self._detector_name, faces.LANDMARKER] if self.settings.pick.faces else []
-        return self._hashes([*names, *([faces.EMBEDDER] if self.tells_people_apart else [])])
+        return self._hashes([*names, *([faces.embedder_name(self.store)] if self.tells_people_apart else [])])
 
     def people_asked_for(self) -> dict[str, Any]:
         """Return what a choice of moments depends on beside the settings: who is meant and by what they are known."""
@@ -144,9 +144,8 @@ class Context:
         return {"": self.settings.as_dict()} | {name: one.as_dict() for name, one in self.by_preset.items()}
 
     def notes(self) -> list[str]:
-        """Return what the whole job goes without: the weights of a face prior, a measure of identity."""
-        missing = faces.missing_embedder(self.store) if self.guarding else None
-        return [note for note in (self.prior.note, self.denoiser.note, missing) if note]
+        """Return what the whole job goes without: the weights of a face prior or of a denoiser."""
+        return [note for note in (self.prior.note, self.denoiser.note) if note]
 
     @property
     def tells_people_apart(self) -> bool:
@@ -178,10 +177,7 @@ class Context:
     @cached_property
     def embedder(self) -> Embedder:
         """Tells people apart."""
-        found = faces.create_embedder(self.store)
-        if found is None:
-            raise ModelMissingError(faces.missing_embedder(self.store) or "", item="identity")
-        return found
+        return faces.create_embedder(self.store)
 
     def embed(self, pixels: Picture, found: Sequence[Face]) -> npt.NDArray[np.float32]:
         """Return the (N, D) embeddings of the faces of a picture."""
@@ -231,7 +227,7 @@ class Context:
         if not self.guarding:
             return Instruments(parser=parser)
         detector = self._detector(self.settings.faces, (LANDMARK_LONG_EDGE_PX,))
-        return Instruments(faces.create_embedder(self.store), faces.create_landmarker(detector), parser)
+        return Instruments(self.embedder, faces.create_landmarker(detector), parser)
 
 
 def wanted_members(roster: Roster | None, names: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 from fancam.errors import unknown_choice
 
 TASKS = ("upscale", "detect", "landmarks", "restore", "parse", "embed", "denoise")
-FORMATS = ("ncnn", "onnx", "tflite", "torch", "dlib")
+FORMATS = ("ncnn", "onnx", "tflite", "torch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class ModelEntry:
     commercial: bool
     """Whether the licence of the weights allows commercial use."""
     format: str
-    """``ncnn``, ``onnx``, ``tflite``, ``torch`` or ``dlib``."""
+    """``ncnn``, ``onnx``, ``tflite`` or ``torch``."""
     measured: str
     """What the weights are measured to do, or how far the row can be trusted; empty where nothing is known."""
     files: tuple[WeightFile, ...]
