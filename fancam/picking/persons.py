@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from fancam.picking.occlusion import LEAST_LOOKS, Patch, covered_shares, steady_term, visible_term
+from fancam.picking.occlusion import LEAST_LOOKS, Covered, Patch, covered_shares, steady_term, visible_term
 from fancam.picking.scoring import combined, term_weights
 from fancam.picking.terms import USUAL_BLINK, eyes_term, turned_deg
 from fancam.results import Face, Score, ScoredFace
@@ -37,6 +37,8 @@ def judge_persons(
 ) -> list[ScoredFace]:  # fmt: skip
     """Return the faces judged beside the other looks at the same person: the terms ``eyes`` and ``visible``.
 
+    ``mouth`` and ``smile`` are None where something covers the mouth: the landmarks draw one into whatever is there.
+
     Who looks down, laughs much or is seen from below has narrow open eyes; what counts is the difference to their own.
     A face with shut eyes is rejected as ``eyes_closed`` where another look at the person has open ones; one that is
     smeared by motion as ``smeared`` where another look within ``NEAR_S``, with nothing against it, is far sharper.
@@ -53,9 +55,9 @@ def judge_persons(
     for numbers in looks.values():
         theirs = [scored[number] for number in numbers]
         usual = usual_blink([float(np.mean(one.face.mesh.blinks)) for one in theirs if one.face.mesh is not None])
-        shares = covered_shares([patches[number] for number in numbers], [_side_deg(one.face) for one in theirs])
+        covered = covered_shares([patches[number] for number in numbers], [_side_deg(one.face) for one in theirs])
         apart = _usual_apart(theirs)
-        whys = [_terms(one, usual, share, apart) for one, share in zip(theirs, shares, strict=True)]
+        whys = [_terms(one, usual, what, apart) for one, what in zip(theirs, covered, strict=True)]
         has_open_eyes = any((why["eyes"] or 0.0) >= OPEN for why in whys)
         for number, one, why in zip(numbers, theirs, whys, strict=True):
             judged[number] = dataclasses.replace(one, score=_judged(one.score, why, settings, has_open_eyes))
@@ -87,14 +89,16 @@ def _usual_apart(looks: Sequence[ScoredFace]) -> float | None:
 
 
 def _terms(
-    one: ScoredFace, usual: float, covered_share: float | None, usual_apart: float | None
+    one: ScoredFace, usual: float, covered: Covered | None, usual_apart: float | None
 ) -> dict[str, float | None]:  # fmt: skip
     mesh = one.face.mesh
-    visible = [] if covered_share is None else [visible_term(covered_share)]
+    visible = [] if covered is None else [visible_term(covered.share)]
     if mesh is not None and usual_apart is not None:
         visible.append(steady_term(mesh.apart, usual_apart))
+    hidden = dict.fromkeys(("mouth", "smile")) if covered is not None and covered.mouth else {}
     return {
         **one.score.why,
+        **hidden,
         "eyes": None if mesh is None else round(eyes_term(mesh, usual), 4),
         "visible": round(min(visible), 4) if visible else None,
     }
