@@ -48,7 +48,8 @@ from fancam.enhancing.engine import SOFT_DETAIL, auto_share, source_noise
 from fancam.enhancing.enhancer import replace_plain
 from fancam.enhancing.joining import join_bands
 from fancam.enhancing.preparation import Preparation
-from fancam.enhancing.work import SHARP_FROM, Work, plain_print, reduced
+from fancam.enhancing.resolution import SHARP_FROM
+from fancam.enhancing.work import Work, plain_print, reduced
 from fancam.media import Picture, Samples
 from fancam.nn import ModelStore
 from fancam.results import Embedder, Face

@@ -12,6 +12,7 @@ from fancam.enhancing.cleaning import denoise as cleaning_denoise
 from fancam.enhancing.enhancer import replace_plain
 from fancam.enhancing.fusion.fuse import Fused
 from fancam.enhancing.preparation import Preparation
+from fancam.enhancing.resolution import is_soft, measure_resolution
 from fancam.enhancing.work import CropRequest, EnhanceJob, plain_print
 from fancam.geometry import Box
 from fancam.media import NeighbourFrame
@@ -173,6 +174,17 @@ def test_a_fused_picture_lies_where_its_reference_lay(portrait, monkeypatch):
         assert np.abs(made - plain).mean() < 2  # half a pixel aside would be 5 and more
     assert finer.scale == prepared.crop.scale / 2
     assert prepared.frames.shape == finer.pixels.shape[:2]
+
+
+def test_the_picked_frame_decides_whether_a_fused_picture_is_soft(portrait, monkeypatch):
+    small = cv2.resize(portrait, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
+    soft = np.asarray(cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.uint8)
+    sharp = fused_of(cv2.resize(portrait, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+    monkeypatch.setattr(preparation, "fuse", lambda *_, **__: sharp)
+    job = job_of(soft, neighbours=neighbours_of(soft), neighbours_box=Box(0, 0, SIDE, SIDE), is_video=True)
+    one, fused = (Preparation()(dataclasses.replace(job, clean=NOTHING, fuse=FuseSettings(fuse=f))) for f in "19")
+    assert fused.fusion.frames_used == 9 and not is_soft(measure_resolution(fused.crop.pixels))
+    assert fused.crop.is_soft and fused.crop.true_scale == one.crop.true_scale
 
 
 def test_where_nothing_is_fused_the_frame_itself_goes_on_and_says_why(portrait, monkeypatch):

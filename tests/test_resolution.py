@@ -14,8 +14,8 @@ from fancam.enhancing import CropRequest, Engine, joining
 from fancam.enhancing.engine import SOFT_DETAIL
 from fancam.enhancing.explain import warn_of_limits
 from fancam.enhancing.joining import join_bands
-from fancam.enhancing.resolution import measure_resolution
-from fancam.enhancing.work import CONTEXT_PX, SHARP_FROM, plain_print, reduced
+from fancam.enhancing.resolution import SHARP_FROM, is_soft, measure_resolution
+from fancam.enhancing.work import CONTEXT_PX, plain_print, reduced
 from fancam.geometry import Box, CardGeometry
 from fancam.jobs.manifest import stated_true_ppi
 from fancam.nn.networks import Network
@@ -86,6 +86,14 @@ def test_a_picture_that_is_sharp_to_its_pixel_holds_all_of_them(name, factor):
     picture = getattr(skimage.data, name)()
     small = cv2.resize(picture, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
     assert measure_resolution(np.asarray(small, np.uint8)) >= SHARP_FROM
+
+
+@pytest.mark.parametrize("quality", [60, 25, 15])
+def test_a_sharp_picture_that_was_coded_hard_is_not_soft_and_one_that_was_enlarged_is(quality):
+    picture = sharp(288)
+    assert not is_soft(measure_resolution(compressed(picture, quality)))
+    assert is_soft(measure_resolution(compressed(enlarged(sharp(192), 1.5), quality)))
+    assert not is_soft(None)
 
 
 def test_noise_is_no_resolution():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fancam.enhancing.cleaning.deblock import HEAVY_BLOCKINESS
 from fancam.enhancing.cleaning.denoise import NOISY_SIGMA
 from fancam.enhancing.engine import Engine
-from fancam.enhancing.work import BEYOND, SHARP_FROM, EnhanceJob
+from fancam.enhancing.resolution import is_soft
+from fancam.enhancing.work import BEYOND, EnhanceJob
 from fancam.nn import NetworkChoice
 from fancam.results import Cleaned, Decision, Enhanced, FaceOutcome, Fusion, true_ppi
 from fancam.settings import Settings
@@ -183,8 +184,8 @@ def _resolution(enhanced: Enhanced) -> tuple[Decision, ...]:
     share = enhanced.true_scale
     if share is None:
         return (Decision("resolution", "not known", "there are too few edges to measure it"),)
-    if share >= SHARP_FROM:
-        return (Decision("resolution", "sharp", "its edges are as steep as its pixels allow"),)
+    if not is_soft(share):
+        return (Decision("resolution", "sharp", "its edges are as steep as its pixels and the coder allow"),)
     reason = "it was enlarged before, is out of focus, or was coded hard"
     if enhanced.invented:
         reason += "; the network works at that size and draws only what is finer"
@@ -213,7 +214,7 @@ def _detail(settings: Settings, enhanced: Enhanced) -> list[Decision]:
     share = f"{enhanced.detail:.0%} network"
     if settings.enhance.detail is not None:
         return [Decision("detail", share, "asked for")]
-    if enhanced.true_scale is not None and enhanced.true_scale < SHARP_FROM:
+    if is_soft(enhanced.true_scale):
         return [Decision("detail", share, "finer than what was measured, which is kept below it")]
     if enhanced.detail == 1:
         return [Decision("detail", share, f"at x{enhanced.scale:.2f} the plain filter has nothing to add")]

@@ -61,8 +61,10 @@ class Preparation:
             work = self._fused(work, job.neighbours_box)
         else:
             work = self._cleaned(dataclasses.replace(work, fusion=Fusion(reason=_why_alone(job))))
-        # One that was fused or cleaned with fewer pixels tells nothing of those that it has.
-        measured = work if PX_PER_PRINT_PX * job.request.scale >= 1 else Work(job, job.request, job.faces)
+        # Frames fused into one look sharper than what the camera delivered, and one that was cleaned with fewer pixels
+        # tells nothing of those that it has: the picked frame decides what its card is made as.
+        alone = work.frames is None and PX_PER_PRINT_PX * job.request.scale >= 1
+        measured = work if alone else Work(job, job.request, job.faces)
         height_px = work.faces[0].box.height if work.faces else None
         crop = dataclasses.replace(work.crop, true_scale=_true_scale(measured), face_height_px=height_px)
         return dataclasses.replace(work, crop=crop)

@@ -13,6 +13,9 @@ from fancam.enhancing.cleaning.blocks import luma_of
 from fancam.geometry import Box
 from fancam.media import Samples, middle_of
 
+SHARP_FROM = 0.67
+"""From this share of its pixels on a picture counts as sharp: the coder takes so much of sharp ones. Of
+``benchmarks._reuploads.TUNE`` one of 54 sharp to the pixel fell below it, and one of 20 enlarged again did not."""
 LEAST_EDGE_PX = 64
 """Pixels on edges that are needed to measure anything."""
 _EDGE_LEVELS = 4.0
@@ -68,6 +71,11 @@ def measure_resolution(picture: Samples, region: Box | None = None) -> float | N
         return None
     share = _measured(luma_of(middle_of(picture[inside.as_slices()], _PROBE_PX)))
     return None if share is None else float(np.interp(share, (0, _KNEE, _ALL), (0, _KNEE, 1)))
+
+
+def is_soft(true_scale: float | None) -> bool:
+    """Return whether a picture is known to hold less than its pixels could; not where its share is not known."""
+    return true_scale is not None and true_scale < SHARP_FROM
 
 
 def _measured(luma: _Plane) -> float | None:

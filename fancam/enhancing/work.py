@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fancam.enhancing.grain.model import Grain
+from fancam.enhancing.resolution import is_soft
 from fancam.errors import CropError
 from fancam.geometry import Box, Point
 from fancam.media import NeighbourFrame, Samples
@@ -25,8 +26,6 @@ ENOUGH_PIXELS = 1.2
 the network or for a face prior."""
 BEYOND = 1.02
 """So many times what the network gives is rounding; a print that needs more is enlarged further by a plain filter."""
-SHARP_FROM = 0.8
-"""From this share of its pixels on a picture counts as sharp: what is measured of sharp pictures falls to this."""
 LEAST_FACE_PX = 32.0
 """A face is never shown to the network with fewer pixels in height: one of 22 was drawn with another mouth and with
 eye sockets, and kept its features where all pixels of the soft picture were shown."""
@@ -62,7 +61,8 @@ class CropRequest:
     height_px: int
     """Of the print."""
     true_scale: float | None = None
-    """Share of its pixels along each axis that hold detail, see ``measure_resolution``; None where it is not known."""
+    """Share of its pixels along each axis that hold detail, see ``measure_resolution``; of a fused picture, that of the
+    picked frame. None where it is not known."""
     face_height_px: float | None = None
     """Of the face that matters most, in these pixels; None where there is none."""
     finer: CropRequest | None = None
@@ -83,7 +83,7 @@ class CropRequest:
     @property
     def is_soft(self) -> bool:
         """Whether it is known to hold less than its pixels could."""
-        return self.true_scale is not None and self.true_scale < SHARP_FROM
+        return is_soft(self.true_scale)
 
     @property
     def true_enlargement(self) -> float:
