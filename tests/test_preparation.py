@@ -185,6 +185,7 @@ def test_the_picked_frame_decides_whether_a_fused_picture_is_soft(portrait, monk
     one, fused = (Preparation()(dataclasses.replace(job, clean=NOTHING, fuse=FuseSettings(fuse=f))) for f in "19")
     assert fused.fusion.frames_used == 9 and not is_soft(measure_resolution(fused.crop.pixels))
     assert fused.crop.is_soft and fused.crop.true_scale == one.crop.true_scale
+    assert one.crop.fused_scale is None and fused.crop.fused_scale > 1.2 * one.crop.true_scale
 
 
 def test_where_nothing_is_fused_the_frame_itself_goes_on_and_says_why(portrait, monkeypatch):

@@ -158,6 +158,15 @@ def test_a_small_face_is_not_made_smaller_than_the_network_can_know_it():
     assert made.detail == SOFT_DETAIL and made.true_scale == 0.4 and made.notes == ()
 
 
+def test_the_network_sees_all_that_fused_frames_hold_of_a_soft_picture():
+    crop = request(enlarged(sharp(64), 2), 2.0, true_scale=0.5)
+    sizes = [reduced(dataclasses.replace(crop, fused_scale=s)).pixels.shape[0] for s in (None, 0.4, 0.75, 1.0)]
+    assert sizes == [64, 64, 96, 128]
+    drawn = Enlarger()
+    (made,) = engine(drawn).enhance([dataclasses.replace(crop, fused_scale=1.0)])
+    assert (drawn.pixels, made.detail, made.true_scale) == (128**2, SOFT_DETAIL, 0.5)
+
+
 @pytest.mark.parametrize("true_scale", [None, SHARP_FROM, 1.0])
 @pytest.mark.parametrize("detail", [None, 0.4])
 def test_a_sharp_crop_is_made_as_if_nothing_had_been_measured(true_scale, detail):

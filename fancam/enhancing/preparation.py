@@ -61,12 +61,13 @@ class Preparation:
             work = self._fused(work, job.neighbours_box)
         else:
             work = self._cleaned(dataclasses.replace(work, fusion=Fusion(reason=_why_alone(job))))
-        # Frames fused into one look sharper than what the camera delivered, and one that was cleaned with fewer pixels
-        # tells nothing of those that it has: the picked frame decides what its card is made as.
-        alone = work.frames is None and PX_PER_PRINT_PX * job.request.scale >= 1
-        measured = work if alone else Work(job, job.request, job.faces)
-        height_px = work.faces[0].box.height if work.faces else None
-        crop = dataclasses.replace(work.crop, true_scale=_true_scale(measured), face_height_px=height_px)
+        # One that was cleaned with fewer pixels tells nothing of those that it has; fused frames tell nothing of one.
+        whole, alone = PX_PER_PRINT_PX * job.request.scale >= 1, work.frames is None
+        crop = dataclasses.replace(
+            work.crop, true_scale=_true_scale(work if whole and alone else Work(job, job.request, job.faces)),
+            fused_scale=_true_scale(work) if whole and not alone else None,
+            face_height_px=work.faces[0].box.height if work.faces else None,
+        )  # fmt: skip
         return dataclasses.replace(work, crop=crop)
 
     # --- several frames ----------------------------------------------------------------------------------------
