@@ -192,7 +192,7 @@ def test_a_span_that_ends_before_it_begins_is_refused_before_any_work(capsys):
 def test_warnings_that_differ_in_their_figures_alone_are_one_line_with_the_lowest_and_the_highest():
     soft = "{} source pixels per printed inch, which hold detail for {}: it looks soft"
     picks = [
-        {"id": f"group-face0{n}", "warnings": [soft.format(75, held), "another face is cut by the edge"],
+        {"id": f"group-face0{n}", "warnings": [soft.format(75, held), f"other faces that the card's edge cuts: {n}"],
          "enhance": {"notes": ["tile 3 was made again"]} if n == 2 else None}
         for n, held in enumerate((27, 58, 9), start=1)
     ]  # fmt: skip
@@ -203,7 +203,7 @@ def test_warnings_that_differ_in_their_figures_alone_are_one_line_with_the_lowes
     assert report.warning_lines(document) == [
         "a.jpg and 1 more: no colour profile",
         "group-face01 and 2 more: 75 source pixels per printed inch, which hold detail for 9 to 58: it looks soft",
-        "group-face01 and 2 more: another face is cut by the edge",
+        "group-face01 and 2 more: other faces that the card's edge cuts: 1 to 3",
         "group-face02: tile 3 was made again",
         "no face prior",
     ]

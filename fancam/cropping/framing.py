@@ -246,12 +246,11 @@ def _warnings(portrait: _Portrait, crop: Crop, framing: str, settings: CropSetti
         )
     said += _head_warning(portrait, face, crop)
     if rivals:
-        who = "another face on the card is" if rivals == 1 else f"{rivals} other faces on the card are"
         at_ppi = f" at {settings.min_ppi:.0f} source pixels per printed inch" if settings.min_ppi > 0 else ""
-        said.append(f"{who} larger: neither a shift nor a tighter framing{at_ppi} leaves it out")
+        said.append(f"larger faces beside it on the card: {rivals}; no move or tighter framing{at_ppi} leaves them out")
     cut = sum(CUT_LOW < _share_on(crop.trim, scene.seen(other.box)) < CUT_HIGH for other in scene.others)
     if cut:
-        said.append("another face is cut by the edge" if cut == 1 else f"{cut} other faces are cut by the edge")
+        said.append(f"other faces that the card's edge cuts: {cut}")
     return said
 
 
@@ -285,8 +284,9 @@ def _head_warning(portrait: _Portrait, face: Box, crop: Crop) -> list[str]:
     if over_face > 0.01:
         return [f"the cut takes {100 * over_face:.0f} % of the face's height: it lies too close to the frame's edge"]
     if margin_mm < least_mm:
-        return [f"the face lies {max(margin_mm, 0):.1f} mm from the cut, which may be {least_mm:g} mm off: it lies too "
-                "close to the frame's edge"]  # fmt: skip
+        left_mm = math.floor(10 * max(margin_mm, 0)) / 10  # rounded down: 0.96 is less than a cut that is 1 mm off
+        return [f"the cut may touch the face, which lies {left_mm:.1f} mm from it: cuts are up to {least_mm:g} mm off, "
+                "and the frame ends too close to the head"]  # fmt: skip
     missing = cut_by_picture(portrait.face, portrait.scene.width, portrait.scene.height)
     if missing is not None:
         return [f"the frame cuts off {missing}: the head reaches beyond its edge"]
