@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -154,27 +154,28 @@ def looks(
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
-        _encode(frames, path, crf)
+        write_clip(frames, path, crf)
         with video.open_video(path).scan() as scanned:
             pts = [frame.pts for frame in scanned]
         (window,) = video.open_video(path).frames_with_neighbours({pts[picked]: [region]}, count)
         return window.frame.pixels[region.as_slices()], window.neighbours[0]
 
 
-def _encode(frames: list[Picture], path: Path, crf: int) -> None:
+def write_clip(frames: Iterable[Picture], path: Path, crf: int, fps: int = 30) -> None:
     """Write what sites deliver: x264 at its usual preset, 4:2:0, BT.709; one thread, so that bytes do not vary."""
     # With its AVX-512 code x264 gives other bytes for the same frames now and then.
     options = {"preset": "medium", "crf": str(crf), "g": "60", "threads": "1", "x264-params": "asm=avx2"}
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=30, options=options)
-        stream.height, stream.width = frames[0].shape[:2]
+        stream: Any = container.add_stream("libx264", rate=fps, options=options)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.colorspace, stream.codec_context.color_range = 1, 1
         stream.codec_context.color_primaries, stream.codec_context.color_trc = 1, 1
         for number, pixels in enumerate(frames):
+            if number == 0:
+                stream.height, stream.width = pixels.shape[:2]
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             planar = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
-            planar.pts, planar.time_base = number, Fraction(1, 30)
+            planar.pts, planar.time_base = number, Fraction(1, fps)
             container.mux(stream.encode(planar))
         container.mux(stream.encode(None))
 

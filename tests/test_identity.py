@@ -16,10 +16,12 @@ from fancam.identity import (
     Member,
     Roster,
     apart_by_frames,
+    are_others,
     corrected,
     group,
     look_weight,
     name_people,
+    runs,
     tracklet,
 )
 from fancam.results import Face
@@ -89,6 +91,33 @@ def test_the_better_look_counts_more():
     assert look_weight(turned) < 0.4
 
 
+def looks_at(*counts, seed=0):
+    """Looks at one person after another, so many at each."""
+    order = np.repeat(np.arange(len(counts)), counts)
+    return people(len(counts), 40 * len(counts), 0.5, seed)[order + len(counts) * np.arange(len(order))]
+
+
+@given(st.integers(2, 12), st.integers(2, 12), st.integers(0, 20))
+def test_a_track_that_went_on_with_somebody_else_is_cut_there(before, after, seed):
+    assert runs(looks_at(before, after, seed=seed), [1.0] * (before + after)) == [
+        slice(0, before), slice(before, before + after),
+    ]  # fmt: skip
+
+
+def test_somebody_else_for_a_moment_is_cut_out_where_the_look_is_good_and_not_where_it_is_poor():
+    first, other = looks_at(10), people(2, 2)[1:]
+    vectors = np.concatenate([first[:5], other, first[5:]])
+    assert runs(vectors, [1.0] * 11) == [slice(0, 5), slice(5, 6), slice(6, 11)]
+    assert runs(vectors, [1.0] * 5 + [0.2] + [1.0] * 5) == [slice(0, 11)]
+
+
+@given(st.integers(1, 30), st.integers(0, 20), st.floats(0.001, 1.0))
+def test_a_track_of_one_person_is_not_cut_and_runs_hold_every_look_once(count, seed, weight):
+    assert runs(looks_at(count, seed=seed), [weight] * count) == [slice(0, count)]
+    cut = runs(unit(np.random.default_rng(seed).normal(size=(count, 128))), [weight] * count)
+    assert [n for run in cut for n in range(run.start, run.stop)] == list(range(count))
+
+
 @pytest.mark.slow
 def test_portraits_of_two_men_are_two_people(shared):
     embedder = faces.create_embedder(fancam.default_store())
@@ -128,6 +157,16 @@ def test_between_two_alike_members_nobody_is_named():
     mina, yuna = people(2, 2)
     found = name_people(alone(unit(mina + yuna)[None]), roster([mina, yuna], ["Mina", "Yuna"]))
     assert found[0].member is None and found[0].similarity > 0.6
+
+
+def test_who_is_clearly_another_member_is_not_of_the_group_that_likeness_alone_would_make():
+    references = people(2, 2, 0.2, common=1.5)
+    alike = alone(people(2, 8, 0.2, common=1.5))
+    assert references[0] @ references[1] > 0.5
+    assert set(group(alike)) == {0}, "members so alike are one without references"
+    other = are_others(alike, roster(references, ["Mina", "Yuna"]))
+    assert group(alike, other=other) == [0, 1] * 4
+    assert not are_others(alike, roster(references[:1], ["Mina"])).any()
 
 
 def test_a_roster_of_one_names_by_likeness_alone():

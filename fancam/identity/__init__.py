@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fancam.identity.corrections import Correction, corrected
 from fancam.identity.grouping import apart_by_frames, group
-from fancam.identity.naming import name_people
+from fancam.identity.naming import are_others, name_people
 from fancam.identity.roster import Member, Roster
-from fancam.identity.tracklets import Tracklet, look_weight, merged, tracklet
+from fancam.identity.tracklets import Tracklet, look_weight, merged, runs, tracklet
 
 __all__ = [
     "Correction",
@@ -14,10 +14,12 @@ __all__ = [
     "Roster",
     "Tracklet",
     "apart_by_frames",
+    "are_others",
     "corrected",
     "group",
     "look_weight",
     "merged",
     "name_people",
+    "runs",
     "tracklet",
 ]

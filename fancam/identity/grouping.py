@@ -10,13 +10,15 @@ import numpy.typing as npt
 
 from fancam.identity.tracklets import Tracklet
 
-SAME_PERSON = 0.45
-"""Cosine from which on two tracklets may be one person, where no two of the material show a better limit."""
+SAME_PERSON = 0.4
+"""Cosine from which on two tracklets may be one person, where no two of the material show a better limit (benchmark
+``members``: two people seen together come to 0.31 at most, under coloured light and blur to 0.53, those of one person
+in 95 of 100 pairs to 0.5 and 0.4)."""
 MARGIN = 0.05
 """How much more alike than people who were seen together: what the material shows to be different people is the better
 limit, since none holds for every group."""
-SEEN_PERCENTILE = 99.0
-"""Of the cosines of people seen together: one blurred look among hundreds of pairs does not make the limit."""
+SEEN_PERCENTILE = 95.0
+"""Of the cosines of people seen together: a few blurred looks among hundreds of pairs do not make the limit."""
 SURELY_SAME = 0.65
 """Beyond this two faces of one frame are rather one person and their picture on the wall behind them."""
 FOUNDER_PX = 40.0
@@ -38,7 +40,9 @@ def apart_by_frames(tracklets: Sequence[Tracklet]) -> npt.NDArray[np.bool_]:
     return apart
 
 
-def group(tracklets: Sequence[Tracklet], *, count: int | None = None) -> list[int | None]:
+def group(
+    tracklets: Sequence[Tracklet], *, count: int | None = None, other: npt.NDArray[np.bool_] | None = None
+) -> list[int | None]:  # fmt: skip
     """Return for each tracklet the number of its person: the place of the person's first tracklet in the order given.
 
     The most alike first, tracklets are joined while they are as alike on average as one person is (average linkage)
@@ -48,15 +52,19 @@ def group(tracklets: Sequence[Tracklet], *, count: int | None = None) -> list[in
     Args:
         tracklets: In a fixed order.
         count: How many people there are; None where that is not known.
+        other: (N, N) whether two are known to be two people beside those of one frame; None where nothing is known.
 
     Returns:
         None for a small face that is no person's more than another's.
     """
     if not tracklets:
         return []
-    apart = apart_by_frames(tracklets)
+    together = apart_by_frames(tracklets)
+    apart = together if other is None else together | other
     founders = [n for n, one in enumerate(tracklets) if one.height_px >= FOUNDER_PX] or list(range(len(tracklets)))
-    linked = _linked(np.stack([tracklets[n].vector for n in founders]), apart[np.ix_(founders, founders)], count)
+    vectors, among = np.stack([tracklets[n].vector for n in founders]), np.ix_(founders, founders)
+    limit = -np.inf if count is not None else _limit((vectors @ vectors.T)[together[among]])
+    linked = _linked(vectors, apart[among], limit, count or 1)
     groups: list[int | None] = [None] * len(tracklets)
     for number, index in zip(founders, linked, strict=True):
         groups[number] = founders[int(index)]
@@ -69,16 +77,15 @@ def group(tracklets: Sequence[Tracklet], *, count: int | None = None) -> list[in
 
 
 def _linked(
-    vectors: npt.NDArray[np.floating], apart: npt.NDArray[np.bool_], count: int | None
+    vectors: npt.NDArray[np.floating], apart: npt.NDArray[np.bool_], limit: float, least: int
 ) -> npt.NDArray[np.intp]:  # fmt: skip
     """Return (N,) the lowest number of each vector's group, by average linkage; no group has two that are apart."""
     stacked = vectors.astype(np.float64)
     total = stacked @ stacked.T  # of the cosines between the members of two groups
-    limit = -np.inf if count is not None else _limit(total[apart])
     apart = apart | np.eye(len(vectors), dtype=bool)
     sizes, groups = np.ones(len(vectors)), np.arange(len(vectors))
     mean = np.where(apart, -np.inf, total)
-    for _ in range(len(vectors) - (count or 1)):
+    for _ in range(len(vectors) - least):
         first, second = divmod(int(mean.argmax()), len(vectors))  # the first of equals, so that first < second
         if mean[first, second] == -np.inf or mean[first, second] < limit:
             break

@@ -17,6 +17,11 @@ YAW_SCALE = 0.35
 """``Face.yaw_proxy`` at which a look counts 1/e: near profile an embedding is more of the pose than of the person."""
 LEAST_WEIGHT = 1e-3
 """So that a tracklet of poor looks still has a direction."""
+CUT_COST = 0.25
+"""What a cut of a track must gain, in good looks that point elsewhere than the mean they were in: one poor look among
+good ones of one person is no other person, two good ones may be."""
+SAME_TRACK = 0.5
+"""Cosine of the means of two runs of a track from which on they are one person after all, who turned or went on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +49,41 @@ def look_weight(face: Face, sharpness: float | None = None) -> float:
     frontal = math.exp(-((face.yaw_proxy / YAW_SCALE) ** 2))
     clear = 1.0 if sharpness is None else 0.25 + 0.75 * min(max(sharpness, 0.0), 1.0)
     return max(size * frontal * clear, LEAST_WEIGHT)
+
+
+def runs(vectors: npt.NDArray[np.float32], weights: Sequence[float]) -> list[slice]:
+    """Return the runs of the looks of a track that are each one person: a track that met another may go on with them.
+
+    The cuts are those with the least sum of costs (Jackson et al. 2005, "An algorithm for optimal partitioning of data
+    on an interval"): the cost of a run is its weight less the length of its weighted sum, which is the weighted sum of
+    1 - cosine with its mean; each cut costs ``CUT_COST``. Neighbours that are alike are joined again.
+
+    Args:
+        vectors: (N, D) embeddings of length 1, in the order of time.
+        weights: Of each, from ``look_weight``.
+    """
+    count, weight = len(vectors), np.asarray(weights, np.float64)
+    ends = np.zeros((count + 1, vectors.shape[1]))
+    np.cumsum(weight[:, None] * vectors, axis=0, out=ends[1:])
+    total = np.concatenate([[0.0], np.cumsum(weight)])
+    least, before = np.full(count + 1, -CUT_COST), np.zeros(count + 1, np.intp)
+    for end in range(1, count + 1):
+        own = total[end] - total[:end] - np.linalg.norm(ends[end] - ends[:end], axis=1)
+        costs = least[:end] + own + CUT_COST
+        before[end] = int(costs.argmin())
+        least[end] = costs[before[end]]
+    found, stop = [], count
+    while stop:
+        found.append(slice(int(before[stop]), stop))
+        stop = int(before[stop])
+    joined = found[-1:]
+    for run in found[-2::-1]:
+        last, own = (ends[part.stop] - ends[part.start] for part in (joined[-1], run))
+        if last @ own >= SAME_TRACK * np.linalg.norm(last) * np.linalg.norm(own):
+            joined[-1] = slice(joined[-1].start, run.stop)
+        else:
+            joined.append(run)
+    return joined
 
 
 def tracklet(

@@ -29,15 +29,15 @@ def tracklets_of(
     numbers: dict[Hashable, list[int]] = defaultdict(list)
     for number, one in enumerate(scored):
         numbers[("face", number) if one.face.track is None else one.face.track].append(number)
-    made = []
+    made, parts = [], []
     for looks in numbers.values():
-        seen = [scored[number] for number in looks]
-        weights = [identity.look_weight(one.face, one.score.why.get("sharpness")) for one in seen]
-        heights = [one.face.box.height for one in seen]
-        made.append(
-            identity.tracklet(vectors[looks], weights, heights, [(source, one.candidate.pts) for one in seen])
-        )  # fmt: skip
-    return made, list(numbers.values())
+        weights = [identity.look_weight(scored[n].face, scored[n].score.why.get("sharpness")) for n in looks]
+        for run in identity.runs(vectors[looks], weights):
+            own = looks[run]
+            heights, frames = [scored[n].face.box.height for n in own], [(source, scored[n].candidate.pts) for n in own]
+            made.append(identity.tracklet(vectors[own], weights[run], heights, frames))
+            parts.append(own)
+    return made, parts
 
 
 def people_of(
@@ -53,7 +53,8 @@ def people_of(
     Returns:
         A tracklet that is no person's more than another's stands for itself. The second is None without a roster.
     """
-    groups = identity.group(tracklets, count=count)
+    other = None if roster is None or not tracklets else identity.are_others(tracklets, roster)
+    groups = identity.group(tracklets, count=count, other=other)
     persons = [number if person is None else person for number, person in enumerate(groups)]
     if roster is None:
         return persons, [None] * len(tracklets)
@@ -69,12 +70,9 @@ def as_people(
     """Return the faces of one input with one track for each person, also across cuts, and with their names."""
     tracklets, looks = tracklets_of(scored, vectors)
     persons, names = people_of(tracklets, roster, count)
-    told = list(scored)
-    for numbers, person, naming in zip(looks, persons, names, strict=True):
-        for number in numbers:
-            face = scored[number].face
-            track = scored[looks[person][0]].face.track
-            told[number] = dataclasses.replace(
-                scored[number], face=dataclasses.replace(face, track=track, naming=naming)
-            )  # fmt: skip
+    told, numbers = list(scored), {person: number for number, person in enumerate(dict.fromkeys(persons))}
+    for own, person, naming in zip(looks, persons, names, strict=True):
+        for look in own:
+            face = dataclasses.replace(scored[look].face, track=numbers[person], naming=naming)
+            told[look] = dataclasses.replace(scored[look], face=face)
     return told
