@@ -85,3 +85,18 @@ def test_a_sharp_neighbour_that_is_itself_rejected_takes_nothing_from_a_soft_fac
     near = [replace(one, candidate=Candidate(n, 0.1 * n, 0.5, 0)) for n, one in enumerate(found)]
     patch = face_patch(astronaut(), FACE)
     assert judge_persons(near, [patch, patch], SETTINGS)[1].score.rejected is None
+
+
+def test_a_sharp_hand_before_a_soft_face_takes_nothing_from_its_clear_neighbours():
+    found, patches = [], []
+    for number in range(7):
+        pixels = cv2.GaussianBlur(astronaut(), (0, 0), 1.5)
+        if number == 3:
+            for x in range(180, 270, 12):
+                cv2.line(pixels, (x, 130), (x + 6, 170), (90, 60, 50), 4)
+        found.append(ScoredFace(Candidate(number, 0.1 * number, 0.5, 0), FACE, score_face(pixels, FACE, SETTINGS)))
+        patches.append(face_patch(pixels, FACE))
+    assert found[3].score.why["sharpness"] > 1.4 * found[2].score.why["sharpness"], "else nothing is tested"
+    judged = judge_persons(found, patches, SETTINGS)
+    assert [one.score.rejected for one in judged] == [None] * 7
+    assert judged[3].score.value < min(one.score.value for number, one in enumerate(judged) if number != 3)

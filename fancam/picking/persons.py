@@ -67,8 +67,9 @@ def judge_persons(
 
 def _tell_smeared(judged: list[ScoredFace], numbers: Sequence[int]) -> None:
     """Reject the looks at a person that are far softer than a sound one next to them."""
+    # What covers a face may be sharp where the face is not.
     sound = [(judged[n].candidate.time_s, judged[n].score.why["sharpness"] or 0.0) for n in numbers
-             if judged[n].score.rejected is None]  # fmt: skip
+             if judged[n].score.rejected is None and (judged[n].score.why["visible"] in (None, 1.0))]  # fmt: skip
     for number in numbers:
         one = judged[number]
         own, time_s = one.score.why["sharpness"] or 0.0, one.candidate.time_s
