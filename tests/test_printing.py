@@ -17,6 +17,7 @@ from fancam.paper import card_geometry, card_size, card_sizes, parse_length
 from fancam.pictures import PictureMetadata, open_picture, read_picture, save_picture
 from fancam.provenance import Provenance
 from fancam.report import ContactEntry, contact_sheet, ppi_colour, write_contact_sheet
+from fancam.report.pick_sheet import BEATEN_PX
 from fancam.results import Crop, Enhanced, Face, Pick, Score
 from fancam.settings import CardSettings
 
@@ -306,6 +307,17 @@ def test_time_and_score_are_printed_under_the_card(tmp_path):
         thumbnail_end = 92 + round(320 * 91 / 61)
         assert len(rows), change
         assert thumbnail_end < rows.min() <= rows.max() < thumbnail_end + 72, change
+
+
+def test_whom_a_pick_beat_stands_under_its_card_and_moves_no_other(tmp_path):
+    entries, geometry = entries_for(tmp_path, [200] * 5)
+    strip = np.full((*BEATEN_PX[::-1], 3), (9, 99, 199), np.uint8)
+    save_picture(tmp_path / "beaten.png", strip, dpi=96, metadata=PictureMetadata())
+    with_beaten = contact_sheet(
+        [dataclasses.replace(entries[0], beaten=tmp_path / "beaten.png"), *entries[1:]], geometry
+    )
+    assert count_of(with_beaten, (9, 99, 199)) == BEATEN_PX[0] * BEATEN_PX[1]
+    assert count_of(with_beaten, (40, 90, 160)) == count_of(contact_sheet(entries, geometry), (40, 90, 160))
 
 
 def test_trim_line_lies_outside_what_remains_after_cutting(tmp_path):

@@ -11,6 +11,7 @@ from PIL import Image
 
 from fancam import picking, video
 from fancam.cli import invoke
+from fancam.jobs.workspace import Workspace
 from fancam.results import ScoredFace
 from fancam.settings import PickSettings
 
@@ -64,6 +65,13 @@ def test_the_main_job_makes_a_card_of_every_sharp_moment(job, script):
     for pick in document["picks"]:
         with Image.open(job.out / pick["card"]["path"]) as card:
             assert card.size == (720, 1075)
+
+
+def test_the_contact_sheet_of_a_run_shows_whom_its_picks_beat(job):
+    picks = json.loads((job.out / "manifest.json").read_text())["picks"]
+    assert any(pick["runners_up"] for pick in picks)
+    shown = [Workspace(job.out).beaten_path(pick["id"]).is_file() for pick in picks]
+    assert shown == [bool(pick["runners_up"]) for pick in picks]
 
 
 def test_every_sharp_moment_of_the_sample_clip_is_picked_once(scored, script):

@@ -21,7 +21,7 @@ from fancam.jobs.make import card_jobs, whole_card
 from fancam.jobs.manifest import Failure, InputReport, PictureResult, RunResult
 from fancam.jobs.presets import choose, measure_still, measure_video
 from fancam.jobs.sources import Found, find_media
-from fancam.jobs.stages import keep_extras, write_comparisons
+from fancam.jobs.stages import keep_beaten, keep_extras, write_comparisons
 from fancam.jobs.stream import enhance_and_write
 from fancam.jobs.workspace import MadeFile, Source, Workspace
 from fancam.media import Progress, Samples, no_progress
@@ -199,6 +199,8 @@ class Run(MomentJob):
                 shown, profile = opened.opaque_rgb()
             else:
                 shown = opened
+                with self.watch("read"):
+                    keep_beaten(self.workspace, opened, todo, threads)
             jobs = card_jobs(shown, todo, self.geometry, context.settings, threads)
             show = self._counted(lambda: len(cards) + len(errors), len(picks), self._tiles(todo))
             for pick, made in enhance_and_write(context, jobs, write, show):
@@ -281,7 +283,9 @@ class Run(MomentJob):
 
     def _contact_entry(self, file: MadeFile) -> ContactEntry:
         pick = file.values["pick"]
+        beaten = self.workspace.beaten_path(pick["id"])
         return ContactEntry(
             self.workspace.folder / file.path, pick["id"], pick["time_s"], pick["score"], pick["effective_ppi"],
             manifest.stated_true_ppi(pick["effective_ppi"], file.values["enhance"]),
+            beaten if beaten.is_file() else None,
         )  # fmt: skip

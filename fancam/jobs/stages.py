@@ -13,8 +13,19 @@ from fancam.jobs.context import Context
 from fancam.jobs.manifest import PictureResult
 from fancam.jobs.workspace import Workspace
 from fancam.media import Picture, Samples
-from fancam.report import Comparison, Stage, facts_of, write_evidence_map, write_page, write_strip
-from fancam.results import Enhanced, Face
+from fancam.report import (
+    Comparison,
+    Looked,
+    Stage,
+    beaten_strip,
+    facts_of,
+    write_evidence_map,
+    write_page,
+    write_screen_picture,
+    write_strip,
+)
+from fancam.results import Enhanced, Face, Pick
+from fancam.video import Video
 
 Json = dict[str, Any]
 
@@ -73,6 +84,27 @@ def _kept_stages(
         pictures.save_picture(path, view(pixels), dpi=72.0, metadata=pictures.PictureMetadata())
         kept.append({"label": label, "path": workspace.relative(path), "invented_by": invented_by})
     return kept
+
+
+def keep_beaten(workspace: Workspace, film: Video, picks: Sequence[Pick], threads: int | None) -> None:
+    """Keep of each pick, for the contact sheet, what whom it beat looks like.
+
+    Raises:
+        FancamError: The video cannot be decoded, or a picture cannot be written.
+    """
+    looked: dict[tuple[str, int], Looked] = {}
+    for frame in film.frames(sorted({one.pts for pick in picks for one in pick.runners_up}), threads=threads):
+        for pick in picks:
+            for one in pick.runners_up:
+                if one.pts == frame.pts:
+                    shown = Looked.at(frame.pixels, one.face.box, one.time_s, one.score, one.reason)
+                    looked[pick.id, one.pts] = shown
+    for pick in picks:
+        beaten = [looked[pick.id, one.pts] for one in pick.runners_up if (pick.id, one.pts) in looked]
+        if beaten:
+            path = workspace.beaten_path(pick.id)
+            workspace.make_parent(path)
+            write_screen_picture(path, beaten_strip(beaten))
 
 
 def write_comparisons(workspace: Workspace, results: Sequence[tuple[str, PictureResult]], title: str) -> list[str]:

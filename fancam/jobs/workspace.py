@@ -178,6 +178,10 @@ class Workspace:
         """Return where a pick's strip of the contact sheet is kept."""
         return self.folder / ".fancam" / "picks" / f"{pick_id}.png"
 
+    def beaten_path(self, pick_id: str) -> Path:
+        """Return where is kept what the contact sheet shows under a card: whom its pick beat."""
+        return self.folder / ".fancam" / "beaten" / f"{pick_id}.png"
+
     @property
     def pick_sheet_path(self) -> Path:
         """Where the contact sheet of picked frames is; cards of the same folder have their own."""

@@ -10,4 +10,4 @@ from fancam.report.comparison import Comparison, Stage, facts_of, write_strip
 from fancam.report.contact import ContactEntry, contact_sheet, ppi_colour, ppi_grade, write_contact_sheet
 from fancam.report.evidence_map import write_evidence_map
 from fancam.report.page import write_page
-from fancam.report.pick_sheet import Looked, pick_strip, write_pick_sheet
+from fancam.report.pick_sheet import Looked, beaten_strip, pick_strip, write_pick_sheet

@@ -22,6 +22,8 @@ from fancam.results import Decision
 Colour = tuple[int, int, int]
 
 PAPER: Colour = (250, 250, 249)
+SHEET: Colour = (244, 244, 242)
+"""Behind cards, whose white borders must show."""
 INK: Colour = (28, 28, 30)
 SOFT_INK: Colour = (98, 98, 104)
 MOST_ZOOM = 4

@@ -1,4 +1,4 @@
-"""The contact sheet: all cards of a run on one picture, with time, score and source resolution under each."""
+"""The contact sheet: all cards of a run on one picture; under each its time, score, source resolution, whom it beat."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from fancam.geometry import Box, CardGeometry
 from fancam.media import Picture, format_time
 from fancam.pictures import Canvas, fitted, read_picture, resample, text_width
-from fancam.report.captions import INK, SOFT_INK, write_screen_picture
+from fancam.report.captions import INK, SHEET, SOFT_INK, write_screen_picture
+from fancam.report.pick_sheet import BEATEN_PX
 
 # What the camera delivered, in source pixels per printed inch. 300 is what print shops ask for; 150 can be reached
 # from with a 2x network and 75 with a 4x one; below that a card shows mostly what a network made up.
@@ -23,13 +24,12 @@ LEAST_PPI = 75.0
 MOST_ENTRIES = 200
 """More cards than this are counted, not shown: a sheet of thousands would be larger than a JPEG may be."""
 
-_THUMBNAIL_WIDTH_PX = 320
+_THUMBNAIL_WIDTH_PX = BEATEN_PX[0]
 _GAP_PX = 36
 _MARGIN_PX = 48
 _HEADER_PX = 92
 _CAPTION_PX = 72
 _FOOTER_PX = 84
-_PAPER = (244, 244, 242)
 _TRIM_LINE = (255, 255, 255)
 _TRIM_LINE_SHADE = (150, 150, 150)
 """Outside the white line, so that it shows on white."""
@@ -58,6 +58,8 @@ class ContactEntry:
     effective_ppi: float
     true_ppi: float | None = None
     """Of those the pixels that hold detail; None where that is not known."""
+    beaten: Path | None = None
+    """File of what ``beaten_strip`` drew: whom the pick beat; None for a photo, and where it beat nobody."""
 
 
 def ppi_grade(ppi: float) -> int:
@@ -90,17 +92,20 @@ def contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry) -> Pi
     shown = entries[:MOST_ENTRIES]
     per_row = _columns(len(shown))
     thumbnail_height = round(_THUMBNAIL_WIDTH_PX * geometry.outer_height_mm / geometry.outer_width_mm)
-    cell_width, cell_height = _THUMBNAIL_WIDTH_PX + _GAP_PX, thumbnail_height + _CAPTION_PX + _GAP_PX
+    beaten_px = BEATEN_PX[1] if any(entry.beaten for entry in shown) else 0
+    cell_width, cell_height = _THUMBNAIL_WIDTH_PX + _GAP_PX, thumbnail_height + _CAPTION_PX + beaten_px + _GAP_PX
     content_width = max(per_row * cell_width - _GAP_PX, _legend_width())
     width = content_width + 2 * _MARGIN_PX
     height = _HEADER_PX + math.ceil(len(shown) / per_row) * cell_height + _FOOTER_PX
-    canvas = Canvas(width, height, _PAPER)
+    canvas = Canvas(width, height, SHEET)
     _header(canvas, len(entries), len(shown), geometry, width)
     for index, entry in enumerate(shown):
         row, column = divmod(index, per_row)
         x, y = _MARGIN_PX + column * cell_width, _HEADER_PX + row * cell_height
         canvas.paste(_thumbnail(entry.path, geometry, thumbnail_height), x, y)
         _caption(canvas, entry, index + 1, x, y + thumbnail_height)
+        if entry.beaten is not None:
+            canvas.paste(read_picture(entry.beaten).pixels, x, y + thumbnail_height + _CAPTION_PX)
     _legend(canvas, _MARGIN_PX, height - 58)
     return canvas.pixels
 
@@ -131,7 +136,7 @@ def _thumbnail(path: Path, geometry: CardGeometry, height_px: int) -> Picture:
     bleed = round(geometry.bleed_mm / geometry.outer_width_mm * _THUMBNAIL_WIDTH_PX)
     if bleed == 0:
         return small
-    paper = np.array(_PAPER, np.float32)
+    paper = np.array(SHEET, np.float32)
     framed = np.rint(small * (1 - _BLEED_FADE) + paper * _BLEED_FADE).astype(np.uint8)
     height, width = height_px, _THUMBNAIL_WIDTH_PX
     for outward, colour in ((2, _TRIM_LINE_SHADE), (1, _TRIM_LINE)):

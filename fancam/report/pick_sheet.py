@@ -12,7 +12,7 @@ import numpy as np
 from fancam.geometry import Box
 from fancam.media import Picture, format_time
 from fancam.pictures import Canvas, fitted, open_picture, read_picture, resample
-from fancam.report.captions import INK, PAPER, SOFT_INK, Colour, shrunk, spelled, wrapped, write_screen_picture
+from fancam.report.captions import INK, PAPER, SHEET, SOFT_INK, Colour, shrunk, spelled, wrapped, write_screen_picture
 from fancam.results import Score
 
 MOST_STRIPS = 100
@@ -23,6 +23,8 @@ _FRAME_PX = (400, 300)
 _FACE_PX = 300
 _RUNNER_UP_PX = 190
 _GAP_PX = 20
+BEATEN_PX = (320, 214)
+"""Width and height of ``beaten_strip``; as wide as a card on the contact sheet."""
 _WHOLE_PX = (_FRAME_PX[0] + _GAP_PX + _FACE_PX, _FACE_PX)
 """Where there is no face beside the frame."""
 _MOST_RUNNERS_UP = 4
@@ -92,6 +94,26 @@ def pick_strip(pick: Looked, runners_up: Sequence[Looked], name: str) -> Picture
         for number, line in enumerate(wrapped(spelled(one.reason), 16, _RUNNER_UP_PX)[:4]):
             canvas.text(x, _RUNNER_UP_PX + 48 + 21 * number, line, 16, SOFT_INK)
         x += _RUNNER_UP_PX + _GAP_PX
+    return canvas.pixels
+
+
+def beaten_strip(beaten: Sequence[Looked]) -> Picture:
+    """Draw whom a pick beat, to stand under its card on the contact sheet of a run.
+
+    Args:
+        beaten: The best first; the first two are shown.
+
+    Returns:
+        (``BEATEN_PX[1]``, ``BEATEN_PX[0]``, 3) uint8 RGB.
+    """
+    canvas = Canvas(*BEATEN_PX, SHEET)
+    side = (BEATEN_PX[0] - _GAP_PX) // 2
+    for number, one in enumerate(beaten[:2]):
+        x = number * (side + _GAP_PX)
+        _centred(canvas, _fitted_into(one.frame if one.face is None else one.face, side, side), x, 0, side, side)
+        canvas.text(x, side + 20, f"{format_time(one.time_s)}   {one.score:.2f}", 15, SOFT_INK)
+        for line_number, line in enumerate(wrapped(spelled(one.reason), 14, side)[:2]):
+            canvas.text(x, side + 40 + 18 * line_number, line, 14, SOFT_INK)
     return canvas.pixels
 
 
