@@ -5,7 +5,8 @@ the same with what is usual of people in general, and by rivals from the same la
 labelled ones tell what is usual of its person.
 
 ``covered``: hands (ellipses in the colour of the person's skin), microphones and bits of dark paper are drawn over
-every sixth look at a face; each is compared with its clear neighbour in time: the share that has the lower score.
+every sixth look at a face; each is compared with its clear neighbour, the nearest in time that nothing was drawn on and
+that no gate rejects for anything else: the share that has the lower score.
 
 ``picks``: the six best moments of every clip with labels, by the picker, by the picker without the terms that need
 dense landmarks, and by the sharpest face: how many have shut, half shut or covered eyes or faces by the nearest label,
@@ -179,7 +180,7 @@ def _covered(context: Context, data: Path, *, quick: bool) -> None:
 def _composites(
     context: Context, video: Video, draw: Callable[[Picture, Face, np.random.Generator], None]
 ) -> Iterator[tuple[ScoredFace, ScoredFace]]:
-    """Yield looks at the largest face that were drawn on, each with the clear look before it."""
+    """Yield looks at the largest face that were drawn on, each with the nearest that was not and is not rejected."""
     rng = np.random.default_rng(7)
     scored, patches, drawn = [], [], []
     with video.scan() as scan:
@@ -201,9 +202,12 @@ def _composites(
         patches.append(picking.face_patch(pixels, face))
         drawn.append(covers)
     judged = judge_persons(scored, patches, settings)
-    for before, own, covers in zip(judged, judged[1:], drawn[1:], strict=False):
-        if covers and before.score.why["visible"] is not None:
-            yield own, before
+    clear = [one for one, covers in zip(judged, drawn, strict=True) if not covers and one.score.rejected is None]
+    for own, covers in zip(judged, drawn, strict=True):
+        if covers and clear:
+            near = min(clear, key=lambda one: abs(one.candidate.time_s - own.candidate.time_s))
+            if near.score.why["visible"] is not None:
+                yield own, near
 
 
 def _draw_hand(pixels: Picture, face: Face, rng: np.random.Generator) -> None:
