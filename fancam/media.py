@@ -127,6 +127,8 @@ class ScanReport:
 
     frames_scanned: int = 0
     """Clean frames handed out."""
+    frames_skipped: int = 0
+    """Frames that were not decoded, as no other one refers to them and enough others are near."""
     frames_rejected: dict[str, int] = field(default_factory=dict)
     """Reason to count: ``corrupt``, ``after_corrupt``, ``no_pts`` …"""
     end_time_s: float = 0.0

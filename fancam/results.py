@@ -164,6 +164,8 @@ class Candidate:
     """Relative within one video; larger is better."""
     shot: int
     """Number of the shot (run of frames without a cut) the moment belongs to."""
+    seen: Box | None = None
+    """The part of the upright frame that the scan judged: a face, or the middle; None where it was not told."""
 
 
 @dataclass(frozen=True, slots=True)

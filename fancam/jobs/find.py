@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,6 +27,9 @@ from fancam.results import Candidate, Crop, Face, Pick, RunnerUp, Score, ScoredF
 from fancam.settings import PickSettings, Settings
 from fancam.video import Video
 
+_PROGRESS_FRAMES = 12
+"""The scan tells how far it is after so many frames: also of 4K that is twice a second. It counts milliseconds of the
+video, as frames that are passed over take no time."""
 _USUAL_PERSONS = 6
 """On a stage: so many times more moments are looked at where each person is to have some."""
 
@@ -308,15 +312,23 @@ def _scanned(
     def probe(grey: npt.NDArray[np.uint8]) -> list[Face]:
         return context.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
 
-    settings, total = context.settings, len(film)
+    settings = context.settings
     search = probe if settings.pick.faces else None
-    with film.scan(threads=threads, from_s=settings.scan.from_s, to_s=settings.scan.to_s) as scan:
+    start_s, end_s = settings.scan.from_s or 0.0, min(settings.scan.to_s or math.inf, film.info.duration_s or math.inf)
+    total_ms = None if end_s == math.inf else round(1000 * max(end_s - start_s, 0.0))
+    context.progress("scan", 0, total_ms)
+    # A damaged video is decoded whole: a frame that no other one refers to may be the one that is damaged.
+    least_fps = settings.scan.least_fps if threads is None else None
+    span = {"from_s": settings.scan.from_s, "to_s": settings.scan.to_s}
+    with film.scan(threads=threads, least_fps=least_fps, **span) as scan:
         shortlist = picking.Shortlist(settings.scan, _wanted(settings.pick), search, film.info.duration_s)
-        for number, frame in enumerate(scan, start=1):
+        for number, frame in enumerate(scan):
             shortlist.add(frame)
-            if number % 30 == 0:
-                context.progress("scan", number, max(total, number) if total else None)
-    context.progress("scan", scan.report.frames_scanned, scan.report.frames_scanned)
+            if number % _PROGRESS_FRAMES == 0:
+                done_ms = round(1000 * max(frame.time_s - start_s, 0.0))
+                context.progress("scan", done_ms, None if total_ms is None else max(total_ms, done_ms))
+    seen_ms = round(1000 * max(scan.report.end_time_s - start_s, 0.0))
+    context.progress("scan", seen_ms, seen_ms)
     candidates = shortlist.finish(*_groups(settings))
     return scan.report, candidates, dict(sorted(shortlist.left_out.items()))
 

@@ -14,4 +14,4 @@ from fancam.picking.persons import judge_persons
 from fancam.picking.reasons import explain, lost_by, reject_reasons
 from fancam.picking.scoring import BYSTANDER, score_face, tell_bystanders, term_weights
 from fancam.picking.sharpness import face_sharpness
-from fancam.picking.shortlist import Shortlist
+from fancam.picking.shortlist import Shortlist, sharpest_near

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fancam.geometry import Box, Orientation
 from fancam.media import LumaFrame
+from fancam.picking.sharpness import QUICK_SIDE_PX, quick_sharpness
 
 MAX_LONG_EDGE_PX = 1280
 """A frame is halved until its long edge is no longer than this: 1080p and 2160p become 960 px wide."""
@@ -58,6 +59,16 @@ class Reduced:
         if part.shape[0] < 3 or part.shape[1] < 3:
             return None
         return resized(np.ascontiguousarray(part), side_px, side_px), side_px / math.sqrt(part.size)
+
+    @property
+    def middle(self) -> Box:
+        """The part of the upright full frame that stands in for a face."""
+        return Box(self.width * 0.3, self.height * 0.15, self.width * 0.7, self.height * 0.75)
+
+    def sharpness(self, box: Box) -> float:
+        """Return 0 to 1: how sharp a box of the upright full frame is; 0 where it lies outside."""
+        patch = self.cut(box, QUICK_SIDE_PX)
+        return quick_sharpness(*patch) if patch is not None else 0.0
 
     def thumbnail(self, long_edge_px: int) -> Grey:
         """Return the upright picture with square pixels, its long edge at most this; a contiguous copy."""

@@ -44,8 +44,11 @@ from fancam.settings.rules import (
 
 @dataclass(frozen=True, slots=True)
 class ScanSettings(Checked):
-    """The first pass over a video: every frame, luma only."""
+    """The first pass over a video, luma only."""
 
+    least_fps: float = above(0, default=24.0)
+    """Frames that no other one refers to are not scanned where at least so many per second remain; those next to the
+    moments are looked at all the same. Cuts, flashes and cross-fades are found in so many frames per second."""
     probe_interval_s: float = above(0, default=1.0)
     """How often the scan searches for faces; between two searches their place is interpolated."""
     probe_long_edge_px: int = at_least(160, default=384)

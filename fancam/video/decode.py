@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from typing import Self, cast
@@ -14,12 +14,18 @@ import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from fancam.media import ColourTags, Samples, VideoInfo
+from fancam.media import ColourTags, LumaFrame, Samples, VideoInfo
 from fancam.video.colour import SrgbConverter, buffer_source
 from fancam.video.container import chosen_stream, explained, opened, square_pixel_size, thread_count
+from fancam.video.luma import luma_frame
 from fancam.video.probe import frame_facts
 from fancam.video.reader import DecodedFrame, FrameReader
 
+Choose = Callable[[Sequence[LumaFrame], int], int]
+"""Gets frames, and the place among them of the one that was asked for; returns the place of the one to be taken."""
+
+NEAR_EACH_SIDE = 2
+"""So many frames at most are looked at on each side of one."""
 SEEK_PAYS_S = 2.0
 """Over a shorter way decoding on is cheaper than starting from a key frame again, as groups of pictures go."""
 SEEK_BACK_S = (0.0, 1.0, 10.0)
@@ -33,9 +39,10 @@ class ExactDecoder:
         info: Of the video.
         threads: Decoder threads; one per processor, at most 8, when None.
         deep: Whether pictures have 16 bits where the video has more than 8; else all have 8.
+        history: So many frames are kept as they were decoded.
     """
 
-    def __init__(self, info: VideoInfo, threads: int | None, *, deep: bool = False) -> None:
+    def __init__(self, info: VideoInfo, threads: int | None, *, deep: bool = False, history: int = 3) -> None:
         self.info = info
         self._deep = deep
         self.sequential = not info.has_times
@@ -43,7 +50,7 @@ class ExactDecoder:
         self._threads = thread_count(threads)
         self._stack = ExitStack()
         self._frames: Iterator[DecodedFrame] = iter(())
-        self._history: deque[DecodedFrame] = deque(maxlen=3)
+        self._history: deque[DecodedFrame] = deque(maxlen=history)
         self._sought = False
         self._converters: dict[ColourTags, SrgbConverter] = {}
 
@@ -61,21 +68,46 @@ class ExactDecoder:
             InputError: The file cannot be read any more.
         """
         try:
-            if not self._far(target):
-                found = self._advance(target)
-                if found is not None or not self._sought:
-                    return self._picture(found)
-            if not self.sequential:
-                for back_s in SEEK_BACK_S:
-                    found = self._advance(target) if self._seek(target, back_s) else None
-                    if found is not None:
-                        return self._picture(found)
-                # What seeking cannot reach is sought from the start, once, and so is everything after it.
-                self.sequential = True
-                self._restart()
-            return self._picture(self._advance(target))
+            return self._picture(self._reached(target))
         except av.error.FFmpegError as error:
             raise explained(error, self.info.path) from error
+
+    def choose_near(
+        self, target: int, within: Fraction, choose: Choose
+    ) -> tuple[int, Samples, bool] | None:  # fmt: skip
+        """Return the frame with this pts, or the one near it that is chosen instead of it.
+
+        Args:
+            target: Of the frame.
+            within: How far away one may be shown, in units of pts.
+            choose: Gets the sound frames that are so near, the target counted, and the place of the target among them;
+                returns the place of the one to be taken. It sees ``NEAR_EACH_SIDE`` on each side at most, of the
+                ``history`` that this decoder has.
+
+        Returns:
+            The pts and the picture, and whether one of the frames near it was damaged; None where there is no sound
+            frame with this pts.
+
+        Raises:
+            InputError: The file cannot be read any more.
+        """
+        try:
+            found = self._reached(target)
+            following = found
+            for _ in range(NEAR_EACH_SIDE):
+                if following is not None and (following.frame.pts or target) <= target + within:
+                    following = self._next(following)
+            near = [one for one in self._history if one.frame.pts is not None and abs(one.frame.pts - target) <= within]
+            sound = [one for one in near if one.rejected is None]
+            own = next((place for place, one in enumerate(sound) if one is found), None)
+            if own is None:
+                return None
+            chosen = sound[choose([luma_frame(one, self.info) for one in sound], own)]
+            picture = self._picture(chosen)
+        except av.error.FFmpegError as error:
+            raise explained(error, self.info.path) from error
+        assert chosen.frame.pts is not None and picture is not None
+        return chosen.frame.pts, picture, len(sound) < len(near)
 
     def key_frame(self, target: int) -> tuple[int, Samples] | None:
         """Return a sound key frame near a pts, with its own pts: where a file cannot be sought in, the first one.
@@ -162,6 +194,22 @@ class ExactDecoder:
 
     def _position(self) -> int | None:
         return next((one.frame.pts for one in reversed(self._history) if one.frame.pts is not None), None)
+
+    def _reached(self, target: int) -> DecodedFrame | None:
+        """Return the sound frame with this pts, seeking where the way is long."""
+        if not self._far(target):
+            found = self._advance(target)
+            if found is not None or not self._sought:
+                return found
+        if not self.sequential:
+            for back_s in SEEK_BACK_S:
+                found = self._advance(target) if self._seek(target, back_s) else None
+                if found is not None:
+                    return found
+            # What seeking cannot reach is sought from the start, once, and so is everything after it.
+            self.sequential = True
+            self._restart()
+        return self._advance(target)
 
     def _far(self, target: int) -> bool:
         if self.sequential:

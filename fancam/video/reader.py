@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from fancam.video.container import has_times, usable_aspect_ratio
+from fancam.video.references import Thinning
 
 MAX_READ_FAILURES = 8
 """So many failures to read in a row end the file; what was read until then is used."""
@@ -45,14 +46,17 @@ class FrameReader:
         stream: One of its video streams.
         threads: Size of the decoder's thread pool.
         lost: Called once for every packet that could not be decoded.
+        thinning: Leaves out packets; all are decoded when None.
     """
 
     def __init__(
-        self, container: InputContainer, stream: VideoStream, threads: int, lost: Callable[[], None] = lambda: None
-    ) -> None:
+        self, container: InputContainer, stream: VideoStream, threads: int, lost: Callable[[], None] = lambda: None,
+        thinning: Thinning | None = None,
+    ) -> None:  # fmt: skip
         self._container = container
         self._stream = stream
         self._lost = lost
+        self._thinning = thinning
         context = stream.codec_context
         if not context.is_open:
             stream.thread_type = "AUTO"
@@ -74,7 +78,8 @@ class FrameReader:
     def __iter__(self) -> Iterator[DecodedFrame]:
         """Yield every decoded frame in presentation order, sound or not."""
         tracker: DamageTracker[tuple[VideoFrame, Fraction]] = DamageTracker()
-        for packet in self._packets():
+        packets = self._packets()
+        for packet in packets if self._thinning is None else self._thinning.of(packets):
             self._decode(packet, tracker)
             for (frame, ratio), rejected in tracker.ready():
                 yield DecodedFrame(frame, rejected, ratio)

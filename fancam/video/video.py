@@ -5,24 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from fractions import Fraction
 from pathlib import Path
-from typing import Self, cast
+from typing import NamedTuple, Self, cast
 
 import av.error
-import numpy as np
-import numpy.typing as npt
-from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange
 
 from fancam.errors import NoFramesError
 from fancam.geometry import Box
 from fancam.media import Frame, FrameWithNeighbours, LumaFrame, Picture, Samples, ScanReport, VideoInfo
 from fancam.video.container import chosen_stream, explained, opened, thread_count, truncation_warning
-from fancam.video.decode import ExactDecoder
+from fancam.video.decode import NEAR_EACH_SIDE, Choose, ExactDecoder
+from fancam.video.luma import luma_frame
 from fancam.video.neighbours import NeighbourDecoder
-from fancam.video.probe import frame_facts, probe
-from fancam.video.reader import UNDECODABLE, DecodedFrame, FrameReader, frame_duration
+from fancam.video.probe import probe
+from fancam.video.reader import UNDECODABLE, FrameReader, frame_duration
+from fancam.video.references import Thinning, unreferenced_test
 
 
 class Scan:
@@ -31,16 +30,18 @@ class Scan:
     Every sound frame comes as a ``LumaFrame`` in presentation order, whose ``luma`` is valid until the next one is
     taken. Corrupt frames, and all that may refer to them up to the next clean key frame, are left out and counted in
     ``report.frames_rejected`` (``corrupt``, ``after_corrupt``, ``undecodable``, ``no_pts``). A file that was cut off
-    is used as far as it goes, and ``report.warnings`` says so. Frames are read in one pass; a second iteration goes on
-    where the first one stopped.
+    is used as far as it goes, and ``report.warnings`` says so. Frames that were passed over (see ``Video.scan``) are
+    counted in ``report.frames_skipped`` alone. Frames are read in one pass; a second iteration goes on where the first
+    one stopped.
 
     Raises:
         NoFramesError: At the end of the iteration, where nothing was sound.
     """
 
     def __init__(
-        self, info: VideoInfo, *, threads: int | None = None, from_s: float | None = None, to_s: float | None = None
-    ) -> None:
+        self, info: VideoInfo, *, threads: int | None = None, from_s: float | None = None, to_s: float | None = None,
+        least_fps: float | None = None,
+    ) -> None:  # fmt: skip
         self.info = info
         """What is known of the video."""
         self.report = ScanReport(warnings=list(self.info.warnings))
@@ -48,6 +49,7 @@ class Scan:
         self._threads = thread_count(threads)
         self._from_s = -math.inf if from_s is None else from_s
         self._to_s = math.inf if to_s is None else to_s
+        self._least_fps = least_fps
         self._stack = ExitStack()
         self._frames: Iterator[LumaFrame] | None = None
 
@@ -72,7 +74,9 @@ class Scan:
         return self._frames
 
     def _read(self) -> Iterator[LumaFrame]:
-        reader = FrameReader(self._container, self._stream, self._threads, lost=lambda: self.report.reject(UNDECODABLE))
+        reader = FrameReader(
+            self._container, self._stream, self._threads, lambda: self.report.reject(UNDECODABLE), self._thinning()
+        )
         try:
             for decoded in reader:
                 time_s = None if decoded.frame.pts is None else self.info.time_s(decoded.frame.pts)
@@ -86,29 +90,20 @@ class Scan:
                     self.report.reject(reason)
                     continue
                 self.report.frames_scanned += 1
-                yield self._luma_frame(decoded)
+                yield luma_frame(decoded, self.info)
         except av.error.FFmpegError as error:
             raise explained(error, self.info.path) from error
         self._finish(reader)
 
-    def _luma_frame(self, decoded: DecodedFrame) -> LumaFrame:
-        frame = decoded.frame
-        assert frame.pts is not None
-        facts = frame_facts(frame, decoded.aspect_ratio)
-        luma, bits, full_range = luma_view(frame, facts.colour.full_range)
-        if frame.interlaced_frame:
-            luma = luma[::2]
-        return LumaFrame(
-            pts=frame.pts,
-            time_s=self.info.time_s(frame.pts),
-            luma=luma,
-            bit_depth=bits,
-            full_range=full_range,
-            orientation=facts.orientation,
-            width=facts.width,
-            height=facts.height,
-            key_frame=bool(frame.key_frame),
-        )
+    def _thinning(self) -> Thinning | None:
+        test = None if self._least_fps is None else unreferenced_test(self._stream, self.info)
+        if test is None or self._least_fps is None:
+            return None
+        return Thinning(test, 1 / (Fraction(self._least_fps) * self.info.time_base), self._note_skipped)
+
+    def _note_skipped(self, pts: int) -> None:
+        if self._from_s <= self.info.time_s(pts) < self._to_s:
+            self.report.frames_skipped += 1
 
     def _note_end(self, frame: VideoFrame) -> None:
         if frame.pts is not None:
@@ -136,50 +131,13 @@ class Scan:
             )
 
 
-def luma_view(frame: VideoFrame, full_range: bool) -> tuple[npt.NDArray, int, bool]:
-    """Return the luma of a frame, its bit depth and whether it is full range.
+class ChosenFrame(NamedTuple):
+    """A frame that was chosen among those near the one that was asked for."""
 
-    Returns:
-        ``(rows, columns)`` uint8, or uint16 with the bits at the low end. It is a view of the decoder's buffer for
-        planar formats and for those with interleaved chroma (NV12); a copy for P010 and its kin, which keep their
-        bits at the high end; and a grey conversion, 8 bit full range, for RGB, palette and packed formats.
-    """
-    bits = _bits_of_plain_luma(frame.format)
-    if bits is None or frame.planes[0].line_size <= 0:
-        grey = frame.reformat(format="gray", dst_color_range=ColorRange.JPEG, threads=1)
-        return _plane(grey, np.uint8), 8, True
-    if bits == 8:
-        return _plane(frame, np.uint8), 8, full_range
-    luma = _plane(frame, np.uint16)
-    if has_high_bits(frame.format):
-        luma = luma >> (16 - bits)
-    return luma, bits, full_range
-
-
-def _plane(frame: VideoFrame, dtype: type) -> npt.NDArray:
-    plane = frame.planes[0]
-    samples = np.frombuffer(plane, dtype)  # type: ignore[call-overload]  # PyAV's buffers predate collections.abc.Buffer
-    row = plane.line_size // np.dtype(dtype).itemsize
-    rows = min(frame.height, len(samples) // row)
-    return samples[: rows * row].reshape(rows, row)[:, : frame.width]
-
-
-def _bits_of_plain_luma(pixel_format: VideoFormat) -> int | None:
-    """The bit depth where plane 0 holds luma and nothing else in native order, else None."""
-    first, *others = pixel_format.components
-    if pixel_format.is_rgb or pixel_format.has_palette or pixel_format.is_bit_stream or pixel_format.is_bayer:
-        return None
-    if first.plane != 0 or any(c.plane == 0 for c in others):
-        return None
-    if first.bits > 8 and (pixel_format.is_big_endian or first.bits > 16):
-        return None
-    return first.bits if first.bits >= 8 else None
-
-
-def has_high_bits(pixel_format: VideoFormat) -> bool:
-    """Whether a format of more than 8 bits keeps them at the high end of the word (P010, P012, P210, P410 …)."""
-    name = pixel_format.name
-    return (name[:1] == "p" and name[1:4].isdigit()) or name.endswith("msble")
+    asked_pts: int
+    frame: Frame
+    damaged_near: bool
+    """Whether one of those near it was damaged."""
 
 
 class Video:
@@ -246,15 +204,20 @@ class Video:
             )
         return self._frame(*found)
 
-    def scan(self, *, threads: int | None = None, from_s: float | None = None, to_s: float | None = None) -> Scan:
+    def scan(
+        self, *, threads: int | None = None, from_s: float | None = None, to_s: float | None = None,
+        least_fps: float | None = None,
+    ) -> Scan:  # fmt: skip
         """Return the first pass over the video: the luma of every frame, in constant memory.
 
         Args:
             threads: Decoder threads; one per processor, at most 8, when None.
             from_s: Frames before this time are left out; None begins at the start.
             to_s: Frames from this time on are left out; None goes on to the end.
+            least_fps: Frames that no other one refers to are passed over where at least so many per second remain; they
+                are the most compressed ones. Some codecs do not tell them. None leaves none out.
         """
-        return Scan(self.info, threads=threads, from_s=from_s, to_s=to_s)
+        return Scan(self.info, threads=threads, from_s=from_s, to_s=to_s, least_fps=least_fps)
 
     def frames(self, pts: Sequence[int], *, threads: int | None = None) -> Iterator[Frame]:
         """Yield the frames with these pts in ascending order.
@@ -277,6 +240,30 @@ class Video:
                 pixels = decoder.fetch(target)
                 if pixels is not None:
                     yield self._frame(target, pixels)
+
+    def frames_chosen_near(
+        self, pts: Sequence[int], choose: Choose, *, within_s: float, threads: int | None = None
+    ) -> Iterator[ChosenFrame]:
+        """Yield the frames with these pts as ``frames`` does, or instead of each the one near it that is chosen.
+
+        Args:
+            pts: As for ``frames``.
+            choose: Gets the sound frames that are near, the one asked for counted, and its place among them; returns
+                the place of the one to be taken. There are at most two on each side. Their ``luma`` is valid until it
+                returns.
+            within_s: How far away one may be shown.
+            threads: As for ``frames``.
+
+        Raises:
+            InputError: The file cannot be read any more.
+        """
+        within = Fraction(within_s) / self.info.time_base
+        with ExactDecoder(self.info, threads, history=2 * NEAR_EACH_SIDE + 2) as decoder:
+            for target in sorted(set(pts)):
+                found = decoder.choose_near(target, within, choose)
+                if found is not None:
+                    chosen, pixels, damaged_near = found
+                    yield ChosenFrame(target, self._frame(chosen, pixels), damaged_near)
 
     def deep_frames(self, pts: Sequence[int], *, threads: int | None = None) -> Iterator[tuple[int, Samples]]:
         """Yield the pictures with these pts as ``frames`` does, but with all the bits that the video has.
