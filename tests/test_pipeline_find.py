@@ -4,7 +4,8 @@ import pytest
 
 from fancam import video
 from fancam.jobs.context import Context
-from fancam.jobs.find import decoder_threads, find_in_video
+from fancam.jobs.find import find_in_video
+from fancam.jobs.scanning import decoder_threads
 from fancam.nn import ModelStore
 from fancam.settings import PickSettings, Settings
 from tests.clips import flip_bits, moving_noise, write_clip

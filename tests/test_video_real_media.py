@@ -12,7 +12,7 @@ from fancam.errors import FancamError
 from fancam.video import decode as _exact
 from fancam.video import looks_like_video, open_video
 from fancam.video.decode import ExactDecoder
-from fancam.video.video import luma_view
+from fancam.video.luma import luma_view
 from tests.conftest import SHARED
 
 ROOT = SHARED / "data" / "video"

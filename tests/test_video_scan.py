@@ -12,8 +12,8 @@ import pytest
 
 from fancam.errors import FancamError, NoFramesError
 from fancam.video import open_video
+from fancam.video.luma import luma_view
 from fancam.video.reader import DamageTracker
-from fancam.video.video import luma_view
 from tests.clips import Colour, cut_off, flip_bits, make_frame, moving_noise, write_clip, yuv_planes
 
 

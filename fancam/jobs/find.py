@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,6 +18,7 @@ from fancam.geometry import Box, CardGeometry
 from fancam.jobs.context import Context
 from fancam.jobs.manifest import InputReport
 from fancam.jobs.persons import as_people
+from fancam.jobs.scanning import Scanned, frames_to_look_at, scan
 from fancam.jobs.workspace import Source
 from fancam.media import Frame, Picture, ScanReport
 from fancam.paper import limits
@@ -26,12 +26,6 @@ from fancam.pictures import StillPicture
 from fancam.results import Candidate, Crop, Face, Pick, RunnerUp, Score, ScoredFace
 from fancam.settings import PickSettings, Settings
 from fancam.video import Video
-
-_PROGRESS_FRAMES = 12
-"""The scan tells how far it is after so many frames: also of 4K that is twice a second. It counts milliseconds of the
-video, as frames that are passed over take no time."""
-_USUAL_PERSONS = 6
-"""On a stage: so many times more moments are looked at where each person is to have some."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +106,14 @@ def find_in_video(context: Context, film: Video) -> Found:
         FancamError: The video cannot be read, or a model is missing.
     """
     with context.watch("scan"):
-        report, candidates, left_out = _scan(context, film)
+        scanned = scan(context, film)
     with context.watch("faces"):
-        threads = decoder_threads(report.frames_rejected)
-        scored = _look(context, film, candidates, threads)
+        scored = _look(context, film, scanned)
+    if scanned.met_damage:
+        with context.watch("scan"):
+            scanned = scan(context, film, damaged=True)
+        with context.watch("faces"):
+            scored = _look(context, film, scanned)
     watched = context.settings.scan.crop_box
     asked = (
         scored
@@ -145,7 +143,8 @@ def find_in_video(context: Context, film: Video) -> Found:
         for one, others in zip(chosen, beaten, strict=True)
     ]  # fmt: skip
     return Found(
-        moments, len(scored), picking.reject_reasons(asked, chosen), report, len(candidates), asked, left_out
+        moments, len(scored), picking.reject_reasons(asked, chosen), scanned.report, len(scanned.candidates), asked,
+        scanned.left_out,
     )  # fmt: skip
 
 
@@ -290,85 +289,24 @@ def _stated_crop(crop: Crop, geometry: CardGeometry) -> Crop:
     )  # fmt: skip
 
 
-def decoder_threads(frames_rejected: Mapping[str, int]) -> int | None:
-    """Return how many threads may decode a video: one where it is damaged, None for as many as there are.
-
-    With several, libavcodec may hand out a frame before the slice of it that is broken has been found so: damaged
-    frames are taken for sound ones, and not the same ones every time.
-    """
-    return 1 if any(frames_rejected.values()) else None
-
-
-def _scan(context: Context, film: Video) -> tuple[ScanReport, list[Candidate], Mapping[str, int]]:
-    """Scan a video; one that is damaged a second time, with one thread."""
-    found = _scanned(context, film, None)
-    threads = decoder_threads(found[0].frames_rejected)
-    return found if threads is None else _scanned(context, film, threads)
-
-
-def _scanned(
-    context: Context, film: Video, threads: int | None
-) -> tuple[ScanReport, list[Candidate], Mapping[str, int]]:
-    def probe(grey: npt.NDArray[np.uint8]) -> list[Face]:
-        return context.probe_detector.detect([np.repeat(grey[:, :, None], 3, axis=2)])[0]
-
-    settings = context.settings
-    search = probe if settings.pick.faces else None
-    start_s, end_s = settings.scan.from_s or 0.0, min(settings.scan.to_s or math.inf, film.info.duration_s or math.inf)
-    total_ms = None if end_s == math.inf else round(1000 * max(end_s - start_s, 0.0))
-    context.progress("scan", 0, total_ms)
-    # A damaged video is decoded whole: a frame that no other one refers to may be the one that is damaged.
-    least_fps = settings.scan.least_fps if threads is None else None
-    span = {"from_s": settings.scan.from_s, "to_s": settings.scan.to_s}
-    with film.scan(threads=threads, least_fps=least_fps, **span) as scan:
-        shortlist = picking.Shortlist(settings.scan, _wanted(settings.pick), search, film.info.duration_s)
-        for number, frame in enumerate(scan):
-            shortlist.add(frame)
-            if number % _PROGRESS_FRAMES == 0:
-                done_ms = round(1000 * max(frame.time_s - start_s, 0.0))
-                context.progress("scan", done_ms, None if total_ms is None else max(total_ms, done_ms))
-    seen_ms = round(1000 * max(scan.report.end_time_s - start_s, 0.0))
-    context.progress("scan", seen_ms, seen_ms)
-    candidates = shortlist.finish(*_groups(settings))
-    return scan.report, candidates, dict(sorted(shortlist.left_out.items()))
-
-
-def _wanted(settings: PickSettings) -> int:
-    """Return about how many moments will be chosen, where neither stretches nor shots say it."""
-    persons = 1 if settings.per_person is None else settings.per_person * _USUAL_PERSONS
-    return max(settings.limit or 0, persons)
-
-
-def _groups(settings: Settings) -> tuple[Callable[[Candidate], int] | None, int]:
-    """Return by what the moments are grouped of which each has picks of its own, and how many; None for no groups."""
-    pick, start_s = settings.pick, settings.scan.from_s or 0.0
-    if pick.every_s is not None:
-        return lambda moment: picking.stretch(moment.time_s, pick, start_s), 1
-    return (None, 1) if pick.per_shot is None else (lambda moment: moment.shot, pick.per_shot)
-
-
-def _look(
-    context: Context, film: Video, candidates: Sequence[Candidate], threads: int | None
-) -> list[ScoredFace]:  # fmt: skip
+def _look(context: Context, film: Video, scanned: Scanned) -> list[ScoredFace]:
     """Decode the candidates exactly, find the faces and score them; a small patch of each face is kept."""
     if not context.settings.pick.faces:
-        return _look_at_frames(context, film, candidates, threads)
-    by_pts = {candidate.pts: candidate for candidate in candidates}
+        return _look_at_frames(context, film, scanned)
     moments, scores = [], []
     patches: list[picking.Patch] = []
     vectors: list[npt.NDArray[np.float32]] = []
-    frames = film.frames(sorted(by_pts), threads=threads)
-    while group := list(itertools.islice(frames, context.frames_at_once)):
-        found_in_each = context.frame_detector.detect([frame.pixels for frame in group])
-        for frame, found in zip(group, found_in_each, strict=True):
-            assert frame.pts is not None
+    looks = frames_to_look_at(context, film, scanned)
+    while group := list(itertools.islice(looks, context.frames_at_once)):
+        found_in_each = context.frame_detector.detect([frame.pixels for _, frame in group])
+        for (candidate, frame), found in zip(group, found_in_each, strict=True):
             found = _with_meshes(context, frame.pixels, found)
-            moments.append((by_pts[frame.pts], found))
+            moments.append((candidate, found))
             scores.append([picking.score_face(frame.pixels, face, context.settings.pick) for face in found])
             patches.extend(picking.face_patch(frame.pixels, face) for face in found)
             if context.tells_people_apart:
                 vectors.append(context.embed(frame.pixels, found))
-        context.progress("faces", len(moments), len(candidates))
+        context.progress("faces", len(moments), len(scanned.candidates))
     tracked = faces.track_faces(moments)
     scored = [
         ScoredFace(candidate, face, score)
@@ -390,18 +328,14 @@ def _with_meshes(context: Context, pixels: Picture, found: Sequence[Face]) -> li
     ]
 
 
-def _look_at_frames(
-    context: Context, film: Video, candidates: Sequence[Candidate], threads: int | None
-) -> list[ScoredFace]:  # fmt: skip
+def _look_at_frames(context: Context, film: Video, scanned: Scanned) -> list[ScoredFace]:
     """Decode the candidates exactly and score them as a whole."""
-    by_pts = {candidate.pts: candidate for candidate in candidates}
     scored = []
-    for frame in film.frames(sorted(by_pts), threads=threads):
-        assert frame.pts is not None
+    for candidate, frame in frames_to_look_at(context, film, scanned):
         whole = picking.whole_frame(frame.pixels, context.settings.scan.crop_box)
         score = picking.score_frame(frame.pixels, whole.box, context.settings.pick)
-        scored.append(ScoredFace(by_pts[frame.pts], whole, score))
-        context.progress("faces", len(scored), len(candidates))
+        scored.append(ScoredFace(candidate, whole, score))
+        context.progress("faces", len(scored), len(scanned.candidates))
     return scored
 
 

@@ -15,11 +15,12 @@ from fancam.files import printable
 from fancam.identity import Roster
 from fancam.jobs import manifest
 from fancam.jobs.context import Context, MomentJob
-from fancam.jobs.find import compose_pick, decoder_threads, find_in_photo, find_in_video, frames_lost, nothing_found
+from fancam.jobs.find import compose_pick, find_in_photo, find_in_video, frames_lost, nothing_found
 from fancam.jobs.frame import Outcome, Paths
 from fancam.jobs.make import card_jobs, whole_card
 from fancam.jobs.manifest import Failure, InputReport, PictureResult, RunResult
 from fancam.jobs.presets import choose, measure_still, measure_video
+from fancam.jobs.scanning import decoder_threads
 from fancam.jobs.sources import Found, find_media
 from fancam.jobs.stages import keep_beaten, keep_extras, write_comparisons
 from fancam.jobs.stream import enhance_and_write

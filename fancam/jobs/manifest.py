@@ -87,6 +87,7 @@ def video_report(info: VideoInfo, found: Found, sha256: str, chosen: Mapping[str
                    "primaries": colour.primaries, "assumed": colour.assumed},
         "interlaced": info.interlaced,
         "frames_scanned": report.frames_scanned,
+        "frames_skipped": report.frames_skipped,
         "frames_rejected": dict(report.frames_rejected),
         "frames_left_out": dict(found.frames_left_out),
         "moments_looked_at": found.moments_looked_at,

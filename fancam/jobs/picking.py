@@ -12,10 +12,11 @@ from fancam.files import printable, replace_file, sha256_of_file
 from fancam.identity import Roster
 from fancam.jobs import manifest
 from fancam.jobs.context import Context, MomentJob
-from fancam.jobs.find import decoder_threads, find_in_video, frames_lost, nothing_found
+from fancam.jobs.find import find_in_video, frames_lost, nothing_found
 from fancam.jobs.frame import Outcome, Paths
 from fancam.jobs.frame_picks import FrameFile, FramePick, ranking, ranking_csv, write_frame
 from fancam.jobs.manifest import Failure, InputReport, PictureResult, RunResult
+from fancam.jobs.scanning import decoder_threads
 from fancam.jobs.sources import Found, find_videos
 from fancam.jobs.workspace import Source, Workspace, sha256_of_values
 from fancam.media import Progress, Samples, no_progress

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from fancam.picking.frames import explain_frame, score_frame, whole_frame
 from fancam.picking.moments import runners_up, select, stretch
+from fancam.picking.nearby import sharpest_near
 from fancam.picking.occlusion import Patch, face_patch
 from fancam.picking.persons import judge_persons
 from fancam.picking.reasons import explain, lost_by, reject_reasons
 from fancam.picking.scoring import BYSTANDER, score_face, tell_bystanders, term_weights
 from fancam.picking.sharpness import face_sharpness
-from fancam.picking.shortlist import Shortlist, sharpest_near
+from fancam.picking.shortlist import Shortlist

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -32,10 +31,6 @@ NO_FACE_SHARE = 0.05
 """Weight of a frame in which no face is known, against one with a face: kept when there is room."""
 KEY_FRAME_BONUS = 1.02
 """Key frames are coded 0.8 to 1.5 dB better than their neighbours at usual rates; it decides between equals."""
-REFERENCE_BONUS = 1.02
-"""Frames that others refer to are coded better as well: one that none refers to has to be sharper by this ratio."""
-SAME_LIGHT_LEVELS = 12.0
-"""Difference of mean luma from which on two frames a twentieth of a second apart are in different light: a flash."""
 LEAST_TOP, MAX_CANDIDATES = 8, 2048
 """For fewer cards as many moments are looked at exactly as for 8, so that one card is the best of eight."""
 MAX_QUEUED_FRAMES = 16
@@ -235,35 +230,6 @@ def _scan_score(waiting: _Waiting, paths: Sequence[FacePath]) -> tuple[float, Bo
     if best == 0.0:
         best = NO_FACE_SHARE * waiting.reduced.sharpness(seen)
     return min(best * (KEY_FRAME_BONUS if waiting.key_frame else 1.0), 1.0), seen
-
-
-def sharpest_near(frames: Sequence[LumaFrame], own: int, seen: Box) -> int:
-    """Return the place of the frame that is sharpest in a part of the picture, of some shown within a twentieth second.
-
-    For the frames that the scan passed over: they are coded worse, so one is taken only where it is clearly sharper,
-    and only of the same shot and in the same light, as the scan has seen no cut and no flash in them.
-
-    Args:
-        frames: One after the other.
-        own: Place of the one that the scan saw.
-        seen: The part, in pixels of the upright frame.
-    """
-    copies = [reduced(frame) for frame in frames]
-    scores = [copy.sharpness(seen) for copy in copies]
-    for place in sorted(range(len(copies)), key=lambda place: -scores[place]):
-        if scores[place] <= REFERENCE_BONUS * scores[own]:
-            break
-        if _one_picture(copies[own], copies[place]):
-            return place
-    return own
-
-
-def _one_picture(a: Reduced, b: Reduced) -> bool:
-    """Whether two frames near to each other are of one shot, in one light."""
-    shots = ShotBoundaryDetector()
-    shots.add(a.pixels)
-    shots.add(b.pixels)
-    return not shots.undecided and abs(cv2.mean(a.pixels)[0] - cv2.mean(b.pixels)[0]) < SAME_LIGHT_LEVELS
 
 
 # --- the best of every part of the video --------------------------------------------------------------------------

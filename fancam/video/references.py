@@ -50,7 +50,7 @@ def unreferenced_test(stream: VideoStream, info: VideoInfo) -> IsUnreferenced | 
 
 def _all_units(packet: Packet, size: int, is_spare: Callable[[int, int], bool | None]) -> bool:
     """Whether the units of a packet, each after its length, are whole, have a slice, and all are spare."""
-    data, at, slices = memoryview(packet), 0, 0  # type: ignore[arg-type]  # PyAV's buffers predate collections.abc.Buffer
+    data, at, slices = memoryview(packet), 0, 0
     while at + size + 2 <= len(data):
         length = int.from_bytes(data[at : at + size], "big")
         spare = is_spare(data[at + size], data[at + size + 1])
