@@ -204,7 +204,7 @@ def _picking_steps(settings: Settings) -> list[_Step]:
     if pick.faces:
         judged = "sharpness, size, eyes, what covers the face, head, pose, light, mouth"
     return [
-        ("scan", span or "all of it", "every frame, by its luma: where it is sharp is looked at", True),
+        ("scan", span or "all of it", "frames by their luma: where they are sharp is looked at", True),
         ("faces", settings.faces.detector, f"{pick.min_face_px} px or higher", pick.faces),
         ("score", pick.weights or "usual weights", judged, True),
         ("pick", how_many, f"different moments, {pick.gap_s:g} s apart or more within a shot", True),

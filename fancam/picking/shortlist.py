@@ -1,4 +1,4 @@
-"""The scan's side of picking: every frame is seen once, a bounded list of moments comes out."""
+"""The scan's side of picking: each frame it has is seen once, a bounded list of moments comes out."""
 
 from __future__ import annotations
 
