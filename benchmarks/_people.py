@@ -61,8 +61,8 @@ class Portrait:
     face: Face
 
 
-def portraits(media: Path) -> Iterator[Portrait]:
-    """Yield every face of a known person under ``media/data``."""
+def portraits(media: Path, clip_frames: tuple[int, ...] = CLIP_FRAMES) -> Iterator[Portrait]:
+    """Yield every face of a known person under ``media/data``; of clips of signers in these frames."""
     store = nn.ModelStore()
     in_photos = faces.create_detector(FaceSettings(), store, long_edges_px=faces.PHOTO_LONG_EDGES_PX)
     in_frames = faces.create_detector(FaceSettings(), store)
@@ -77,7 +77,7 @@ def portraits(media: Path) -> Iterator[Portrait]:
         yield Portrait(named.get(number, f"solvay-{number}"), GROUP, group, face)
     astronaut = skimage.data.astronaut()
     yield Portrait("astronaut", "astronaut", astronaut, in_photos.detect([astronaut])[0][0])
-    clips = [(f"asl/{name}.mkv", person, CLIP_FRAMES) for name, person in CLIPS.items()]
+    clips = [(f"asl/{name}.mkv", person, clip_frames) for name, person in CLIPS.items()]
     for name, person, wanted in [*clips, ("dance.mp4", "east-asian-2", DANCE_FRAMES)]:
         for number, frame in _frames(media / "data/video" / name, wanted):
             for face in in_frames.detect([frame])[0][:1]:

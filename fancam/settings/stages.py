@@ -281,7 +281,8 @@ class GuardSettings(Checked):
     enabled: bool = True
     """False neither measures nor lowers nor corrects anything. Also written ``guard = "on"`` and ``"off"``."""
     max_identity_loss: float = between(0, 1, default=0.05)
-    """How much similarity to the camera's face a prior may cost, compared with the enlargement alone."""
+    """How much similarity to the camera's face a prior may cost, compared with the enlargement alone. What does nobody
+    harm (sharper, brighter by 15 %, JPEG at quality 40) costs up to 0.04 in 19 of 20 faces."""
     max_landmark_drift: float = above(0, default=0.03)
     """How far a landmark may move, in eye distances: 2 mm on a face of 63. Of 77 faces that were sharpened, made noisy,
     saved as JPEG or brightened, none seemed to move by more than 0.01, of the same enlarged fourfold from a height of
