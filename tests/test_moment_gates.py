@@ -57,34 +57,56 @@ def test_frames_of_a_clip_woven_of_two_are_combed_where_something_moves_and_neve
     assert sum(combed(frame) for frame in mixed) > 0.7 * len(mixed)
 
 
-def looks(*given: tuple[float, int]) -> list[ScoredFace]:
+def looks(*given: tuple[float, int], blur=lambda pixels, px: cv2.blur(pixels, (px, 1))) -> list[ScoredFace]:
     """Looks at one person at these times, smeared sideways over so many pixels."""
     found, patches = [], []
     for time_s, smear_px in given:
-        pixels = astronaut() if smear_px == 0 else cv2.blur(astronaut(), (smear_px, 1))
+        pixels = astronaut() if smear_px == 0 else blur(astronaut(), smear_px)
         candidate = Candidate(round(time_s * 1000), time_s, 0.5, 0)
         found.append(ScoredFace(candidate, FACE, score_face(pixels, FACE, SETTINGS)))
         patches.append(face_patch(pixels, FACE))
     return judge_persons(found, patches, SETTINGS)
 
 
-def test_a_face_smeared_by_motion_loses_to_its_sharp_neighbour():
-    sharp, smeared = looks((1.0, 0), (1.2, 9))
-    assert smeared.score.why["sharpness"] > SETTINGS.min_sharpness  # by itself it would do
-    assert (sharp.score.rejected, smeared.score.rejected, smeared.score.value) == (None, "smeared", 0.0)
+def smeared_steeply(pixels: np.ndarray, px: int) -> np.ndarray:
+    """Smeared along the diagonal."""
+    return cv2.filter2D(pixels, -1, np.eye(px, dtype=np.float32) / px)
 
 
-def test_a_soft_face_is_kept_where_no_sharper_one_is_near():
-    assert looks((1.0, 0), (1.0 + NEAR_S + 0.1, 9))[1].score.rejected is None
-    assert [one.score.rejected for one in looks((1.0, 9), (1.1, 9))] == [None, None]
+@pytest.mark.parametrize("blur", [lambda pixels, px: cv2.blur(pixels, (px, 1)), smeared_steeply])
+def test_a_face_smeared_by_motion_loses_to_its_sharp_neighbours(blur):
+    first, smeared, last = looks((1.0, 0), (1.1, 13), (1.2, 0), blur=blur)
+    assert (first.score.rejected, last.score.rejected) == (None, None)
+    assert (smeared.score.rejected, smeared.score.value) == ("smeared", 0.0)
 
 
-def test_a_sharp_neighbour_that_is_itself_rejected_takes_nothing_from_a_soft_face():
-    found = [replace(one, score=replace(one.score, rejected="eyes_closed" if n == 0 else None))
-             for n, one in enumerate(looks((1.0, 0), (2.0, 9)))]  # fmt: skip
+def coded_hard(pixels: np.ndarray, quality: int) -> np.ndarray:
+    return cv2.imdecode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+
+
+def out_of_focus(pixels: np.ndarray, sigma_px: int) -> np.ndarray:
+    return cv2.GaussianBlur(pixels, (0, 0), sigma_px)
+
+
+@pytest.mark.parametrize(("blur", "amount"), [(coded_hard, 5), (out_of_focus, 2), (out_of_focus, 3)])
+def test_a_face_that_is_soft_whatever_the_direction_is_not_smeared(blur, amount):
+    sharp, soft, _ = looks((1.0, 0), (1.1, amount), (1.2, 0), blur=blur)
+    assert soft.score.value < sharp.score.value
+    assert soft.score.rejected is None
+
+
+def test_a_smeared_face_is_kept_where_no_other_look_is_near():
+    far = 1.0 + NEAR_S + 0.1
+    assert looks((0.95, 0), (1.0, 0), (far, 13))[2].score.rejected is None
+    assert [one.score.rejected for one in looks((1.0, 13), (1.1, 13), (1.2, 13))] == [None] * 3
+
+
+def test_neighbours_that_are_themselves_rejected_take_nothing_from_a_smeared_face():
+    found = [replace(one, score=replace(one.score, rejected=None if n == 1 else "eyes_closed"))
+             for n, one in enumerate(looks((1.0, 0), (2.0, 13), (3.0, 0)))]  # fmt: skip
     near = [replace(one, candidate=Candidate(n, 0.1 * n, 0.5, 0)) for n, one in enumerate(found)]
-    patch = face_patch(astronaut(), FACE)
-    assert judge_persons(near, [patch, patch], SETTINGS)[1].score.rejected is None
+    patches = [face_patch(pixels, FACE) for pixels in (astronaut(), cv2.blur(astronaut(), (13, 1)), astronaut())]
+    assert judge_persons(near, patches, SETTINGS)[1].score.rejected is None
 
 
 def test_a_sharp_hand_before_a_soft_face_takes_nothing_from_its_clear_neighbours():

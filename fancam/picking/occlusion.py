@@ -128,7 +128,7 @@ def _covered(own: Patch, all_near: npt.NDArray[np.float32]) -> Covered:
     usual = 1.48 * np.median(all_near, axis=0) + NOISE_LEVELS
     times = cv2.blur((own / usual).max(axis=2), (3, 3))
     beyond = np.clip(times / COVERED - 1, 0, MOST)
-    face, mouth = (float((where * beyond).sum() / where.sum()) for where in (_WEIGHTS, _AROUND_MOUTH))
+    face, mouth = (float((where * beyond).sum() / where.sum()) for where in (FACE_WEIGHTS, _AROUND_MOUTH))
     return Covered(face, mouth >= HIDDEN_MOUTH)
 
 
@@ -138,14 +138,14 @@ def _without_light(patch: Patch, reference: Patch) -> Patch:
     for channel in range(3):
         own, other = patch[..., channel].ravel(), reference[..., channel].ravel()
         base = np.column_stack([other, _RAMPS])
-        weight = _WEIGHTS.ravel().copy()
+        weight = FACE_WEIGHTS.ravel().copy()
         rest = own
         for _ in range(4):
             scaled = base * weight[:, None]
             solution = np.linalg.lstsq(scaled.T @ base, scaled.T @ own, rcond=None)[0]
             rest = own - base @ solution
             spread = 1.48 * np.median(np.abs(rest)) + 0.5 * NOISE_LEVELS
-            weight = _WEIGHTS.ravel() / (1.0 + (rest / (1.5 * spread)) ** 2) ** 2
+            weight = FACE_WEIGHTS.ravel() / (1.0 + (rest / (1.5 * spread)) ** 2) ** 2
         left[..., channel] = rest.reshape(PATCH_PX, PATCH_PX)
     return left
 
@@ -177,8 +177,9 @@ def _bent() -> npt.NDArray[np.float64]:
     return shown @ np.linalg.inv(system)[:, :count]
 
 
-_WEIGHTS = _face_weights()
-_AROUND_MOUTH = cv2.ellipse(np.zeros_like(_WEIGHTS), (24, 35), (11, 9), 0, 0, 360, 1.0, -1)
+FACE_WEIGHTS = _face_weights()
+"""(48, 48) what each place of a patch counts."""
+_AROUND_MOUTH = cv2.ellipse(np.zeros_like(FACE_WEIGHTS), (24, 35), (11, 9), 0, 0, 360, 1.0, -1)
 cv2.ellipse(_AROUND_MOUTH, (24, 35), (8, 4), 0, 0, 360, 0.0, -1)  # lips speak
 _PIXELS = np.mgrid[:PATCH_PX, :PATCH_PX][::-1].reshape(2, -1).T.astype(np.float64)
 _BENT = _bent()

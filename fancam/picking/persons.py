@@ -10,8 +10,16 @@ from types import MappingProxyType
 
 import numpy as np
 
-from fancam.picking.occlusion import LEAST_LOOKS, Covered, Patch, covered_shares, steady_term, visible_term
+from fancam.picking.occlusion import (
+    LEAST_LOOKS,
+    Covered,
+    Patch,
+    covered_shares,
+    steady_term,
+    visible_term,
+)
 from fancam.picking.scoring import combined, term_weights
+from fancam.picking.smear import edges_of, is_smeared
 from fancam.picking.terms import USUAL_BLINK, eyes_term, turned_deg
 from fancam.results import Face, Score, ScoredFace
 from fancam.settings import PickSettings
@@ -25,10 +33,9 @@ SHUT = 0.2
 OPEN = 0.6
 EYES_CLOSED = "eyes_closed"
 NEAR_S = 0.3
-"""Looks within this time of each other are one moment."""
-FAR_SHARPER = 1.4
-"""Ratio of the sharpness of two looks from which on the softer is smeared by motion, whatever else is good in it.
-A smear of a tenth of the face's width has 1.45; of a signer's looks 90 % have under 1.16 to 1.37 (of four clips)."""
+"""Looks within this time of each other are one moment …"""
+NEAR_DEG = 9.0
+"""… and those whose yaw and pitch differ by less have the same edges."""
 SMEARED = "smeared"
 
 
@@ -41,7 +48,7 @@ def judge_persons(
 
     Who looks down, laughs much or is seen from below has narrow open eyes; what counts is the difference to their own.
     A face with shut eyes is rejected as ``eyes_closed`` where another look at the person has open ones; one that is
-    smeared by motion as ``smeared`` where another look within ``NEAR_S``, with nothing against it, is far sharper.
+    smeared by motion as ``smeared`` where other looks within ``NEAR_S``, with nothing against them, are not.
 
     Args:
         scored: Every face that was looked at in one input, with its track.
@@ -55,27 +62,36 @@ def judge_persons(
     for numbers in looks.values():
         theirs = [scored[number] for number in numbers]
         usual = usual_blink([float(np.mean(one.face.mesh.blinks)) for one in theirs if one.face.mesh is not None])
-        covered = covered_shares([patches[number] for number in numbers], [_side_deg(one.face) for one in theirs])
+        own, sides = [patches[number] for number in numbers], [_side_deg(one.face) for one in theirs]
+        covered = covered_shares(own, sides)
         apart = _usual_apart(theirs)
         whys = [_terms(one, usual, what, apart) for one, what in zip(theirs, covered, strict=True)]
         has_open_eyes = any((why["eyes"] or 0.0) >= OPEN for why in whys)
         for number, one, why in zip(numbers, theirs, whys, strict=True):
             judged[number] = dataclasses.replace(one, score=_judged(one.score, why, settings, has_open_eyes))
-        _tell_smeared(judged, numbers)
+        for number in _smeared([judged[number] for number in numbers], own, sides):
+            one = judged[numbers[number]]
+            judged[numbers[number]] = dataclasses.replace(one, score=Score(0.0, one.score.why, SMEARED))
     return judged
 
 
-def _tell_smeared(judged: list[ScoredFace], numbers: Sequence[int]) -> None:
-    """Reject the looks at a person that are far softer than a sound one next to them."""
+def _smeared(
+    looks: Sequence[ScoredFace], patches: Sequence[Patch], sides_deg: Sequence[tuple[float, float]]
+) -> list[int]:  # fmt: skip
+    """Return which looks at a person are smeared beside the sound ones a moment away that show the same side."""
+    edges, sides = [edges_of(patch) for patch in patches], np.asarray(sides_deg)
+    times = np.array([one.candidate.time_s for one in looks])
+    sound = np.array([one.score.rejected is None for one in looks])
     # What covers a face may be sharp where the face is not.
-    sound = [(judged[n].candidate.time_s, judged[n].score.why["sharpness"] or 0.0) for n in numbers
-             if judged[n].score.rejected is None and (judged[n].score.why["visible"] in (None, 1.0))]  # fmt: skip
-    for number in numbers:
-        one = judged[number]
-        own, time_s = one.score.why["sharpness"] or 0.0, one.candidate.time_s
-        best = max((sharp for when, sharp in sound if abs(when - time_s) <= NEAR_S), default=0.0)
-        if one.score.rejected is None and best > 0 and best >= FAR_SHARPER * own:
-            judged[number] = dataclasses.replace(one, score=Score(0.0, one.score.why, SMEARED))
+    clear = sound & [one.score.why["visible"] in (None, 1.0) for one in looks]
+    found = []
+    for number in np.flatnonzero(sound):
+        near = clear & (np.abs(times - times[number]) <= NEAR_S)
+        near &= (np.abs(sides - sides[number]) < NEAR_DEG).all(axis=1)
+        near[number] = False
+        if is_smeared(edges[number], [edges[other] for other in np.flatnonzero(near)]):
+            found.append(int(number))
+    return found
 
 
 def _side_deg(face: Face) -> tuple[float, float]:
