@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from fancam.api import CardCrop, Enhancer, crop, detect_faces, enhance, pick, save_card, save_picture
+    from fancam.api import CardCrop, Enhancer, crop, detect_faces, enhance, identify, pick, save_card, save_picture
     from fancam.errors import (
         ExitCode,
         FancamError,
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from fancam.jobs.frame_picks import save_frame
     from fancam.jobs.main_job import run
     from fancam.jobs.manifest import RunResult
+    from fancam.jobs.members import find_members
+    from fancam.jobs.people_folders import correct_members
     from fancam.jobs.picking import pick_frames
     from fancam.jobs.planning import plan_enhance, plan_pick, plan_run
     from fancam.jobs.references import read_roster
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from fancam.video import Video, open_video
 
 _PLACES = {
-    "api": ("CardCrop", "Enhancer", "crop", "detect_faces", "enhance", "pick", "save_card", "save_picture"),
+    "api": ("CardCrop", "Enhancer", "crop", "detect_faces", "enhance", "identify", "pick", "save_card", "save_picture"),
     "errors": (
         "ExitCode", "FancamError", "InputError", "ModelMissingError", "NothingFoundError", "OutputError",
         "PreflightError", "UsageError",
@@ -66,6 +68,8 @@ _PLACES = {
     "jobs.frame": ("default_store",),
     "jobs.frame_picks": ("save_frame",),
     "jobs.main_job": ("run",),
+    "jobs.members": ("find_members",),
+    "jobs.people_folders": ("correct_members",),
     "jobs.picking": ("pick_frames",),
     "jobs.planning": ("plan_enhance", "plan_pick", "plan_run"),
     "jobs.manifest": ("RunResult",),
@@ -106,12 +110,15 @@ __all__ = [
     "Video",
     "__version__",
     "calibrate_printer",
+    "correct_members",
     "correct_printer",
     "crop",
     "default_store",
     "detect_faces",
     "enhance",
     "enhance_pictures",
+    "find_members",
+    "identify",
     "load_presets",
     "load_settings",
     "make_cards",

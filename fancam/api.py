@@ -16,6 +16,7 @@ import numpy.typing as npt
 from fancam.cards import write_card
 from fancam.errors import FancamError, NothingFoundError, UsageError
 from fancam.geometry import CardGeometry
+from fancam.identity import Roster
 from fancam.jobs.context import Context
 from fancam.jobs.find import Moment, compose_pick, find_in_photo, find_in_video
 from fancam.jobs.frame import default_store
@@ -66,6 +67,33 @@ def detect_faces(
     """
     found = Context(settings, store).photo_detector.detect([_still(image).srgb()])[0]
     return tuple(sorted(found, key=lambda face: face.box.centre))
+
+
+def identify(
+    image: Image, roster: Roster, *, settings: Settings | None = None, store: ModelStore | None = None
+) -> tuple[Face, ...]:  # fmt: skip
+    """Find the faces of a picture and say who of a roster each is: by margin, and no two are one member.
+
+    Args:
+        image: A path, a PIL image or an array, see ``Image``.
+        roster: From ``read_roster``, or of embeddings of your own.
+        settings: For the detector; the defaults where None.
+        store: Where the weights are; see ``default_store``.
+
+    Returns:
+        Faces as from ``detect_faces``, each with its ``naming``: ``member``, None where it is not sure, the ``nearest``
+        two and the ``margin`` between them.
+
+    Raises:
+        InputError: The picture cannot be read.
+        ModelMissingError: The detector's or the embedding's weights are not there.
+
+    Example:
+        >>> [face.naming.member for face in fancam.identify("group.jpg", fancam.read_roster("refs"))]
+        ['Mina', None, 'Yuna']
+    """
+    context = Context(settings, store, roster=roster)
+    return tuple(one.face for one in find_in_photo(context, _still(image)).looked_at)
 
 
 def pick(

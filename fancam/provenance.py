@@ -109,10 +109,10 @@ class Provenance:
 
     @classmethod
     def of_frame(
-        cls, source: str, source_sha256: str, box: Box, pts: int, time_s: float, score: Score, reason: str,
-        notes: tuple[str, ...] = (),
+        cls, source: str, source_sha256: str, box: Box, pts: int | None, time_s: float | None, score: Score,
+        reason: str, notes: tuple[str, ...] = (),
     ) -> Provenance:  # fmt: skip
-        """Return the provenance of a frame of the video ``source`` as the camera gave it; ``box`` is all of it."""
+        """Return the provenance of a frame as the camera gave it, or of the part ``box`` of it; a photo has no time."""
         terms = {name: value for name, value in score.why.items() if value is not None}
         return cls(
             source=source, source_sha256=source_sha256, version=__version__, crop_box=box, pts=pts, time_s=time_s,
@@ -129,7 +129,8 @@ class Provenance:
     def description(self) -> str:
         """Return one line for people: size, source resolution, how it was enlarged, and from what."""
         if self.score is not None:
-            return f"Frame at {self.time_s or 0:.3f} s of {self.source}; score {self.score:.2f}: {self.reason}"
+            when = "Part" if self.time_s is None else f"Frame at {self.time_s:.3f} s"
+            return f"{when} of {self.source}; score {self.score:.2f}: {self.reason}"
         invented = " with invented detail" if self.invented else ""
         made = f"{self.scale or 1:.2f}x by {self.upscaler}"
         moment = ""

@@ -52,7 +52,7 @@ def test_every_option_in_the_readme_exists(capsys):
 
 def test_every_option_the_readme_speaks_of_exists(capsys):
     known = ""
-    for verb in ("run", "pick", "enhance", "card", "sheet"):
+    for verb in ("run", "pick", "members", "enhance", "card", "sheet"):
         assert invoke([verb, "--help"]) == 0
         known += capsys.readouterr().out
     for word in set(re.findall(r"`(--[a-z-]+)", README)):

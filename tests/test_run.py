@@ -465,7 +465,7 @@ def test_moments_looked_at_together_are_those_looked_at_one_by_one(tmp_path, mon
     from fancam.jobs.context import Context
 
     clip = write_clip(tmp_path / "near.mp4", approaching(15))
-    options = ["--top", "3", "--min-gap", "0.1", "--fuse", "off", *BARE, "-q"]
+    options = ["--top", "3", "--min-gap", "0.1", "--min-share", "0", "--fuse", "off", *BARE, "-q"]
     assert run(clip, "-o", tmp_path / "one", *options) == 0
     monkeypatch.setattr(Context, "frames_at_once", 5)
     assert run(clip, "-o", tmp_path / "five", *options) == 0

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from fancam import __version__
-from fancam.cli import card, doctor, enhance, models, options, pick, probe, run, sheet
+from fancam.cli import card, doctor, enhance, members, models, options, pick, probe, run, sheet
 from fancam.errors import ExitCode
 
 app = typer.Typer(
@@ -63,6 +63,8 @@ def _root(
 
 app.command("run", cls=GroupedCommand, epilog=run.EXAMPLES)(run.run)
 app.command("pick", cls=GroupedCommand, epilog=pick.EXAMPLES)(pick.pick)
+app.command("members", cls=GroupedCommand, epilog=members.EXAMPLES)(members.members)
+app.command("faces", cls=GroupedCommand, epilog=members.EXAMPLES, hidden=True)(members.members)
 app.command("enhance", cls=GroupedCommand, epilog=enhance.EXAMPLES)(enhance.enhance)
 app.command("card", cls=GroupedCommand, epilog=card.EXAMPLES)(card.card)
 app.command("sheet", cls=GroupedCommand, epilog=sheet.EXAMPLES)(sheet.sheet)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 DEFAULTS = Settings()
 
-INPUT, MOMENTS, CARD, PICTURE = "Input", "Which moments", "Card", "Picture"
+INPUT, MOMENTS, PEOPLE, CARD, PICTURE = "Input", "Which moments", "Who is who", "Card", "Picture"
 OVER, SHEET, PRINT, BACK = "Text, frame, back", "Sheet", "Printer and colours", "Backs"
 OUTPUT, MACHINE = "Output", "Machine"
-GROUPS = (INPUT, MOMENTS, CARD, SHEET, OVER, BACK, PICTURE, PRINT, OUTPUT, MACHINE)
+GROUPS = (INPUT, MOMENTS, PEOPLE, CARD, SHEET, OVER, BACK, PICTURE, PRINT, OUTPUT, MACHINE)
 """In the order of the help."""
 
 
@@ -82,12 +82,10 @@ MinGapOpt = Annotated[
     float | None, option(MOMENTS, "Between two picks.", "SECONDS", default=f"{DEFAULTS.pick.min_gap_s:g}")
 ]
 MemberOpt = Annotated[
-    list[str] | None, option(MOMENTS, "Only of this member, the best of all inputs; may be repeated.", "NAME")
+    list[str] | None, option(PEOPLE, "Only of this member, the best of all inputs; may be repeated.", "NAME")
 ]
-RefsOpt = Annotated[
-    Path | None, option(MOMENTS, "Who is who: a folder with a picture or a folder of pictures per member.", "DIR")
-]
-EachMemberOpt = Annotated[bool, option(MOMENTS, "Of every member of --refs, so many of each.", None, "--each-member")]
+RefsOpt = Annotated[Path | None, option(PEOPLE, "A folder with a picture or a folder of pictures per member.", "DIR")]
+EachMemberOpt = Annotated[bool, option(PEOPLE, "Of every member of --refs, so many of each.", None, "--each-member")]
 MinShareOpt = Annotated[
     float | None,
     option(MOMENTS, "Leave out what falls below this of the best.", "0-1", default=f"{DEFAULTS.pick.min_share:g}"),

@@ -41,8 +41,14 @@ FRAMING_CONVENTIONS = {
     "face": Framing(0.45, 0.52, 0.60, 0.44),
     "bust": Framing(0.28, 0.33, 0.40, 0.38),
     "half": Framing(0.16, 0.19, 0.22, 0.28),
+    "full": Framing(0.075, 0.085, 0.1, 0.12),
 }
-"""Widest last. The eye lines leave about a seventh of the card above the hair, less where the face fills it."""
+"""Widest last. The eye lines leave about a seventh of the card above the hair, less where the face fills it. A standing
+body is 7.5 heads high, a detector's face about three quarters of a head: of ``full`` ten faces are the body, the rest
+is room."""
+
+WIDEST = "half"
+"""For the sake of its ppi a card is not made wider than this, unless that was asked for."""
 
 LEAD_SHARE = 0.10
 """How far a face in full profile (``yaw_proxy`` 0.5) moves off the centre, over the width of the card, is half of
@@ -172,7 +178,7 @@ def _shares(portrait: _Portrait, settings: CropSettings) -> _Shares:
     tried as far as the frame has the cut card, and a tighter one as far as the ppi and the tightest framing allow it.
     """
     framing = FRAMING_CONVENTIONS[settings.framing]
-    widest = min(each.smallest_share for each in FRAMING_CONVENTIONS.values())
+    widest = min(framing.smallest_share, FRAMING_CONVENTIONS[WIDEST].smallest_share)
     sharpest = max(portrait.share_at_ppi(settings.min_ppi), widest)
     largest = min(framing.largest_share, sharpest)
     smallest = min(framing.smallest_share, largest)
@@ -190,10 +196,10 @@ def _shares(portrait: _Portrait, settings: CropSettings) -> _Shares:
 
 def eye_line_of(share: float) -> float:
     """Return the eye line of a share: between the conventions, along the logarithm of the share."""
-    known = sorted(FRAMING_CONVENTIONS.values(), key=lambda framing: framing.share)
-    return float(
-        np.interp(math.log(share), [math.log(each.share) for each in known], [each.eye_line for each in known])
-    )
+    widest = FRAMING_CONVENTIONS[WIDEST]
+    known = [(each.share, each.eye_line) for each in FRAMING_CONVENTIONS.values()]
+    shares, eye_lines = zip(*sorted([*known, (widest.smallest_share, widest.eye_line)]), strict=True)
+    return float(np.interp(math.log(share), np.log(shares), eye_lines))
 
 
 def _trial(portrait: _Portrait, share: float, sizes: _Shares) -> Trial:

@@ -45,7 +45,7 @@ class Context:
         by_preset: The settings of every preset that is chosen from for each input; empty where none is to be chosen.
         roster: Who may be in the pictures; None names nobody.
         members: Names of those whose moments are asked for, of the roster; empty asks for everybody's.
-        people: How many people there are; None where that is not known.
+        keep_vectors: Whether the embedding of every face that is looked at is kept.
 
     Raises:
         UsageError: The settings weigh something that is no term, or somebody is asked for whom no roster knows.
@@ -63,7 +63,7 @@ class Context:
         by_preset: Mapping[str, Settings] | None = None,
         roster: Roster | None = None,
         members: Sequence[str] = (),
-        people: int | None = None,
+        keep_vectors: bool = False,
     ) -> None:
         self.settings = settings or Settings()
         picking.term_weights(self.settings.pick)  # said before the long work begins
@@ -75,7 +75,7 @@ class Context:
         self.by_preset = by_preset or {}
         self.roster = roster
         self.members = wanted_members(roster, members)
-        self.people = people
+        self.keep_vectors = keep_vectors
         self.preset: Decision | None = None
         self.watch = Stopwatch()
 
@@ -90,7 +90,7 @@ class Context:
         other = Context(
             self.by_preset[preset.choice], self.store, stream=self.stream, progress=self.progress,
             keep_stages=self.keep_stages, keep_evidence=self.keep_evidence, by_preset=self.by_preset,
-            roster=self.roster, members=self.members, people=self.people,
+            roster=self.roster, members=self.members, keep_vectors=self.keep_vectors,
         )  # fmt: skip
         other.preset, other.watch, other.enhancer = preset, self.watch, self.enhancer
         return other
@@ -120,12 +120,12 @@ class Context:
     def picking_weights(self) -> list[str]:
         """Return the hashes of the weights that the choice of moments depends on."""
         names = [self._detector_name, faces.LANDMARKER] if self.settings.pick.faces else []
-        return self._hashes([*names, *([faces.embedder_name(self.store)] if self.tells_people_apart else [])])
+        return self._hashes([*names, *([faces.embedder_name(self.store)] if self.embeds else [])])
 
     def people_asked_for(self) -> dict[str, Any]:
         """Return what a choice of moments depends on beside the settings: who is meant and by what they are known."""
         roster = None if self.roster is None else self.roster.as_values()
-        return {"roster": roster, "members": self.members, "people": self.people}
+        return {"roster": roster, "members": self.members}
 
     @property
     def _detector_name(self) -> str:
@@ -150,7 +150,12 @@ class Context:
     @property
     def tells_people_apart(self) -> bool:
         """Whether faces are recognised, beyond the track that they are in."""
-        return self.roster is not None or self.people is not None or self.settings.pick.per_person is not None
+        return self.roster is not None or self.settings.pick.per_person is not None
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the embeddings of faces are measured."""
+        return self.tells_people_apart or self.keep_vectors
 
     @property
     def guarding(self) -> bool:

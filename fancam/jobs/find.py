@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from fancam import faces, picking
 from fancam.cropping import frame_face
@@ -17,7 +16,7 @@ from fancam.errors import NoFramesError, NothingFoundError, NotMediaError, Usage
 from fancam.geometry import Box, CardGeometry
 from fancam.jobs.context import Context
 from fancam.jobs.manifest import InputReport
-from fancam.jobs.persons import as_people
+from fancam.jobs.persons import Vectors, as_people
 from fancam.jobs.scanning import Scanned, frames_to_look_at, scan
 from fancam.jobs.workspace import Source
 from fancam.media import Frame, Picture, ScanReport
@@ -26,6 +25,9 @@ from fancam.pictures import StillPicture
 from fancam.results import Candidate, Crop, Face, Pick, RunnerUp, Score, ScoredFace
 from fancam.settings import PickSettings, Settings
 from fancam.video import Video
+
+_PHOTO = Candidate(0, 0.0, 1.0, 0)
+"""The one moment of a photo."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,9 @@ class Found:
     """None for a photo."""
     moments_looked_at: int = 0
     looked_at: Sequence[ScoredFace] = ()
-    """Of a video every face that was looked at, in the order of time."""
+    """Every face that was looked at, of a video in the order of time, of a photo from left to right."""
+    vectors: Vectors | None = None
+    """(N, D) embeddings of ``looked_at``; None where nobody is told apart."""
     frames_left_out: Mapping[str, int] = field(default_factory=dict)
     """Of a video: fault to how many sound frames were left out for it, as of ``cross_fade``."""
 
@@ -108,18 +112,21 @@ def find_in_video(context: Context, film: Video) -> Found:
     with context.watch("scan"):
         scanned = scan(context, film)
     with context.watch("faces"):
-        scored = _look(context, film, scanned)
+        scored, vectors = _look(context, film, scanned)
     if scanned.met_damage:
         with context.watch("scan"):
             scanned = scan(context, film, damaged=True)
         with context.watch("faces"):
-            scored = _look(context, film, scanned)
+            scored, vectors = _look(context, film, scanned)
+    if vectors is not None and context.tells_people_apart:
+        scored = as_people(scored, vectors, context.roster)
     watched = context.settings.scan.crop_box
-    asked = (
-        scored
-        if watched is None
-        else [one for one in scored if watched.contains(Box(*one.face.box.centre, *one.face.box.centre))]
-    )
+    inside = [
+        number
+        for number, one in enumerate(scored)
+        if watched is None or watched.contains(Box(*one.face.box.centre, *one.face.box.centre))
+    ]
+    asked = [scored[number] for number in inside]
     settings, start_s = context.settings.pick, context.settings.scan.from_s or 0.0
     chosen = _chosen(context, asked, start_s)
     beaten = picking.runners_up(chosen, asked, settings)
@@ -144,7 +151,7 @@ def find_in_video(context: Context, film: Video) -> Found:
     ]  # fmt: skip
     return Found(
         moments, len(scored), picking.reject_reasons(asked, chosen), scanned.report, len(scanned.candidates), asked,
-        scanned.left_out,
+        None if vectors is None else vectors[inside], scanned.left_out,
     )  # fmt: skip
 
 
@@ -178,8 +185,11 @@ def find_in_photo(context: Context, photo: StillPicture) -> Found:
         found = _with_meshes(context, pixels, found)
         context.progress("faces", 1, 1)
         scores = [picking.score_face(pixels, face, settings) for face in found]
-        if context.roster is not None and found:
-            found = _named(context, pixels, found, scores)
+        looked = [ScoredFace(_PHOTO, face, score) for face, score in zip(found, scores, strict=True)]
+        vectors = context.embed(pixels, found) if context.embeds and found else None
+        if vectors is not None and context.roster is not None:
+            looked = as_people(looked, vectors, context.roster)
+            found = [one.face for one in looked]
     moments, bystanders = [], []
     for number, (face, score, by) in enumerate(
         zip(found, scores, picking.tell_bystanders(found, scores), strict=True), start=1
@@ -194,14 +204,9 @@ def find_in_photo(context: Context, photo: StillPicture) -> Found:
             score = dataclasses.replace(score, value=0.0, rejected=picking.BYSTANDER)
             bystanders.append(Moment(photo, f"face{number:02d}", face, score, f"a bystander, {by}; {reason}", others))
     left_out = {} if settings.all_faces or not bystanders else {picking.BYSTANDER: len(bystanders)}
-    return Found(moments if left_out else moments + bystanders, len(found), left_out)
-
-
-def _named(context: Context, pixels: Picture, found: Sequence[Face], scores: Sequence[Score]) -> list[Face]:
-    """Return the faces of a photo with their names."""
-    here = Candidate(0, 0.0, 1.0, 0)
-    looked = [ScoredFace(here, face, score) for face, score in zip(found, scores, strict=True)]
-    return [one.face for one in as_people(looked, context.embed(pixels, found), context.roster)]
+    return Found(
+        moments if left_out else moments + bystanders, len(found), left_out, looked_at=looked, vectors=vectors
+    )  # fmt: skip
 
 
 def frames_lost(source: Source, count: int) -> NotMediaError:
@@ -289,13 +294,17 @@ def _stated_crop(crop: Crop, geometry: CardGeometry) -> Crop:
     )  # fmt: skip
 
 
-def _look(context: Context, film: Video, scanned: Scanned) -> list[ScoredFace]:
-    """Decode the candidates exactly, find the faces and score them; a small patch of each face is kept."""
+def _look(context: Context, film: Video, scanned: Scanned) -> tuple[list[ScoredFace], Vectors | None]:
+    """Decode the candidates exactly, find the faces and score them; a small patch of each face is kept.
+
+    Returns:
+        The faces, and (N, D) their embeddings; None where nobody needs them.
+    """
     if not context.settings.pick.faces:
-        return _look_at_frames(context, film, scanned)
+        return _look_at_frames(context, film, scanned), None
     moments, scores = [], []
     patches: list[picking.Patch] = []
-    vectors: list[npt.NDArray[np.float32]] = []
+    vectors: list[Vectors] = []
     looks = frames_to_look_at(context, film, scanned)
     while group := list(itertools.islice(looks, context.frames_at_once)):
         found_in_each = context.frame_detector.detect([frame.pixels for _, frame in group])
@@ -304,7 +313,7 @@ def _look(context: Context, film: Video, scanned: Scanned) -> list[ScoredFace]:
             moments.append((candidate, found))
             scores.append([picking.score_face(frame.pixels, face, context.settings.pick) for face in found])
             patches.extend(picking.face_patch(frame.pixels, face) for face in found)
-            if context.tells_people_apart:
+            if context.embeds:
                 vectors.append(context.embed(frame.pixels, found))
         context.progress("faces", len(moments), len(scanned.candidates))
     tracked = faces.track_faces(moments)
@@ -314,9 +323,7 @@ def _look(context: Context, film: Video, scanned: Scanned) -> list[ScoredFace]:
         for face, score in zip(found, found_scores, strict=True)
     ]
     judged = picking.judge_persons(scored, patches, context.settings.pick)
-    if not context.tells_people_apart or not judged:
-        return judged
-    return as_people(judged, np.concatenate(vectors), context.roster, context.people)
+    return judged, np.concatenate(vectors) if vectors else None
 
 
 def _with_meshes(context: Context, pixels: Picture, found: Sequence[Face]) -> list[Face]:

@@ -42,7 +42,7 @@ def tracklets_of(
 
 def people_of(
     tracklets: Sequence[Tracklet], roster: Roster | None = None, count: int | None = None
-) -> tuple[list[int], list[Naming | None]]:  # fmt: skip
+) -> tuple[list[int | None], list[Naming | None]]:  # fmt: skip
     """Return for each tracklet the number of its person, and who that is.
 
     Args:
@@ -51,25 +51,26 @@ def people_of(
         count: How many people there are; None where that is not known.
 
     Returns:
-        A tracklet that is no person's more than another's stands for itself. The second is None without a roster.
+        Numbers as of ``group``; who is None there stands for themselves. Names, each None without a roster.
     """
     other = None if roster is None or not tracklets else identity.are_others(tracklets, roster)
     groups = identity.group(tracklets, count=count, other=other)
-    persons = [number if person is None else person for number, person in enumerate(groups)]
     if roster is None:
-        return persons, [None] * len(tracklets)
+        return groups, [None] * len(tracklets)
+    persons = [number if person is None else person for number, person in enumerate(groups)]
     order = list(dict.fromkeys(persons))
     people = [identity.merged([tracklets[n] for n, one in enumerate(persons) if one == person]) for person in order]
     named = dict(zip(order, identity.name_people(people, roster, identity.apart_by_frames(people)), strict=True))
-    return persons, [named[person] for person in persons]
+    return groups, [named[person] for person in persons]
 
 
 def as_people(
-    scored: Sequence[ScoredFace], vectors: Vectors, roster: Roster | None, count: int | None = None
+    scored: Sequence[ScoredFace], vectors: Vectors, roster: Roster | None = None
 ) -> list[ScoredFace]:  # fmt: skip
     """Return the faces of one input with one track for each person, also across cuts, and with their names."""
     tracklets, looks = tracklets_of(scored, vectors)
-    persons, names = people_of(tracklets, roster, count)
+    groups, names = people_of(tracklets, roster)
+    persons = [("alone", number) if one is None else one for number, one in enumerate(groups)]
     told, numbers = list(scored), {person: number for number, person in enumerate(dict.fromkeys(persons))}
     for own, person, naming in zip(looks, persons, names, strict=True):
         for look in own:

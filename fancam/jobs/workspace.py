@@ -25,9 +25,9 @@ from fancam.files import output_error, printable, replace_file, sha256_of_file
 
 _MARKS = ("manifest.json", ".fancam")
 """What shows that a folder is fancam's own."""
-_OWN_FOLDERS = {"run": ("cards",), "pick": ("frames", "runners-up")}
+_OWN_FOLDERS = {"run": ("cards",), "pick": ("frames", "runners-up"), "members": ("people",)}
 """Verb to the folders that its results lie in; those of the others lie in the output folder itself."""
-_FILE_STEPS = ("card ", "picture ", "frame ")
+_FILE_STEPS = ("card ", "picture ", "frame ", "crop ")
 """What the steps of the journal begin with that made a file."""
 _LONGEST_STEM = 80
 """Characters; what is added (a pts, a number, an ending) must find room."""
@@ -192,6 +192,29 @@ class Workspace:
         """Where the whole ranking is."""
         return self.folder / "ranking.csv"
 
+    def crop_path(self, person: str, face_id: str) -> Path:
+        """Return where the crop of a face goes; ``person`` is a safe name."""
+        return self.folder / "people" / person / f"{face_id}.png"
+
+    @property
+    def people_path(self) -> Path:
+        """Where it is written who was found where, and what somebody said of it."""
+        return self.folder / "members.json"
+
+    @property
+    def remembered_path(self) -> Path:
+        """Where embeddings are kept, if they are."""
+        return self.folder / ".fancam" / "remembered.json"
+
+    @property
+    def people_sheet_path(self) -> Path:
+        """Where the contact sheet of everybody is, one crop each."""
+        return self.folder / "people.jpg"
+
+    def sheet_of_person_path(self, person: str) -> Path:
+        """Return where the contact sheet of a person goes; ``person`` is a safe name."""
+        return self.folder / "sheets" / f"{person}.jpg"
+
     def picture_path(self, stem: str, ending: str) -> Path:
         """Return where an enhanced picture goes; the ending has its dot."""
         return self.folder / f"{stem}{ending}"
@@ -288,7 +311,8 @@ class Workspace:
         for file in list(self._files.values()):
             path = self.folder / file.path
             same = file.owner is not None and (file.owner.verb, file.owner.stem) == (owner.verb, owner.stem)
-            if not same or file.path in kept or path.parent not in folders or not path.is_file():
+            known = path.parent in folders or path.parent.parent == self.folder / "people"
+            if not same or file.path in kept or not known or not path.is_file():
                 continue
             if sha256_of_file(path) == file.sha256:
                 with _explained(path):

@@ -73,12 +73,13 @@ def ppi_colour(ppi: float) -> tuple[int, int, int]:
     return tuple(_PPI_COLOURS.values())[ppi_grade(ppi)]
 
 
-def contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry) -> Picture:
+def contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry, title: str | None = None) -> Picture:
     """Draw all cards on one sheet.
 
     Args:
         entries: In the order they are to be shown; of more than ``MOST_ENTRIES`` the first are shown.
         geometry: The cards' geometry; a thin line shows where they will be cut, the bleed outside it is faded.
+        title: What stands above them; None counts them.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -98,7 +99,7 @@ def contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry) -> Pi
     width = content_width + 2 * _MARGIN_PX
     height = _HEADER_PX + math.ceil(len(shown) / per_row) * cell_height + _FOOTER_PX
     canvas = Canvas(width, height, SHEET)
-    _header(canvas, len(entries), len(shown), geometry, width)
+    _header(canvas, title, len(entries), len(shown), geometry, width)
     for index, entry in enumerate(shown):
         row, column = divmod(index, per_row)
         x, y = _MARGIN_PX + column * cell_width, _HEADER_PX + row * cell_height
@@ -110,7 +111,9 @@ def contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry) -> Pi
     return canvas.pixels
 
 
-def write_contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry, path: Path) -> str:
+def write_contact_sheet(
+    entries: Sequence[ContactEntry], geometry: CardGeometry, path: Path, title: str | None = None
+) -> str:  # fmt: skip
     """Draw the sheet and write it, for the screen: 96 dpi.
 
     Returns:
@@ -120,7 +123,7 @@ def write_contact_sheet(entries: Sequence[ContactEntry], geometry: CardGeometry,
         InputError: A card's file cannot be read.
         OutputError: The sheet cannot be written; nothing is left behind.
     """
-    pixels = contact_sheet(entries, geometry)
+    pixels = contact_sheet(entries, geometry, title)
     return write_screen_picture(path, pixels, f"Contact sheet of {len(entries)} cards", quality=92)
 
 
@@ -146,8 +149,8 @@ def _thumbnail(path: Path, geometry: CardGeometry, height_px: int) -> Picture:
     return framed
 
 
-def _header(canvas: Canvas, count: int, shown: int, geometry: CardGeometry, width: int) -> None:
-    title = f"{count} card{'s' if count > 1 else ''}"
+def _header(canvas: Canvas, title: str | None, count: int, shown: int, geometry: CardGeometry, width: int) -> None:
+    title = title or f"{count} card{'s' if count > 1 else ''}"
     if shown < count:
         title += f", the first {shown}"
     canvas.text(_MARGIN_PX, 58, title, 34, INK)

@@ -11,7 +11,7 @@ from typing import Any
 from fancam.errors import UsageError, unknown_choice
 
 DETECTORS = ("auto", "centerface", "retinaface-resnet50", "retinaface-mobilenet")
-FRAMINGS = ("face", "bust", "half")
+FRAMINGS = ("face", "bust", "half", "full")
 UPSCALERS = ("realesrgan-x4plus", "realesr-animevideov3", "bicubic", "lanczos")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CARD_FORMATS = ("png", "jpg", "tif")
