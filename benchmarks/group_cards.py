@@ -6,7 +6,9 @@ seeds than the weights were chosen by), and picks of clips. Everything goes thro
 ``crop`` in a process of its own, so that ``--against FOLDER`` (a checkout of an earlier state) is measured in the same
 run. No picture is enlarged: what a card shows does not depend on it.
 
-``allowed``: of those where some card of at least the ppi asked for, with the whole head, has no larger face on it.
+``allowed``: of those where some card of at least the ppi asked for, with the whole head, leaves every larger face out.
+``crowded`` counts those that fail and where no card does: every one that the ppi allows shows a larger face, or cuts
+through it.
 """
 
 from __future__ import annotations
@@ -99,7 +101,7 @@ def main(arguments: list[str]) -> None:
         here = Path(__file__).parent.parent
         states = {"now": here} if options.against is None else {"before": options.against, "now": here}
         heading = ("people", "cards", "dropped", "pass", "say why", "fail", "head whole", "room above", "largest",
-                   "allowed", "cut/card", "real bleed")  # fmt: skip
+                   "allowed", "crowded", "cut/card", "real bleed")  # fmt: skip
         print(f"{'':16}" + "".join(f"{name:>11}" for name in heading))
         for name, paths in material.items():
             for state, tree in states.items():
@@ -139,6 +141,7 @@ def _figures(rows: Rows) -> list[str]:
     return [
         str(people), str(len(rows)), str(dropped), share["pass"], share["said"], share["silent"], share["whole"],
         f"{100 * np.mean(room):.0f} %", share["largest"], f"{100 * np.mean(allowed):.0f} %",
+        str(sum(not look["largest"] and not look["allowed"] for look in looks)),
         f"{np.mean([look['cut'] for look in looks]):.2f}", f"{100 * np.mean([look['real'] for look in looks]):.0f} %",
     ]  # fmt: skip
 
@@ -186,7 +189,7 @@ def _facts(row: Mapping[str, Any]) -> CardFacts:
 
 
 def _allowed(face: Face, larger: Sequence[Face], width: float, height: float) -> bool:
-    """Whether some card with the whole head has none of the larger faces on it."""
+    """Whether some card with the whole head leaves the larger faces out, none of them cut through."""
     head = head_box(face).clipped(width, height)
     at_ppi = face.box.height / (CropSettings().min_ppi * CARD.height_mm / MM_PER_INCH)
     for share in np.geomspace(WIDEST, min(TIGHTEST, max(at_ppi, WIDEST)), 12):
@@ -200,7 +203,7 @@ def _allowed(face: Face, larger: Sequence[Face], width: float, height: float) ->
             grid.ravel() for grid in np.meshgrid(*(np.linspace(a, b, 15) for a, b in zip(lows, highs, strict=True)))
         )
         areas = np.stack([x, y, x + across, y + down], axis=1)
-        on = [shares_inside(areas, other.box.clipped(width, height)) > ON_CARD for other in larger]
+        on = [shares_inside(areas, other.box.clipped(width, height)) > CUT_LOW for other in larger]
         if not on or not np.all(np.any(on, axis=0)):
             return True
     return False
