@@ -44,7 +44,7 @@ from fancam import faces
 from fancam.enhancing import CropRequest, Engine, EnhanceJob
 from fancam.enhancing.colour import match_low_band
 from fancam.enhancing.dithering import to_depth
-from fancam.enhancing.engine import SOFT_DETAIL, auto_share, source_noise
+from fancam.enhancing.engine import auto_share, soft_share, source_noise
 from fancam.enhancing.enhancer import replace_plain
 from fancam.enhancing.joining import join_bands
 from fancam.enhancing.preparation import Preparation
@@ -151,7 +151,7 @@ class Ways:
     def _joined(self, fuse: str, *, whole: bool) -> tuple[Picture, float, float]:
         (work, prepared_s), (drawn, network_s) = self.prepared(fuse), self._drawn(fuse, whole=whole)
         share = work.crop.true_scale or 1.0
-        pixels, took = _timed(lambda: join_bands(work.crop, drawn, share, SOFT_DETAIL))
+        pixels, took = _timed(lambda: join_bands(work.crop, drawn, share, soft_share(share)))
         return _levels(pixels), network_s, prepared_s + took
 
     def _small(self, work: Work) -> CropRequest:

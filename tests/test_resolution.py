@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fancam.enhancing import CropRequest, Engine, joining
-from fancam.enhancing.engine import SOFT_DETAIL
+from fancam.enhancing.engine import SOFT_DETAIL, soft_share
 from fancam.enhancing.explain import warn_of_limits
 from fancam.enhancing.joining import join_bands
 from fancam.enhancing.resolution import SHARP_FROM, is_soft, measure_resolution
@@ -88,12 +88,19 @@ def test_a_picture_that_is_sharp_to_its_pixel_holds_all_of_them(name, factor):
     assert measure_resolution(np.asarray(small, np.uint8)) >= SHARP_FROM
 
 
-@pytest.mark.parametrize("quality", [60, 25, 15])
-def test_a_sharp_picture_that_was_coded_hard_is_not_soft_and_one_that_was_enlarged_is(quality):
-    picture = sharp(288)
-    assert not is_soft(measure_resolution(compressed(picture, quality)))
-    assert is_soft(measure_resolution(compressed(enlarged(sharp(192), 1.5), quality)))
-    assert not is_soft(None)
+def test_less_is_drawn_of_a_picture_that_may_as_well_be_a_sharp_one_that_was_coded_hard():
+    hard, twice = compressed(sharp(288), 15), compressed(enlarged(sharp(144), 2), 15)
+    shares = [measure_resolution(picture) for picture in (hard, twice)]
+    assert all(is_soft(share) for share in shares) and not is_soft(None)
+    assert [soft_share(share) for share in shares] == [0.5, SOFT_DETAIL]
+    (made,) = engine(Enlarger()).enhance([request(hard, 2.0, true_scale=shares[0])])
+    assert made.detail == 0.5
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=2, max_size=9))
+def test_the_more_a_soft_picture_seems_to_hold_the_less_is_drawn_of_it(shares):
+    drawn = [soft_share(share) for share in sorted(shares)]
+    assert drawn == sorted(drawn, reverse=True) and min(drawn) >= 0.5 and max(drawn) <= SOFT_DETAIL
 
 
 def test_noise_is_no_resolution():

@@ -185,7 +185,7 @@ def _resolution(enhanced: Enhanced) -> tuple[Decision, ...]:
     if share is None:
         return (Decision("resolution", "not known", "there are too few edges to measure it"),)
     if not is_soft(share):
-        return (Decision("resolution", "sharp", "its edges are as steep as its pixels and the coder allow"),)
+        return (Decision("resolution", "sharp", "its edges are as steep as its pixels allow"),)
     reason = "it was enlarged before, is out of focus, or was coded hard"
     if enhanced.invented:
         reason += "; the network works at that size and draws only what is finer"

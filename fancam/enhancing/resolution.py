@@ -13,9 +13,9 @@ from fancam.enhancing.cleaning.blocks import luma_of
 from fancam.geometry import Box
 from fancam.media import Samples, middle_of
 
-SHARP_FROM = 0.67
-"""From this share of its pixels on a picture counts as sharp: the coder takes so much of sharp ones. Of
-``benchmarks._reuploads.TUNE`` one of 54 sharp to the pixel fell below it, and one of 20 enlarged again did not."""
+SHARP_FROM = 0.8
+"""From this share of its pixels on a picture counts as sharp: what is measured of sharp pictures falls to this, and
+lower where they were coded hard, see ``engine.soft_share``."""
 LEAST_EDGE_PX = 64
 """Pixels on edges that are needed to measure anything."""
 _EDGE_LEVELS = 4.0
