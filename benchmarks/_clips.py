@@ -34,6 +34,23 @@ def write_grainy(path: Path, *, width: int, height: int, frames: int, codec: str
         container.mux(stream.encode(None))
 
 
+def write_enlarged(
+    source: Path, target: Path, *, height: int, frames: int, codec: str, pixel_format: str, rate: str
+) -> None:
+    """Write the first frames of a clip at this height, shown at 60 frames a second, with a usual encoder's B-frames."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as container:
+        options = {"preset": "medium" if codec == "libx264" else "fast", "g": "250", "x265-params": "log-level=none"}
+        stream: Any = container.add_stream(codec, rate=60, options=options)
+        stream.pix_fmt, stream.bit_rate = pixel_format, int(float(rate.rstrip("M")) * 1e6)
+        small = given.streams.video[0]
+        stream.width, stream.height = round(small.width * height / small.height / 2) * 2, height
+        for number, frame in zip(range(frames), given.decode(small), strict=False):
+            larger = frame.reformat(stream.width, height, pixel_format, interpolation="BICUBIC")
+            larger.pts, larger.time_base = number, Fraction(1, 60)
+            container.mux(stream.encode(larger))
+        container.mux(stream.encode(None))
+
+
 def repeat(source: Path, target: Path, times: int) -> None:
     """Copy the packets of a clip several times in a row, without decoding them."""
     with av.open(str(source)) as given, av.open(str(target), "w") as container:
