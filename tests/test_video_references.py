@@ -21,6 +21,7 @@ from fancam.jobs.scanning import frames_to_look_at, scan
 from fancam.media import LumaFrame
 from fancam.nn import ModelStore
 from fancam.picking import Shortlist, sharpest_near
+from fancam.picking.reduction import Workbench, miniature, reduced
 from fancam.settings import PickSettings, ScanSettings, Settings
 from fancam.video import open_video
 from fancam.video.references import Thinning
@@ -234,6 +235,20 @@ def test_a_shortlist_names_the_part_that_it_judged():
     for number, picture in enumerate(moving_noise(4, 320, 240)):
         shortlist.add(luma_frame(number, picture[:, :, 0]))
     assert {moment.seen for moment in shortlist.finish()} == {Box(96.0, 36.0, 224.0, 180.0)}
+
+
+@pytest.mark.parametrize("dtype,bits", [(np.uint8, 8), (np.uint16, 10)])
+@pytest.mark.parametrize("rows,columns", [(540, 960), (1080, 1920), (2160, 3840), (719, 1281)])
+def test_small_copies_made_in_used_memory_are_those_made_in_fresh_memory(rows, columns, dtype, bits):
+    random, bench = np.random.default_rng(rows), Workbench()
+    for number in range(3):
+        luma = random.integers(0, 1 << bits, (rows, columns)).astype(dtype)
+        frame = LumaFrame(number, 0.0, luma, bits, True, Orientation(), columns, rows, False)
+        fresh, used = reduced(frame), reduced(frame, bench)
+        assert np.array_equal(fresh.pixels, used.pixels)
+        assert np.array_equal(miniature(fresh.pixels), miniature(used.pixels, bench))
+        bench.give_back(used)
+    assert reduced(frame, bench).pixels is used.pixels
 
 
 def test_a_fraction_of_a_unit_of_time_makes_no_difference():

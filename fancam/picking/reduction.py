@@ -28,6 +28,9 @@ SAME_SCENE = 0.6
 CONFIRM_FRAMES = 3
 """A cut is believed when the old picture has not come back within this many frames; a flash ends sooner."""
 
+MAX_KEPT = 16
+"""Sizes of which memory is kept: each halving of one frame needs one."""
+
 Grey = npt.NDArray[np.uint8]
 """(rows, columns) uint8 luma."""
 
@@ -108,19 +111,56 @@ def _halvings(stored: int, wanted: int) -> int:
     return times
 
 
-def reduced(frame: LumaFrame) -> Reduced:
+class Workbench:
+    """Memory that is used again and again: fresh memory costs several times as much as making a small copy in it.
+
+    One thread at a time makes copies; another one may give them back meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int, str], npt.NDArray] = {}
+        self._spare: list[Grey] = []
+
+    def give_back(self, copy: Reduced) -> None:
+        """Take the memory of a small copy that nobody looks at any more."""
+        self._spare.append(copy.pixels)
+
+    def spare(self, rows: int, columns: int) -> Grey:
+        """Return a (rows, columns) array for a copy that stays."""
+        while self._spare:
+            pixels = self._spare.pop()
+            if pixels.shape == (rows, columns):
+                return pixels
+        return np.empty((rows, columns), np.uint8)
+
+    def kept(self, rows: int, columns: int, dtype: np.dtype) -> npt.NDArray:
+        """Return the one (rows, columns) array for what is used up before the next call."""
+        place = (rows, columns, dtype.str)
+        if place not in self._kept:
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.clear()
+            self._kept[place] = np.empty((rows, columns), dtype)
+        return self._kept[place]
+
+
+def reduced(frame: LumaFrame, bench: Workbench | None = None) -> Reduced:
     """Copy a frame at reduced size, with 8 bits: halved one time after the other, which is fastest."""
+    bench = bench or Workbench()
     columns_halved, rows_halved = halvings(frame)
+    pixels = bench.spare(frame.luma.shape[0] >> rows_halved, frame.luma.shape[1] >> columns_halved)
     luma = frame.luma
     while columns_halved or rows_halved:
         step_x, step_y = min(columns_halved, 1), min(rows_halved, 1)
+        columns_halved, rows_halved = columns_halved - step_x, rows_halved - step_y
         rows, columns = luma.shape[0] >> step_y, luma.shape[1] >> step_x
         whole = luma[: rows << step_y, : columns << step_x]
-        luma = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
-        columns_halved, rows_halved = columns_halved - step_x, rows_halved - step_y
+        last = luma.dtype == np.uint8 and not columns_halved and not rows_halved
+        into = pixels if last else bench.kept(rows, columns, luma.dtype)
+        luma = cv2.resize(whole, (columns, rows), dst=into, interpolation=cv2.INTER_AREA)
     if luma.dtype != np.uint8:
-        luma = luma >> max(frame.bit_depth - 8, 0)
-    pixels = luma.astype(np.uint8, copy=luma is frame.luma)
+        np.right_shift(luma, max(frame.bit_depth - 8, 0), out=pixels, casting="unsafe")
+    elif luma is frame.luma:
+        pixels[:] = luma
     return Reduced(pixels, frame.orientation, frame.width, frame.height)
 
 
@@ -170,11 +210,14 @@ class ShotBoundaryDetector:
         return begun
 
 
-def miniature(pixels: Grey) -> Grey:
+def miniature(pixels: Grey, bench: Workbench | None = None) -> Grey:
     """Return a frame at 48 × 36 px, whatever its shape."""
+    bench = bench or Workbench()
     width, height = COLUMNS * BLOCK_PX, ROWS * BLOCK_PX
     while min(pixels.shape[0] // height, pixels.shape[1] // width) >= 4:  # halving is far cheaper than any other factor
-        pixels = resized(pixels, pixels.shape[1] // 2, pixels.shape[0] // 2)
+        rows, columns = pixels.shape[0] // 2, pixels.shape[1] // 2
+        into = bench.kept(rows, columns, pixels.dtype)
+        pixels = np.asarray(cv2.resize(pixels, (columns, rows), dst=into, interpolation=cv2.INTER_AREA), np.uint8)
     return resized(pixels, width, height)
 
 

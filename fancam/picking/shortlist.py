@@ -15,7 +15,16 @@ import numpy.typing as npt
 from fancam.geometry import Box
 from fancam.media import LumaFrame
 from fancam.picking.faults import FaultFinder
-from fancam.picking.reduction import Grey, Reduced, ShotBoundaryDetector, blocks_of, miniature, reduced, textured
+from fancam.picking.reduction import (
+    Grey,
+    Reduced,
+    ShotBoundaryDetector,
+    Workbench,
+    blocks_of,
+    miniature,
+    reduced,
+    textured,
+)
 from fancam.picking.terms import size_term
 from fancam.results import Candidate, Face
 from fancam.settings import ScanSettings
@@ -99,6 +108,7 @@ class Shortlist:
         self._measurer = ThreadPoolExecutor(1, "fancam-scan-measure")
         self._queued: deque[Future[None]] = deque()
         self._faults: FaultFinder[_Waiting] = FaultFinder()
+        self._bench, self._measuring_bench = Workbench(), Workbench()
         self._shots = ShotBoundaryDetector()
         self._best = BestPerSlot(duration_s)
         self._segment = _Segment(0, None)
@@ -113,14 +123,14 @@ class Shortlist:
         Raises:
             Exception: Whatever ``probe`` raised for an earlier frame.
         """
-        waiting = _Waiting(frame.pts, frame.time_s, frame.key_frame, reduced(frame))
+        waiting = _Waiting(frame.pts, frame.time_s, frame.key_frame, reduced(frame, self._bench))
         self._queued.append(self._measurer.submit(self._judge, waiting))
         while len(self._queued) > MAX_QUEUED_FRAMES or (self._queued and self._queued[0].done()):
             self._queued.popleft().result()
 
     def _judge(self, waiting: _Waiting) -> None:
         """Put a small copy before the search for faults, and take those that come out of it."""
-        small = blocks_of(miniature(waiting.reduced.pixels))
+        small = blocks_of(miniature(waiting.reduced.pixels, self._measuring_bench))
         waiting.drawn = textured(small)
         for ready, fault in self._faults.add(waiting, waiting.reduced.pixels, waiting.key_frame, small, waiting.drawn):
             self._take(ready, fault)
@@ -209,11 +219,12 @@ class Shortlist:
         after = segment.after.result() if segment.after is not None else None
         paths = face_paths(before, after)
         for waiting in segment.frames:
-            if waiting.fault is not None:
+            if waiting.fault is None:
+                score, seen = _scan_score(waiting, paths)
+                self._best.add(Candidate(waiting.pts, waiting.time_s, score, segment.shot, seen))
+            else:
                 self.left_out[waiting.fault] = self.left_out.get(waiting.fault, 0) + 1
-                continue
-            score, seen = _scan_score(waiting, paths)
-            self._best.add(Candidate(waiting.pts, waiting.time_s, score, segment.shot, seen))
+            self._bench.give_back(waiting.reduced)
         segment.frames.clear()
 
 
