@@ -67,10 +67,12 @@ class FrameReader:
             elif context.name == "h264":
                 context.options = {"export_side_data": "venc_params"}  # see ``probe.quantiser``
         self._delay = threads
+        self._repeats = context.codec.canonical_name in ("av1", "vp9")
+        """Whether a packet may have an older frame shown: in place of one that was lost that may be a key frame."""
         self._frame_pts = None if has_times(container) else _counted_pts(stream)
         self._first_ratio: Fraction | None = None
         self._ordinal = 0
-        self._sent: dict[int, int] = {}
+        self._sent: dict[int, tuple[int, bool]] = {}
         self._failures = 0
         self.stopped_early = ""
         """Why reading stopped before the end, in plain words; empty where it did not."""
@@ -124,10 +126,10 @@ class FrameReader:
         ratio = self._aspect_ratio() if frames else Fraction(1)
         for frame in frames:
             self._failures = 0
-            own = ordinal if frame.pts is None else self._sent.get(frame.pts, ordinal)
+            own, sent_as_key = (ordinal, True) if frame.pts is None else self._sent.get(frame.pts, (ordinal, True))
             if self._frame_pts is not None:
                 frame.pts = next(self._frame_pts)
-            key, corrupt = bool(frame.key_frame), bool(frame.is_corrupt)
+            key, corrupt = bool(frame.key_frame) and (sent_as_key or not self._repeats), bool(frame.is_corrupt)
             tracker.received(own, frame.pts, (frame, ratio), key=key, corrupt=corrupt)
 
     def _note_sent(self, packet: Packet, ordinal: int) -> None:
@@ -140,7 +142,7 @@ class FrameReader:
         if self._frame_pts is not None:
             packet.pts = ordinal
         if packet.pts is not None:
-            self._sent[packet.pts] = ordinal
+            self._sent[packet.pts] = ordinal, bool(packet.is_keyframe)
             if len(self._sent) > _KEPT_PACKETS:
                 del self._sent[next(iter(self._sent))]
 
