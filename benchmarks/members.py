@@ -3,10 +3,11 @@
 **Stages**: films made by ``_stages`` (eight people each, all known in every frame; six have references, two are
 strangers to the roster) are searched as ``fancam members`` does. ``together`` counts pairs of faces of one frame that
 were given one person, ``purity`` is the share of faces whose group's commonest person is theirs, ``complete`` the share
-that lies in their person's largest group; ``decided`` is the share of members' faces that got a name, ``wrong`` of the
+that lies in their person's largest group (who is no person's more than another's is in no group); ``decided`` is the share of members' faces that got a name, ``wrong`` of the
 named faces those whose name is another's, strangers named count. Faces of 40 px and more, but for the scene "far".
 Rivals: connected components of all faces more alike than a limit (``RIVAL``, the best one of TUNE), and the nearest
-reference whatever the margin. The limits of ``identity`` were chosen on ``--half tune``; what is reported is the rest.
+reference whatever the margin. The limits of ``identity`` were chosen on ``--half tune``; what is reported is the rest, whose first figures led to
+centroid linkage and to fragments.
 
 **Photos**: ``obama_and_biden.jpg`` and the portrait of Obama at 240 to 1080 lines against references from other photos.
 """
@@ -199,7 +200,8 @@ def tally(looked: Looked, told: Told, members: Sequence[str], least_px: float = 
         of_person.setdefault(who.person, Counter())[group] += 1
         if who.person in members:
             result.of_members, result.decided = result.of_members + 1, result.decided + (name is not None)
-    result.faces, result.groups = sum(meant), len(of_group)
+    alone = sum(isinstance(group, tuple) for group in of_group)
+    result.faces, result.groups = sum(meant), len(of_group) - alone
     result.together = sum(a == b for groups in by_frame.values() for a, b in itertools.combinations(groups, 2))
     result.pure = sum(max(counts.values()) for counts in of_group.values())
     result.complete = sum(max(counts.values()) for counts in of_person.values())

@@ -80,6 +80,15 @@ def test_a_small_face_joins_its_person_but_founds_none():
     assert group(known + small)[8:] == [0, 1, None]
 
 
+def test_a_moment_cut_out_of_a_track_founds_nobody():
+    known, stranger = alone(people(2, 8)), unit(np.random.default_rng(9).normal(size=(1, 128)))
+    short = tracklet(stranger, [1.0], [100.0], ["x"], track_looks=9)
+    assert group([*known, short])[8] is None
+    assert group([*known, tracklet(stranger, [1.0], [100.0], ["x"])])[8] == 8
+    assert group([*known, tracklet(known[1].vector[None], [1.0], [100.0], ["x"], track_looks=9)])[8] == 1
+    assert group([short]) == [0], "unless nobody else is there"
+
+
 def test_the_better_look_counts_more():
     good, bad = people(2, 2)
     one = tracklet(np.stack([good, bad]), [1.0, 0.1], [90.0, 20.0], [])

@@ -17,9 +17,11 @@ YAW_SCALE = 0.35
 """``Face.yaw_proxy`` at which a look counts 1/e: near profile an embedding is more of the pose than of the person."""
 LEAST_WEIGHT = 1e-3
 """So that a tracklet of poor looks still has a direction."""
-CUT_COST = 0.25
-"""What a cut of a track must gain, in good looks that point elsewhere than the mean they were in: one poor look among
-good ones of one person is no other person, two good ones may be."""
+CUT_COST = 0.2
+"""What a cut of a track must gain, in looks as good as its best one that point elsewhere than the mean they were in: one
+poor look among good ones is nobody else, a good one may be. From 0.1 to 0.3 benchmark ``members`` comes out the same."""
+FRAGMENT_LOOKS, FRAGMENT_SHARE = 2, 0.25
+"""A run of a track with no more looks than this, and no more than this share of them, is a fragment."""
 SAME_TRACK = 0.5
 """Cosine of the means of two runs of a track from which on they are one person after all, who turned or went on."""
 
@@ -36,6 +38,8 @@ class Tracklet:
     """Height of the largest look."""
     frames: frozenset[Hashable]
     """Where the person was seen: whoever else is seen there is somebody else."""
+    fragment: bool = False
+    """Whether it is a moment cut out of a longer track: mostly two people, one half before the other."""
 
 
 def look_weight(face: Face, sharpness: float | None = None) -> float:
@@ -62,7 +66,7 @@ def runs(vectors: npt.NDArray[np.float32], weights: Sequence[float]) -> list[sli
         vectors: (N, D) embeddings of length 1, in the order of time.
         weights: Of each, from ``look_weight``.
     """
-    count, weight = len(vectors), np.asarray(weights, np.float64)
+    count, weight = len(vectors), np.asarray(weights, np.float64) / max(weights)
     ends = np.zeros((count + 1, vectors.shape[1]))
     np.cumsum(weight[:, None] * vectors, axis=0, out=ends[1:])
     total = np.concatenate([[0.0], np.cumsum(weight)])
@@ -87,7 +91,8 @@ def runs(vectors: npt.NDArray[np.float32], weights: Sequence[float]) -> list[sli
 
 
 def tracklet(
-    vectors: npt.NDArray[np.float32], weights: Sequence[float], heights_px: Sequence[float], frames: Iterable[Hashable]
+    vectors: npt.NDArray[np.float32], weights: Sequence[float], heights_px: Sequence[float], frames: Iterable[Hashable],
+    track_looks: int = 0,
 ) -> Tracklet:  # fmt: skip
     """Return the looks at one person as one.
 
@@ -96,11 +101,13 @@ def tracklet(
         weights: Of each, from ``look_weight``.
         heights_px: Of each face.
         frames: Where they were seen.
+        track_looks: Looks of the whole track that they are a run of.
     """
     total = np.asarray(weights, np.float64) @ np.asarray(vectors, np.float64)
     length = float(np.linalg.norm(total))
     vector = total / length if length > 0 else np.asarray(vectors[0], np.float64)
-    return Tracklet(vector.astype(np.float32), max(weights), max(heights_px), frozenset(frames))
+    fragment = len(vectors) <= min(FRAGMENT_LOOKS, FRAGMENT_SHARE * track_looks)
+    return Tracklet(vector.astype(np.float32), max(weights), max(heights_px), frozenset(frames), fragment)
 
 
 def merged(parts: Sequence[Tracklet]) -> Tracklet:

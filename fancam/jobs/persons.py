@@ -35,7 +35,7 @@ def tracklets_of(
         for run in identity.runs(vectors[looks], weights):
             own = looks[run]
             heights, frames = [scored[n].face.box.height for n in own], [(source, scored[n].candidate.pts) for n in own]
-            made.append(identity.tracklet(vectors[own], weights[run], heights, frames))
+            made.append(identity.tracklet(vectors[own], weights[run], heights, frames, len(looks)))
             parts.append(own)
     return made, parts
 
