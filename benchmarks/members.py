@@ -3,11 +3,11 @@
 **Stages**: films made by ``_stages`` (eight people each, all known in every frame; six have references, two are
 strangers to the roster) are searched as ``fancam members`` does. ``together`` counts pairs of faces of one frame that
 were given one person, ``purity`` is the share of faces whose group's commonest person is theirs, ``complete`` the share
-that lies in their person's largest group (who is no person's more than another's is in no group); ``decided`` is the share of members' faces that got a name, ``wrong`` of the
-named faces those whose name is another's, strangers named count. Faces of 40 px and more, but for the scene "far".
-Rivals: connected components of all faces more alike than a limit (``RIVAL``, the best one of TUNE), and the nearest
-reference whatever the margin. The limits of ``identity`` were chosen on ``--half tune``; what is reported is the rest, whose first figures led to
-centroid linkage and to fragments.
+that lies in their person's largest group (who is no person's more than another's is in no group); ``decided`` is the
+share of members' faces that got a name, ``wrong`` of the named faces those whose name is another's, strangers named
+count. Faces of 40 px and more, but for the scene "far". Rivals: connected components of all faces more alike than a
+limit (``RIVAL``, the best one of TUNE), and the nearest reference whatever the margin. The limits of ``identity`` were
+chosen on ``--half tune``; what is reported is the rest, whose first figures led to centroid linkage and to fragments.
 
 **Photos**: ``obama_and_biden.jpg`` and the portrait of Obama at 240 to 1080 lines against references from other photos.
 """
@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from unittest import mock
 
 import cv2
 import numpy as np
@@ -41,7 +40,7 @@ from fancam.results import Naming, ScoredFace
 from fancam.settings import Settings
 
 Vectors = npt.NDArray[np.float32]
-RIVAL = 0.6
+RIVAL = 0.55
 """Cosine above which the rival takes two faces for one person: of 0.3 to 0.8 the best on TUNE."""
 LEAST_PX = 40
 
@@ -71,24 +70,17 @@ def look(scene: Scene, people: Sequence[Person], data: Path) -> Looked:
             yield pixels
 
     settings = Settings()
-    settings = replace(
-        settings, scan=replace(settings.scan, candidates_per_pick=6), pick=replace(settings.pick, per_person=1)
-    )
-    kept: list[tuple[list[ScoredFace], Vectors]] = []
-
-    def keep(scored: list[ScoredFace], vectors: Vectors, *_: object) -> list[ScoredFace]:
-        kept.append((scored, vectors))
-        return scored
-
-    with tempfile.TemporaryDirectory() as folder, mock.patch.object(find, "as_people", keep):
+    settings = replace(settings, scan=replace(settings.scan, candidates_per_pick=6))
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stage.mp4"
         write_clip(filmed(), path, scene.crf, FPS)
-        find.find_in_video(Context(settings), video.open_video(path))
-    ((scored, vectors),) = kept
+        found = find.find_in_video(Context(settings, keep_vectors=True), video.open_video(path))
+    assert found.vectors is not None
+    scored = list(found.looked_at)
     frames = sorted({round(one.candidate.time_s * FPS) for one in scored})
     truth = [_whose(one, seen[round(one.candidate.time_s * FPS)]) for one in scored]
     visible = [one for number in frames for one in seen[number] if one.visible >= HIDDEN]
-    return Looked(scored, vectors, truth, len(visible), len({one.person for one in visible}))
+    return Looked(scored, found.vectors, truth, len(visible), len({one.person for one in visible}))
 
 
 def _whose(one: ScoredFace, seen: Sequence[Seen]) -> Seen | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,8 @@ from fancam.faces import PHOTO_LONG_EDGES_PX, create_detector
 from fancam.faces.centerface import CenterFace, decode, padded_blob
 from fancam.faces.detection import ScaleSearch, scales_for, shrink, windows
 from fancam.faces.detections import Detections, batches, overlaps, plausible, suppress
+from fancam.faces.tiles import TILE_OVERLAP_PX, TILE_PX, spans
+from fancam.geometry import Box
 from fancam.nn import ModelStore
 from fancam.settings import FaceSettings
 
@@ -302,6 +305,57 @@ def test_no_more_pixels_are_held_than_the_window_has_room_for():
     found = search.detect([np.zeros((1000, 1000, 3), np.uint8)] * 5)
     assert [len(faces) for faces in found] == [1] * 5
     assert [len(sizes) for sizes in network.sizes] == [2, 2, 1]
+
+
+@given(st.integers(1, 9000), st.sampled_from([0.3, 20 / 24, 1.25, 2.0]))
+def test_tiles_cover_a_side_overlap_enough_and_are_of_one_size(length, factor):
+    found = spans(length, factor)
+    assert found[0][0] == 0 and found[-1][1] == length
+    assert len({end - start for start, end in found}) == 1 and found[0][1] * factor <= TILE_PX
+    assert all(before[1] - after[0] >= int(TILE_OVERLAP_PX / factor) for before, after in itertools.pairwise(found))
+
+
+class Bright:
+    """A network that takes every bright spot for a face, also one that the picture's edge cuts."""
+
+    name = "bright"
+
+    def infer(self, pictures, min_confidence):
+        found = []
+        for picture in pictures:
+            _, _, stats, _ = cv2.connectedComponentsWithStats((picture[:, :, 0] > 127).astype(np.uint8))
+            found.append(face_like(*((x, y, x + w, y + h, 0.9) for x, y, w, h, _ in stats[1:])))
+        return found
+
+
+def bright_faces(seed, height=1500, width=1900):
+    random, picture, boxes = np.random.default_rng(seed), np.zeros((height, width, 3), np.uint8), []
+    for y in range(0, height - 100, 100):
+        for x in range(0, width - 100, 100):
+            high = int(random.integers(20, 70))
+            left, top = (int(at + random.integers(0, 95 - high)) for at in (x, y))
+            picture[top : top + high, left : left + high * 3 // 4] = 255
+            boxes.append((left, top, left + high * 3 // 4, top + high))
+    return picture, boxes
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_faces_are_found_in_tiles_each_once_and_where_they_are(seed):
+    picture, boxes = bright_faces(seed)
+    search = ScaleSearch(Bright(), (300, 700), min_confidence=0.5, min_face_px=16, tiled=True)
+    found = search.detect([picture])[0]
+    assert len(found) == len(boxes)
+    assert all(sum(face.box.iou(Box(*box)) > 0.5 for face in found) == 1 for box in boxes)
+
+
+@pytest.mark.parametrize(("min_face_px", "size", "tiles"), [(24, 2048, 0), (24, 1000, 0), (24, 3500, 16), (12, 500, 1)])
+def test_tiles_are_looked_at_where_the_scales_show_the_smallest_faces_too_small(min_face_px, size, tiles):
+    looks = []
+    for tiled in (False, True):
+        network, options = Painted({}), {"min_confidence": 0.5, "min_face_px": min_face_px, "tiled": tiled}
+        ScaleSearch(network, PHOTO_LONG_EDGES_PX, **options).detect([np.zeros((size, size, 3), np.uint8)])
+        looks.append(len(network.sizes))
+    assert looks[1] - looks[0] == tiles
 
 
 sizes = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)), max_size=30)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fancam.errors import unknown_choice
 from fancam.faces.centerface import CenterFace
 from fancam.faces.detections import Detections, overlaps, plausible, suppress
+from fancam.faces.tiles import FINER_FROM, MAX_ENLARGEMENT, SEEN_PX, TILE_FACE_PX, spans, whole
 from fancam.media import Picture
 from fancam.nn import ModelStore
 from fancam.results import Face, Landmarker
@@ -96,6 +97,8 @@ class ScaleSearch:
             above its own size are replaced by its own size.
         min_confidence: In [0, 1].
         min_face_px: Lower faces are not reported.
+        tiled: Whether the smallest faces are looked for in overlapping tiles as well, where the finest scale shows them
+            too small.
         window_pixels: Pixels of shrunk pictures that are held at a time; bounds the memory.
     """
 
@@ -106,12 +109,14 @@ class ScaleSearch:
         *,
         min_confidence: float,
         min_face_px: float,
+        tiled: bool = False,
         window_pixels: int = WINDOW_PIXELS,
     ) -> None:
         self._network = network
         self._long_edges_px = tuple(sorted(set(long_edges_px)))
         self._min_confidence = min_confidence
         self._min_face_px = min_face_px
+        self._tiled = tiled
         self._window_pixels = window_pixels
 
     @property
@@ -127,6 +132,9 @@ class ScaleSearch:
         finer = [(index, scale) for index, own in enumerate(scales) for scale in own[1:]]
         for (index, scale), seen in zip(finer, self._see([(pictures[i], s) for i, s in finer]), strict=True):
             parts[index].append(seen[seen.heights <= _large_face_px(pictures[index], scale)])
+        if self._tiled:
+            for picture, own, found in zip(pictures, scales, parts, strict=True):
+                found += self._see_tiles(picture, own[-1])
         return [self._merge(found) for found in parts]
 
     def _see(self, jobs: Sequence[tuple[Picture, int]]) -> list[Detections]:
@@ -143,6 +151,23 @@ class ScaleSearch:
                 height, width = jobs[index][0].shape[:2]
                 seen = seen.scaled(width / small.shape[1], height / small.shape[0])
                 found[index] = seen[plausible(seen)]
+        return found
+
+    def _see_tiles(self, picture: Picture, finest_px: int) -> list[Detections]:
+        """Return the faces of each tile, in pixels of the picture; none where the finest scale shows them as well."""
+        factor = min(SEEN_PX / self._min_face_px, MAX_ENLARGEMENT)
+        height, width = picture.shape[:2]
+        if max(height, width) * factor < FINER_FROM * finest_px:
+            return []
+        found = []
+        for top, bottom in spans(height, factor):
+            for left, right in spans(width, factor):
+                size = (round((right - left) * factor), round((bottom - top) * factor))
+                how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+                tile = np.asarray(cv2.resize(picture[top:bottom, left:right], size, interpolation=how), np.uint8)
+                (seen,) = self._see([(tile, max(size))])
+                seen = seen[seen.heights <= TILE_FACE_PX].scaled((right - left) / size[0], (bottom - top) / size[1])
+                found.append(whole(seen.shifted(left, top), (left, top, right, bottom), (width, height)))
         return found
 
     def _look_again(
@@ -251,7 +276,7 @@ def create_detector(
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``. On the CPU CenterFace runs in OpenCV, which is
             faster there than torch (benchmark ``detect_batch``), and torch is not loaded.
         long_edges_px: Scales to search, as long edges of the picture; ``PHOTO_LONG_EDGES_PX`` for photos. None means
-            the one scale of the settings, for video frames.
+            the one scale of the settings, for video frames. Where there are several, tiles are searched as well.
 
     Raises:
         ModelMissingError: The weights are in none of the store's places.
@@ -267,6 +292,7 @@ def create_detector(
         (settings.detect_long_edge_px,) if long_edges_px is None else long_edges_px,
         min_confidence=settings.min_confidence,
         min_face_px=settings.min_face_px,
+        tiled=long_edges_px is not None and len(long_edges_px) > 1,
     )
 
 

@@ -71,6 +71,11 @@ class Detections:
         pair = np.array([scale_x, scale_y], np.float32)
         return Detections(self.boxes * np.tile(pair, 2), self.landmarks * pair, self.scores)
 
+    def shifted(self, x: float, y: float) -> Detections:
+        """Return the detections in a picture of which theirs is the part that begins there."""
+        pair = np.array([x, y], np.float32)
+        return Detections(self.boxes + np.tile(pair, 2), self.landmarks + pair, self.scores)
+
     def strongest_first(self) -> Detections:
         """Return them by falling score; equal scores from top to bottom, then left to right, so the order is stable."""
         return self[np.lexsort((self.boxes[:, 0], self.boxes[:, 1], -self.scores))]

@@ -46,8 +46,9 @@ def group(
     """Return for each tracklet the number of its person: the place of the person's first tracklet in the order given.
 
     The most alike first, tracklets are joined while their means are as alike as those of one person (centroid linkage:
-    poor looks lower the mean of all pairs, but hardly the cosine of two means) and no two of them were seen in one frame; with ``count`` until so many people are left. Fragments, and faces
-    too small to found a group, join the nearest by margin afterwards.
+    poor looks lower the mean of all pairs, but hardly the cosine of two means) and no two of them were seen in one
+    frame; with ``count`` until so many people are left. Fragments, and faces too small to found a group, join the
+    nearest by margin afterwards.
 
     Args:
         tracklets: In a fixed order.

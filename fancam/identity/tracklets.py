@@ -18,8 +18,9 @@ YAW_SCALE = 0.35
 LEAST_WEIGHT = 1e-3
 """So that a tracklet of poor looks still has a direction."""
 CUT_COST = 0.2
-"""What a cut of a track must gain, in looks as good as its best one that point elsewhere than the mean they were in: one
-poor look among good ones is nobody else, a good one may be. From 0.1 to 0.3 benchmark ``members`` comes out the same."""
+"""What a cut of a track must gain, in looks as good as its best one that point elsewhere than the mean they were in:
+one poor look among good ones is nobody else, a good one may be. From 0.1 to 0.3 benchmark ``members`` comes out the
+same."""
 FRAGMENT_LOOKS, FRAGMENT_SHARE = 2, 0.25
 """A run of a track with no more looks than this, and no more than this share of them, is a fragment."""
 SAME_TRACK = 0.5
