@@ -12,18 +12,14 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import numpy.typing as npt
-from av.filter import Graph
-from av.video.frame import VideoFrame
 
-from benchmarks.sharpness import judge, motion_blurred
+from benchmarks.sharpness import blurdetect, judge, laplacian, motion_blurred, tenengrad
 from fancam.geometry import Box
 from fancam.media import Picture
 from fancam.picking import score_frame
-from fancam.picking.sharpness import luma_of
 from fancam.pictures import read_picture
 from fancam.settings import PickSettings
 from fancam.video import open_video
@@ -71,32 +67,6 @@ def frames(whole: npt.NDArray[np.float32], kind: str, rng: np.random.Generator) 
         yield float(blur), compressed(picture, int(rng.integers(30, 96)))
 
 
-def laplacian(pixels: Picture) -> float:
-    """Return the variance of the Laplacian, the usual recipe."""
-    return float(cv2.Laplacian(luma_of(pixels), cv2.CV_64F).var())
-
-
-def tenengrad(pixels: Picture) -> float:
-    """Return the mean squared Sobel gradient."""
-    luma = luma_of(pixels)
-    return float((cv2.Sobel(luma, cv2.CV_64F, 1, 0) ** 2 + cv2.Sobel(luma, cv2.CV_64F, 0, 1) ** 2).mean())
-
-
-def blurdetect(pixels: Picture) -> float:
-    """Return FFmpeg's ``blurdetect`` (Marziliano's width of edges), negated so that sharper is more."""
-    frame = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24").reformat(format="gray")
-    graph = Graph()
-    source = graph.add(
-        "buffer", f"video_size={frame.width}x{frame.height}:pix_fmt=gray:time_base=1/25:pixel_aspect=1/1"
-    )
-    nodes = [source, graph.add("blurdetect"), graph.add("buffersink")]
-    graph.link_nodes(*nodes).configure()
-    frame.pts = 0
-    graph.vpush(frame)
-    blur = float(graph.vpull().metadata.get("lavfi.blur", "nan"))
-    return -blur if np.isfinite(blur) else -1e9  # without any edge
-
-
 def fancam(pixels: Picture) -> float:
     """Return the sharpness that ``--no-faces`` picks by."""
     part = Box(0, 0, pixels.shape[1], pixels.shape[0])
@@ -115,7 +85,6 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--trials", type=int, default=8)
     parser.add_argument("--media", type=Path, default=Path(__file__).parents[2] / "shared", help="holds data/")
     given = parser.parse_args(arguments)
-    av.logging.set_level(av.logging.PANIC)
     print(f"{'blur':<10}{'measure':<20}{'rho':>7}{'regret %':>10}{'top-3 %':>9}")
     for kind in KINDS:
         found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in MEASURES}
