@@ -60,6 +60,20 @@ def test_of_a_file_whose_damage_is_reported_only_sound_frames_are_picked(wholes,
             assert np.asarray(written).tobytes() in sound
 
 
+def test_frames_back_to_the_key_frame_are_left_out_where_the_decoder_reports_damage_late(wholes, tmp_path):
+    whole, damaged = wholes["av1"], tmp_path / "damaged.mp4"
+    with av.open(str(whole)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    place, size = packets[20]
+    data = bytearray(whole.read_bytes())
+    data[place + 2 : place + size] = bytes(size - 2)
+    damaged.write_bytes(data)
+    assert pick(damaged, tmp_path / "out") == 0
+    about = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert about["inputs"][0]["frames_left_out"]["before_damage"] >= 6
+    assert all(row["time_s"] < 12 / 30 for row in about["picks"]), "in the first group of pictures"
+
+
 def test_where_a_packet_is_lost_no_earlier_key_frame_stands_for_the_frames_it_held(wholes, tmp_path):
     whole, damaged = wholes["av1"], tmp_path / "damaged.mp4"
     with av.open(str(whole)) as container:

@@ -221,6 +221,10 @@ def nothing_found(source: Source, report: InputReport, settings: PickSettings) -
     if not source.is_video:
         return NothingFoundError("no face found", item=source.path, remedy="try --preset wide-stage for small faces")
     rejected, whole = about["faces_rejected"], "or fancam pick --no-faces for whole frames"
+    if not about["moments_looked_at"] and about["frames_left_out"]:
+        faults = ", ".join(f"{count} {fault.replace('_', ' ')}" for fault, count in about["frames_left_out"].items())
+        cause, remedy = f"no moment to look at: of its frames, {faults}", "look at another span or a whole copy of it"
+        return NothingFoundError(cause, item=source.path, remedy=remedy)
     if not rejected:
         cause = f"no face found in the {about['moments_looked_at']} moments looked at"
         return NothingFoundError(cause, item=source.path, remedy=f"try --preset wide-stage, --preset close-up, {whole}")

@@ -19,6 +19,8 @@ from fancam.video import Video
 
 _PROGRESS_FRAMES = 12
 """The scan tells how far it is after so many frames: of 4K, too, more than twice a second."""
+_LATE_CODECS = ("hevc", "vp9", "av1", "libdav1d")
+"""Their decoders often report broken data only where it ends; that of H.264 where it begins."""
 _USUAL_PERSONS = 6
 """On a stage: so many times more moments are looked at where each person is to have some."""
 
@@ -69,13 +71,25 @@ def _scanned(context: Context, film: Video, threads: int | None) -> Scanned:
         least_fps=settings.scan.least_fps if threads is None else None,
     ) as frames:  # fmt: skip
         shortlist = picking.Shortlist(settings.scan, _wanted(settings.pick), search, film.info.duration_s)
+        lost, late = 0, film.info.codec in _LATE_CODECS
         for number, frame in enumerate(frames):
+            lost = _told_of_damage(shortlist, frames.report, lost) if late else 0
             shortlist.add(frame)
             if number % _PROGRESS_FRAMES == 0:
                 tell(frame.time_s, False)
+        if late:
+            _told_of_damage(shortlist, frames.report, lost)
     tell(frames.report.end_time_s, True)
     candidates = shortlist.finish(*_groups(settings))
     return Scanned(frames.report, candidates, dict(sorted(shortlist.left_out.items())))
+
+
+def _told_of_damage(shortlist: picking.Shortlist, report: ScanReport, lost_before: int) -> int:
+    """Tell the shortlist where frames were lost since it was last told; returns how many are lost by now."""
+    lost = sum(count for reason, count in report.frames_rejected.items() if reason != "no_pts")
+    if lost > lost_before:
+        shortlist.distrust()
+    return lost
 
 
 def _progress(context: Context, film: Video) -> Callable[[float, bool], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-TOOTH_LEVELS = 10
+TOOTH_LEVELS = 8
 """A line stands out by this much from the lines above and below it …"""
 TOOTH_RATIO = 3
 """… and by so many times the difference between these."""

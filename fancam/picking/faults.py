@@ -46,7 +46,7 @@ OWN_BLOCKS, OWN_LEVELS = 8, 5.0
 SAME_LEVELS = 0.6
 """Luma by which no part of a repeated frame (1/48 × 1/36 of the picture, averaged) differs from the frame before."""
 
-CROSS_FADE, FLASH, FROZEN = "cross_fade", "flash", "frozen"
+CROSS_FADE, FLASH, FROZEN, BEFORE_DAMAGE = "cross_fade", "flash", "frozen", "before_damage"
 
 NOTHING: Grey = np.zeros((0, 0), np.uint8)
 
@@ -106,6 +106,16 @@ class FaultFinder(Generic[Item]):
             self._find_blends()
         if len(self._waiting) > AHEAD:
             yield self._judged()
+
+    def distrust(self) -> None:
+        """Leave out what waits, back to the latest key frame: after the newest frame the decoder reported damage.
+
+        A decoder may notice broken data only where it ends, frames after it began to show.
+        """
+        for _, seen in reversed(self._waiting):
+            seen.fault = BEFORE_DAMAGE
+            if seen.key_frame:
+                break
 
     def finish(self) -> Iterator[tuple[Item, str | None]]:
         """Hand the frames on that still wait."""

@@ -128,6 +128,10 @@ class Shortlist:
         while len(self._queued) > MAX_QUEUED_FRAMES or (self._queued and self._queued[0].done()):
             self._queued.popleft().result()
 
+    def distrust(self) -> None:
+        """Tell that the decoder reported damage after the latest frame: those before it may be broken already."""
+        self._queued.append(self._measurer.submit(self._faults.distrust))
+
     def _judge(self, waiting: _Waiting) -> None:
         """Put a small copy before the search for faults, and take those that come out of it."""
         small = blocks_of(miniature(waiting.reduced.pixels, self._measuring_bench))
