@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from PIL import Image
 
 import fancam
 from fancam.cli import invoke
-from fancam.errors import InputError, NothingFoundError, UsageError
+from fancam.errors import InputError, InputUnreadableError, NothingFoundError, UsageError
 from tests.clips import write_clip
 
 
@@ -225,6 +226,130 @@ def test_nobody_was_looked_for_in_a_new_folder(tmp_path, capsys):
     assert "nobody was looked for" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "name", ["unsure", "person-02", "..", "../../x", "/etc/x", "Mina/../../x", "x" * 300, "\udcff"]
+)
+def test_a_name_is_a_folder_of_its_own_in_the_folder_whatever_it_is(name, folder):
+    before = {path for path in folder.parent.rglob("*") if folder not in path.parents}
+    assert members("-o", folder, f"--name=1={name}", "--name=3=Joe") == 0
+    assert sorted(len(list(one.iterdir())) for one in (folder / "people").iterdir()) == [1, 3, 3]
+    assert {path for path in folder.parent.rglob("*") if folder not in path.parents} == before
+    assert len(list((folder / "sheets").iterdir())) == 3
+
+
+def test_what_is_meant_for_a_search_is_not_passed_over_in_a_correction(folder, capsys):
+    assert members("-o", folder, "--name", "1=Joe", "--remember") == 2
+    assert "of a search" in capsys.readouterr().err
+    assert members("-o", folder, "--name", "1=Joe", "--name", "1=Bob") == 2
+    assert "two names" in capsys.readouterr().err
+
+
+# --- what happens to a folder -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda values: values.update(corrections=[[1]]),
+        lambda values: values.update(crop_mm=[]),
+        lambda values: values.update(inputs=["stage.mp4"]),
+        lambda values: values["faces"][0].update(weight="much"),
+        lambda values: values["faces"][0].update(why=None),
+        lambda values: values["faces"][0]["face"].update(landmarks=[]),
+        lambda values: values["faces"][0].update(crop="../mine.png"),
+        lambda values: values["faces"][0].update(crop="/etc/passwd"),
+    ],
+)
+def test_a_file_of_people_that_is_damaged_or_names_files_elsewhere_is_refused(damage, folder, capsys):
+    mine = folder.parent / "mine.png"
+    mine.write_text("mine")
+    values = written(folder)
+    damage(values)
+    (folder / "members.json").write_text(json.dumps(values))
+    assert members("-o", folder, "--name", "1=Joe") == 1
+    assert "members.json: cannot be read" in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+    with pytest.raises(InputError, match=r"members\.json"):
+        fancam.read_roster(folder)
+
+
+def test_ids_and_a_journal_that_were_edited_take_no_file_out_of_the_folder_nor_into_it(folder):
+    mine = folder.parent / "mine.png"
+    mine.write_text("mine")
+    journal = folder / ".fancam" / "journal.jsonl"
+    row = json.loads(journal.read_text().splitlines()[-1])
+    rows = [{**row, "values": {**row["values"], "path": "../mine.png"}}, {**row, "owner": {}}, {**row, "values": []}]
+    journal.write_text(journal.read_text() + "".join(json.dumps(one) + "\n" for one in rows))
+    values = written(folder)
+    for face in values["faces"]:
+        face["id"] = f"../../../{face['id']}"
+    values["faces"][0]["id"] = "mine"
+    values["faces"][0]["crop"] = None
+    (folder / "members.json").write_text(json.dumps(values))
+    assert members("-o", folder, "--name", "1=Joe") == 0
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["mine.png", "people"]
+    assert mine.read_text() == "mine"
+
+
+def test_what_was_stopped_half_way_or_loses_its_manifest_is_finished_by_the_next_call(folder, monkeypatch):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
+        stopped.setattr("fancam.jobs.people_folders.replace_file", stop)
+        fancam.correct_members(folder, names={1: "Joe"})
+    assert not (folder / "people" / "person-01").exists(), "the crops were moved, and nothing says so"
+    (folder / "manifest.json").unlink()
+    assert members("-o", folder, "--name", "2=Barack") == 0
+    assert crops_of(folder, "person-01") == {"biden-face01", "biden2-face01", "both-face01"}
+    assert [len(person["crops"]) for person in written(folder)["people"]] == [3, 3, 1]
+
+
+def test_an_input_that_has_changed_is_looked_at_anew(portraits, tmp_path):
+    photo, plain, kept = tmp_path / "photo.png", tmp_path / "plain", tmp_path / "kept"
+    shutil.copy(portraits / "obama2.png", photo)
+    assert members(photo, "-o", plain) == 0
+    assert members(photo, "-o", kept, "--remember") == 0
+    shutil.copy(portraits / "biden.png", photo)
+    for out in (plain, kept):
+        assert members(photo, "-o", out) == 0
+        assert [person["looks"] for person in written(out)["people"]] == [1]
+    assert len(json.loads((kept / ".fancam" / "remembered.json").read_text())) == 1
+
+
+def test_embeddings_that_are_damaged_are_said_and_can_be_forgotten(portraits, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert members(portraits / "obama2.png", "-o", out, "--remember") == 0
+    remembered = out / ".fancam" / "remembered.json"
+    values = json.loads(remembered.read_text())
+    del next(iter(values.values()))["faces"][0]["vector"]
+    remembered.write_text(json.dumps(values))
+    assert members(portraits / "obama3.png", "-o", out) == 1
+    assert "--forget" in capsys.readouterr().err
+    assert members("-o", out, "--forget") == 0
+
+
+def test_one_picture_under_two_names_is_looked_at_once_and_an_unreadable_one_harms_none(
+    portraits, tmp_path, monkeypatch
+):  # fmt: skip
+    twin, lost, out = tmp_path / "b twin.png", tmp_path / "lost.png", tmp_path / "out"
+    for path in (twin, lost):
+        shutil.copy(portraits / "obama2.png", path)
+
+    def sha256_of_file(path: Path) -> str:
+        if path == lost:
+            raise InputUnreadableError("cannot be read (Input/output error)", item=path)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    monkeypatch.setattr("fancam.jobs.frame.sha256_of_file", sha256_of_file)
+    result = fancam.find_members([portraits / "obama2.png", twin, lost], out, count=2)
+    assert result.exit_code == 3
+    assert [one["crops"][0]["face"] for one in written(out)["people"]] == ["obama2-face01"]
+    said = " ".join(result.to_manifest()["warnings"])
+    assert "b twin.png: the same as" in said
+    assert "1 people, not 2" in said
+
+
 # --- by references ------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +361,36 @@ def test_with_references_each_is_named_and_the_third_is_unsure(portraits, refs, 
     for person in people[:2]:
         assert person["naming"]["margin"] > 0.1
         assert person["naming"]["second"] != person["name"]
+
+
+def test_a_split_holds_against_the_references_and_a_merge_keeps_the_name(portraits, refs, tmp_path):
+    out = tmp_path / "out"
+    assert members(portraits / "both.png", portraits / "biden2.png", "-o", out, "--refs", refs) == 0
+    assert [person["looks"] for person in written(out)["people"]] == [2, 1, 1]
+    assert members("-o", out, "--split", "biden2-face01") == 0
+    assert sorted(person["looks"] for person in written(out)["people"]) == [1, 1, 1, 1]
+    assert members("-o", out, "--undo") == 0
+    assert members("-o", out, "--merge", "3,2") == 0
+    assert [person["name"] for person in written(out)["people"]] == ["조 바이든", "Barack"]
+
+
+def test_a_crop_with_a_neighbour_in_it_is_a_reference_of_whom_it_was_made_for(portraits, tmp_path):
+    crowd = np.full((600, 400, 3), 90, np.uint8)
+    for number, name in enumerate(("obama3", "biden2")):
+        person = cv2.resize(portrait(portraits / f"{name}.png"), (150, 180), interpolation=cv2.INTER_AREA)
+        crowd[60:240, 20 + 110 * number : 130 + 110 * number] = person[:, 20:130]
+    Image.fromarray(crowd).save(tmp_path / "crowd.png")
+    out = tmp_path / "out"
+    assert members(tmp_path / "crowd.png", "-o", out, "--framing", "full") == 0
+    assert max(len(fancam.detect_faces(path)) for path in out.rglob("crowd-face*.png")) == 2
+    assert members("-o", out, "--name", "1=Barack", "--name", "2=Joe") == 0
+    roster = fancam.read_roster(out)
+    named = {
+        face.naming.member
+        for name in ("obama2", "biden")
+        for face in fancam.identify(portraits / f"{name}.png", roster)
+    }
+    assert named == {"Barack", "Joe"}
 
 
 def test_run_makes_cards_of_one_member_of_what_members_has_named(folder, portraits, tmp_path):
@@ -281,6 +436,33 @@ def test_somebody_whom_the_roster_does_not_know_is_asked_for(portraits, refs, tm
     assert "no member is called 'Mina'; the roster has Barack, 조 바이든" in capsys.readouterr().err
     assert run(portraits / "both.png", "--member", "Mina", "-o", tmp_path / "out") == 2
     assert "--member without --refs" in capsys.readouterr().err
+    assert run(portraits / "both.png", "--refs", refs, "--member", "Mina", "--dry-run") == 2
+
+
+def test_a_member_who_is_not_there_is_not_said_to_be_no_face(portraits, refs, tmp_path, capsys):
+    assert run(portraits / "obama3.png", "--refs", refs, "--member", "조 바이든", "-o", tmp_path / "out") == 4
+    assert "no usable face of a member that was asked for, of 1 found" in capsys.readouterr().err
+
+
+def test_the_plan_says_of_whom_the_cards_are(stage, refs, capsys):
+    assert (
+        invoke(
+            [
+                "run",
+                str(stage),
+                "--refs",
+                str(refs),
+                "--each-member",
+                "--top",
+                "2",
+                "--dry-run",
+                "--upscaler",
+                "lanczos",
+            ]
+        )
+        == 0
+    )
+    assert "at most 2 cards of each of 2 members" in capsys.readouterr().out
 
 
 def references(folder: Path, files: Sequence[tuple[str, Path]]) -> Path:

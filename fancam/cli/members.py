@@ -52,7 +52,9 @@ def members(
     split: Annotated[
         list[str] | None, o.option(o.PEOPLE, "The track of a face is somebody else; named as its crop is.", "FACE")
     ] = None,
-    undo: Annotated[bool, o.option(o.PEOPLE, "Take back what was said last.", None, "--undo")] = False,
+    undo: Annotated[
+        bool, o.option(o.PEOPLE, "Take back the one thing said last; again for the one before.", None, "--undo")
+    ] = False,
     remember: Annotated[
         bool, o.option(o.PEOPLE, "Keep embeddings in --out, so that inputs can be added later.", None, "--remember")
     ] = False,
@@ -74,11 +76,13 @@ def members(
     given = locals()
     with edge("members", as_json=as_json, verbose=verbose):
         said: dict[str, Any] = {
-            "names": dict(_name(one) for one in name or ()), "merges": [_pair(one) for one in merge or ()],
+            "names": _names(name or ()), "merges": [_pair(one) for one in merge or ()],
             "splits": split or (), "undo": undo, "forget": forget,
         }  # fmt: skip
         if inputs and any(said.values()):
             raise UsageError("inputs and corrections in one call", remedy="search first, then say who is who")
+        if not inputs and (remember or refs is not None or count is not None):
+            raise UsageError("--remember, --refs and --members are of a search", remedy="name videos or photos as well")
         if not inputs:
             if not any(said.values()):
                 raise UsageError("nothing to look at, and nothing is said", remedy="name videos or photos, or --name")
@@ -98,15 +102,23 @@ def members(
         report.tell(result, lambda document: _show(document, out), {}, quiet=quiet, as_json=as_json)
 
 
+def _names(said: Sequence[str]) -> dict[int, str]:
+    pairs = [_name(one) for one in said]
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        raise UsageError(f"one person has two names: {', '.join(said)}", remedy="say --name once for each number")
+    return names
+
+
 def _name(text: str) -> tuple[int, str]:
     number, is_said, name = text.partition("=")
-    if not is_said or not number.strip().isdecimal() or not name.strip():
+    if not is_said or not re.fullmatch(r"\s*\d{1,9}\s*", number) or not name.strip():
         raise UsageError(f"--name {text} is not understood", remedy="a number and a name: --name 3=Mina")
     return int(number), name.strip()
 
 
 def _pair(text: str) -> tuple[int, int]:
-    numbers = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*", text)
+    numbers = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*", text)
     if numbers is None:
         raise UsageError(f"--merge {text} is not understood", remedy="two numbers: --merge 1,4")
     return int(numbers[1]), int(numbers[2])

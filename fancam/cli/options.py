@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -345,3 +345,8 @@ def people_asked_for(
     roster = fancam.read_roster(refs, settings=settings, store=open_store(models_dir))
     asked = roster.names if each else tuple(roster.member(name).name for name in names or ())
     return roster, asked
+
+
+def of_members(asked: Sequence[str]) -> str:
+    """Return whose moments a plan is about, as it ends a line; empty where everybody's."""
+    return "" if not asked else f" of {asked[0]}" if len(asked) == 1 else f" of each of {len(asked)} members"

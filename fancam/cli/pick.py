@@ -83,12 +83,12 @@ def pick(
             raise UsageError("--preset auto chooses what is done to a picture", remedy="name a preset, or leave it out")
         settings = load_settings(preset, config, o.overrides(given, SETTINGS))
         store = o.open_store(models_dir)
+        roster, members = o.people_asked_for(refs, member, each_member, settings, models_dir)
         if dry_run:
             plan = fancam.plan_pick(inputs, settings, stream=stream, measured=True)
             chains = {row["path"]: row["chain"] for row in plan["inputs"]} if explain else {}
-            report.tell_plan(plan, _plan_lines(plan), as_json=as_json, chains=chains)
+            report.tell_plan(plan, _plan_lines(plan, o.of_members(members)), as_json=as_json, chains=chains)
             return
-        roster, members = o.people_asked_for(refs, member, each_member, settings, models_dir)
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.pick_frames(
                 inputs, out, settings, store=store, stream=stream, rank_all=rank_all, roster=roster, members=members,
@@ -130,8 +130,8 @@ def _table(document: Mapping[str, Any], *, with_reasons: bool) -> Table:
     return table
 
 
-def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
+def _plan_lines(plan: Mapping[str, Any], of_members: str) -> Iterator[str]:
     for row in plan["inputs"]:
         many = "as many as its shots and persons give" if row["picks_at_most"] is None else f"{row['picks_at_most']}"
         frames = f", about {row['frames_expected']} frames" if row["frames_expected"] else ""
-        yield f"{row['path']}: {row['width']}x{row['height']}{frames}; picks at most: {many}"
+        yield f"{row['path']}: {row['width']}x{row['height']}{frames}; picks at most: {many}{of_members}"

@@ -86,14 +86,14 @@ def run(
         overrides = o.overrides(given, SETTINGS)
         settings = load_settings(preset, config, overrides)
         by_preset = load_presets(preset, config, overrides)
+        roster, members = o.people_asked_for(refs, member, each_member, settings, models_dir)
         if dry_run:
             plan = fancam.plan_run(
                 inputs, settings, stream=stream, store=o.open_store(models_dir), by_preset=by_preset
             )  # fmt: skip
             chains = {row["path"]: row["chain"] for row in plan["inputs"]} if explain else {}
-            report.tell_plan(plan, _plan_lines(plan), as_json=as_json, chains=chains)
+            report.tell_plan(plan, _plan_lines(plan, o.of_members(members)), as_json=as_json, chains=chains)
             return
-        roster, members = o.people_asked_for(refs, member, each_member, settings, models_dir)
         with report.progress_bars(quiet=quiet or as_json) as progress:
             result = fancam.run(
                 inputs, out, settings, store=o.open_store(models_dir), stream=stream, compare=compare,
@@ -119,11 +119,11 @@ def _show_result(document: Mapping[str, Any], out: Path, *, explain: bool) -> No
     )
 
 
-def _plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
+def _plan_lines(plan: Mapping[str, Any], of_members: str) -> Iterator[str]:
     for row in plan["inputs"]:
         many = "one card per face" if row["kind"] == "photo" else "as many cards as its shots and persons give"
         most = many if row["cards_at_most"] is None else f"at most {row['cards_at_most']} cards"
         frames = f", about {row['frames_expected']} frames" if row.get("frames_expected") else ""
-        yield f"{row['path']}: {row['kind']} {row['width']}x{row['height']}{frames}; {most}"
+        yield f"{row['path']}: {row['kind']} {row['width']}x{row['height']}{frames}; {most}{of_members}"
     card = plan["card"]
     yield f"each card {card['width_px']}x{card['height_px']} px at {card['dpi']:g} dpi"

@@ -23,7 +23,7 @@ from fancam.media import Frame, Picture, ScanReport
 from fancam.paper import limits
 from fancam.pictures import StillPicture
 from fancam.results import Candidate, Crop, Face, Pick, RunnerUp, Score, ScoredFace
-from fancam.settings import PickSettings, Settings
+from fancam.settings import Settings
 from fancam.video import Video
 
 _PHOTO = Candidate(0, 0.0, 1.0, 0)
@@ -215,9 +215,14 @@ def frames_lost(source: Source, count: int) -> NotMediaError:
     return NotMediaError(cause, item=source.path, remedy="copy the file anew and run again")
 
 
-def nothing_found(source: Source, report: InputReport, settings: PickSettings) -> NothingFoundError:
+def nothing_found(context: Context, source: Source, report: InputReport) -> NothingFoundError:
     """Return the error that no moment of an input could be chosen, with the reasons and what to try."""
-    about = report.details
+    about, settings = report.details, context.settings.pick
+    faces_found = about.get("faces_found") or sum(about.get("faces_rejected", {}).values())
+    if context.members and faces_found:
+        cause = f"no usable face of a member that was asked for, of {faces_found} found"
+        remedy = "fancam members --refs tells who is nearest to whom, and by how much"
+        return NothingFoundError(cause, item=source.path, remedy=remedy)
     if not source.is_video:
         return NothingFoundError("no face found", item=source.path, remedy="try --preset wide-stage for small faces")
     rejected, whole = about["faces_rejected"], "or fancam pick --no-faces for whole frames"

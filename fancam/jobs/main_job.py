@@ -121,9 +121,7 @@ class Run(MomentJob):
     def finish(self, source: Source, report: InputReport, picks: list[Pick]) -> Outcome:
         """Return the picks of an input and what was made of them."""
         if not picks:
-            return Outcome(
-                report, failures=[Failure(nothing_found(source, report, self.context.settings.pick), "pick")]
-            )
+            return Outcome(report, failures=[Failure(nothing_found(self.context, source, report), "pick")])
         cards, errors = self._cards(source, report, picks)
         return Outcome(
             report, [(pick, cards.get(pick.id)) for pick in picks], files=[card.path for card in cards.values()],

@@ -118,6 +118,8 @@ class _Looked:
             for row in values["faces"]
         ]  # fmt: skip
         vectors = np.array([row["vector"] for row in values["faces"]], np.float32)
+        if scored and vectors.ndim != 2:
+            raise ValueError("embeddings of several lengths")
         return cls(manifest.input_from_manifest(values["input"]), values["stem"], scored, vectors)
 
 
@@ -140,26 +142,36 @@ class Members(NetworkJob):
         self.crop = dataclasses.replace(context.settings.crop, min_ppi=0.0)
         self.geometry = CardGeometry(card.width_mm, card.height_mm, 0.0, card.dpi)
         self._people: PeopleFile | None = None
-        self._remembered: dict[str, dict[str, Any]] = {}
+        self._remembered: dict[str, _Looked] = {}
         """What was kept, by the sha256 of the input."""
+        self._notes: list[str] = []
 
     def find(self, inputs: Sequence[Path]) -> Found:
         """Return the videos and photos."""
         return find_media(inputs)
 
     def notes(self) -> list[str]:
-        """Return what the whole job goes without."""
-        return []
+        """Return what is not as it was asked for."""
+        return self._notes
 
     # --- looking -----------------------------------------------------------------------------------------------
 
     def work(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Outcome]]:
         """Yield each input with the crops that were made of it, once everybody was looked for in all of them."""
-        self._remembered = self._read_remembered()
-        here = {self.sha256(source): source for source in sources}
-        self._refuse_strangers(here)
-        kept = [sha256 for sha256 in self._remembered if sha256 not in here]
-        looked = {sha256: _Looked.from_values(self._remembered[sha256]) for sha256 in kept}
+        here: dict[str, Source] = {}
+        for source in sources:
+            try:
+                first = here.setdefault(self.sha256(source), source)
+            except InputError as error:
+                yield source, Outcome(failures=[Failure(error, "input")])
+                continue
+            if first is not source:
+                self._notes.append(f"{printable(source.path)}: the same as {printable(first.path)}, looked at once")
+        remembered = self._read_remembered()
+        self.remember = self.remember or bool(remembered)
+        self._refuse_strangers(here, remembered)
+        changed = {source.stem for source in here.values()}
+        looked = {sha: one for sha, one in remembered.items() if sha not in here and one.stem not in changed}
         for sha256, source in here.items():
             try:
                 looked[sha256] = self._look(source)
@@ -168,6 +180,7 @@ class Members(NetworkJob):
         if not looked:
             return
         people = self._people_in(looked)
+        self._compare_count(people)
         crops: dict[str, str] = {}
         for number, (sha256, one) in enumerate(looked.items()):
             if sha256 not in here:
@@ -183,18 +196,26 @@ class Members(NetworkJob):
             failures = [] if one.scored else [Failure(nobody, "pick")]
             yield source, Outcome(one.report, files=list(made.values()), failures=failures)
         self._people = people.with_crops(crops)
-        if self.remember or kept:
-            self._remembered |= {sha256: one.as_values() for sha256, one in looked.items()}
+        if self.remember:
+            again = {sha256: one for sha256, one in remembered.items() if sha256 in here}
+            self._remembered = again | looked
 
-    def _read_remembered(self) -> dict[str, dict[str, Any]]:
+    def _compare_count(self, people: PeopleFile) -> None:
+        """Note where there are not as many people as was said."""
+        found = len({one.group for one in people.faces} - {None})
+        if self.count is not None and found != self.count:
+            why = "no more were seen" if found < self.count else "those seen in one frame are different people"
+            self._notes.append(f"{found} people, not {self.count}: {why}")
+
+    def _read_remembered(self) -> dict[str, _Looked]:
         path = self.workspace.remembered_path
         try:
             found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-            return {str(sha256): dict(values) for sha256, values in found.items()}
-        except (OSError, ValueError, AttributeError, TypeError) as error:
+            return {str(sha256): _Looked.from_values(values) for sha256, values in found.items()}
+        except (OSError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
             raise InputUnreadableError("cannot be read", item=path, remedy="fancam members --forget") from error
 
-    def _refuse_strangers(self, here: Mapping[str, Source]) -> None:
+    def _refuse_strangers(self, here: Mapping[str, Source], remembered: Mapping[str, _Looked]) -> None:
         """Refuse to mix the numbers of people of inputs that are not looked at again.
 
         Raises:
@@ -202,9 +223,10 @@ class Members(NetworkJob):
         """
         if not self.workspace.people_path.is_file():
             return
-        known = {*here, *self._remembered}
+        known, stems = {*here, *remembered}, {source.stem for source in here.values()}
         earlier = PeopleFile.read(self.workspace.people_path).inputs
-        others = [one["path"] for one in earlier if one["sha256"] not in known]
+        # A stem is one file's in the folder: where that has changed since, it is looked at anew.
+        others = [one["path"] for one in earlier if one["sha256"] not in known and one["stem"] not in stems]
         if others:
             raise UsageError(
                 f"the folder has people of {others[0]}, who cannot be compared: their embeddings were not kept",
@@ -321,8 +343,9 @@ class Members(NetworkJob):
         with self.watch("write"):
             people = arrange(self.workspace, self._people)
             if self._remembered:
+                kept = {sha256: one.as_values() for sha256, one in self._remembered.items()}
                 self.workspace.make_parent(self.workspace.remembered_path)
-                replace_file(self.workspace.remembered_path, json.dumps(self._remembered).encode())
+                replace_file(self.workspace.remembered_path, json.dumps(kept).encode())
         return {"people": people.to_values()["people"], "remembered": bool(self._remembered)}
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from fancam import __version__
 from fancam.errors import InputUnreadableError, NothingFoundError, UsageError
 from fancam.identity import Correction, corrected
+from fancam.identity.corrections import SPLIT
 from fancam.identity.roster import plain_name
 from fancam.jobs.manifest import face_from_manifest, judged_to_manifest, score_from_manifest
-from fancam.jobs.workspace import distinct_stems
+from fancam.jobs.workspace import distinct_stems, is_inside
 from fancam.results import Face, Score
 
 Json = dict[str, Any]
@@ -58,9 +59,12 @@ class FoundFace:
     @classmethod
     def from_values(cls, row: Mapping[str, Any]) -> FoundFace:
         """Return the face of a row."""
+        crop = row["crop"]
+        if crop is not None and not is_inside(crop):
+            raise ValueError(f"{crop!r} lies outside the folder")
         return cls(
             row["id"], row["input"], row["pts"], row["time_s"], face_from_manifest(row["face"]),
-            score_from_manifest(row), row["weight"], row["tracklet"], row["group"], row["crop"],
+            score_from_manifest(row), row["weight"], row["tracklet"], row["group"], crop,
         )  # fmt: skip
 
 
@@ -96,15 +100,17 @@ class PeopleFile:
     def people(self) -> list[Person]:
         """Everybody, in the order in which they were first seen."""
         found = {one.id: ("alone", one.tracklet) if one.group is None else ("group", one.group) for one in self.faces}
-        groups, given = corrected(found, {one.id: one.tracklet for one in self.faces}, self.corrections)
+        tracks = {one.id: one.tracklet for one in self.faces}
+        groups, given = corrected(found, tracks, self.corrections)
+        split = {tracks.get(one.faces[0]) for one in self.corrections if one.kind == SPLIT}
         by_group: dict[Any, list[FoundFace]] = {}
         for one in self.faces:
             by_group.setdefault(groups[one.id], []).append(one)
         people: dict[Any, list[FoundFace]] = {}
         names: dict[Any, str] = {}
         for group, faces in by_group.items():
-            naming = faces[0].face.naming
-            name = given.get(group) or (None if naming is None else naming.member)
+            namings = [one.face.naming for one in faces if one.face.naming and one.tracklet not in split]
+            name = given.get(group) or next((one.member for one in namings if one.member), None)
             key = group if name is None else plain_name(name)
             people.setdefault(key, []).extend(faces)
             if name is not None:
@@ -113,10 +119,11 @@ class PeopleFile:
             names.get(key) or (UNSURE if self._is_unsure(key) else f"person-{number:02d}")
             for number, key in enumerate(people, start=1)
         ]
-        own = [label for label in dict.fromkeys(labels) if label != UNSURE]
-        folders = {UNSURE: UNSURE, **dict(zip(own, distinct_stems([Path(f"{one}.") for one in own]), strict=True))}
+        own = {key: label for key, label in zip(people, labels, strict=True) if key in names or label != UNSURE}
+        stems = distinct_stems([Path(UNSURE), *(Path(f"{label.replace('/', '-')}.") for label in own.values())])
+        folders = dict(zip(own, stems[1:], strict=True))
         return [
-            Person(number, names.get(key), tuple(faces), label, folders[label])
+            Person(number, names.get(key), tuple(faces), label, folders.get(key, UNSURE))
             for number, ((key, faces), label) in enumerate(zip(people.items(), labels, strict=True), start=1)
         ]
 
@@ -168,15 +175,18 @@ class PeopleFile:
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                tuple(values["inputs"]), tuple(FoundFace.from_values(row) for row in values["faces"]),
-                (values["crop_mm"][0], values["crop_mm"][1]),
+            found = cls(
+                tuple({key: str(one[key]) for key in ("path", "sha256", "stem")} for one in values["inputs"]),
+                tuple(FoundFace.from_values(row) for row in values["faces"]),
+                (float(values["crop_mm"][0]), float(values["crop_mm"][1])),
                 tuple(Correction.from_values(row) for row in values["corrections"]), values["with_roster"],
             )  # fmt: skip
+            found.to_values()  # uses every value once: one of another kind is noticed here, not half way
+            return found
         except FileNotFoundError:
             raise NothingFoundError("nobody was looked for here yet", item=path.parent,
                                     remedy="fancam members INPUT... --out DIR") from None  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
             raise InputUnreadableError("cannot be read", item=path, remedy="remove it and search again") from error
 
 

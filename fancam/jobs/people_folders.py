@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fancam.errors import OutputError, UsageError
+from fancam.errors import InputUnreadableError, OutputError, UsageError
 from fancam.files import output_error, replace_file
 from fancam.geometry import MM_PER_INCH, CardGeometry
 from fancam.jobs.people_file import PeopleFile, Person, corrections_of
-from fancam.jobs.workspace import Workspace
+from fancam.jobs.workspace import MadeFile, Workspace
 from fancam.pictures import open_picture
 from fancam.report import ContactEntry, write_contact_sheet
 from fancam.settings import CardSettings
@@ -21,7 +21,8 @@ from fancam.settings import CardSettings
 def arrange(workspace: Workspace, found: PeopleFile) -> PeopleFile:
     """Put every crop into the folder of its person, draw the contact sheets and write ``members.json``.
 
-    Crops of inputs that were not looked at again stay with their faces. Sheets of people who are no more go.
+    Crops of inputs that were not looked at again stay with their faces, also where an earlier call was stopped half
+    way. Sheets of people who are no more go.
 
     Returns:
         The file with the paths as they are now.
@@ -30,15 +31,26 @@ def arrange(workspace: Workspace, found: PeopleFile) -> PeopleFile:
         OutputError: A file cannot be moved or written, or another file is where a crop belongs.
     """
     before = PeopleFile.read(workspace.people_path) if workspace.people_path.is_file() else None
-    earlier = {} if before is None else {one.id: one.crop for one in before.faces if one.crop}
-    crops = {one.id: one.crop or earlier.get(one.id) for one in found.faces}
+    made = {file.path: file for file in workspace.files("members")}
+    by_id = {Path(path).stem: file for path, file in made.items()}
     placed: dict[str, str] = {}
     for person in found.people:
         for one in person.faces:
-            crop = crops[one.id]
-            if crop is not None and (workspace.folder / crop).is_file():
-                placed[one.id] = _placed(workspace, crop, workspace.crop_path(person.folder, one.id))
+            crop = made.get(one.crop or "") or by_id.get(one.id)
+            if crop is not None:
+                placed[one.id] = _placed(workspace, crop, workspace.crop_path(person.folder, Path(crop.path).stem))
+            elif one.crop is not None and (workspace.folder / one.crop).is_file():
+                stranger = workspace.folder / one.crop
+                raise OutputError("was not made here", item=stranger, remedy="search again: fancam members INPUT...")
     found = found.with_crops(placed)
+    workspace.make_parent(workspace.people_path)
+    text = json.dumps(found.to_values(), indent=1, ensure_ascii=False) + "\n"
+    replace_file(workspace.people_path, text.encode("utf-8", "backslashreplace"))
+    left = set() if before is None else {one.folder for one in before.people}
+    for folder in left - {one.folder for one in found.people}:
+        sheet = workspace.sheet_of_person_path(folder)
+        if sheet.is_file():
+            workspace.remove(sheet)
     geometry = CardGeometry(*found.crop_mm, 0.0, CardSettings().dpi)
     shown: dict[str, list[Person]] = {}
     for person in found.people:
@@ -50,24 +62,14 @@ def arrange(workspace: Workspace, found: PeopleFile) -> PeopleFile:
         _draw_sheet(workspace, path, entries, geometry, f"{people[0].label}: {len(entries)} of {looks} looks")
     best = [entry for person in found.people for entry in _entries(workspace, person, geometry)[:1]]
     _draw_sheet(workspace, workspace.people_sheet_path, best, geometry, f"{len(found.people)} people")
-    for folder in () if before is None else {one.folder for one in before.people} - shown.keys():
-        sheet = workspace.sheet_of_person_path(folder)
-        if sheet.is_file():
-            workspace.remove(sheet)
-    workspace.make_parent(workspace.people_path)
-    text = json.dumps(found.to_values(), indent=1, ensure_ascii=False) + "\n"
-    replace_file(workspace.people_path, text.encode("utf-8", "backslashreplace"))
     return found
 
 
-def _placed(workspace: Workspace, crop: str, path: Path) -> str:
+def _placed(workspace: Workspace, crop: MadeFile, path: Path) -> str:
     """Move a crop to where it belongs, and return where that is; a folder that it leaves empty goes."""
-    old, new = workspace.folder / crop, workspace.relative(path)
-    if new == crop:
-        return crop
-    made = next((file for file in workspace.files("members") if file.path == crop), None)
-    if made is None:
-        raise OutputError("is not as it was written", item=old, remedy="search again: fancam members INPUT...")
+    old, new = workspace.folder / crop.path, workspace.relative(path)
+    if new == crop.path:
+        return new
     if path.exists():
         raise OutputError("another file is in the way", item=path, remedy="move it elsewhere")
     workspace.make_parent(path)
@@ -77,7 +79,7 @@ def _placed(workspace: Workspace, crop: str, path: Path) -> str:
             old.parent.rmdir()
     except OSError as error:
         raise output_error(error, path) from error
-    workspace.record("moved", f"crop {path.stem}", {"path": new, "sha256": made.sha256}, made.owner)
+    workspace.record("moved", f"crop {path.stem}", {"path": new, "sha256": crop.sha256}, crop.owner)
     return new
 
 
@@ -125,6 +127,7 @@ def correct_members(
 
     Raises:
         NothingFoundError: Nobody was looked for in the folder.
+        InputUnreadableError: ``members.json`` or the manifest is damaged.
         UsageError: A number or face is not there, or there is nothing to undo.
         OutputError: A file cannot be moved or written.
 
@@ -134,6 +137,7 @@ def correct_members(
     """
     workspace = Workspace(Path(out))
     found = PeopleFile.read(workspace.people_path)
+    document = _manifest(workspace)
     said = list(found.corrections)
     if undo:
         if not said:
@@ -144,9 +148,18 @@ def correct_members(
     now = dataclasses.replace(found, corrections=tuple(said))
     if forget and workspace.remembered_path.is_file():
         workspace.remove(workspace.remembered_path)
-    document = json.loads(workspace.manifest_path.read_text(encoding="utf-8"))
     if tuple(said) != found.corrections:
         now = arrange(workspace, now)
     told = {"people": now.to_values()["people"], "remembered": workspace.remembered_path.is_file()}
-    workspace.write_manifest({**document, **told})
+    if document:
+        workspace.write_manifest({**document, **told})
     return told
+
+
+def _manifest(workspace: Workspace) -> dict[str, Any]:
+    """Return what the manifest says; a folder that was never finished has none, and says nothing."""
+    path = workspace.manifest_path
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    except (OSError, ValueError, TypeError) as error:
+        raise InputUnreadableError("cannot be read", item=path, remedy="remove it") from error

@@ -113,7 +113,7 @@ class PickRun(MomentJob):
     def finish(self, source: Source, report: InputReport, picks: list[FramePick]) -> Outcome:
         """Return the picks of an input and what was made of them."""
         if not picks:
-            return Outcome(report, failures=[Failure(nothing_found(source, report, self.settings.pick), "pick")])
+            return Outcome(report, failures=[Failure(nothing_found(self.context, source, report), "pick")])
         key = self.key(source)
         files = self._whole_files(picks, self.workspace.recorded(key))
         todo = [pick for pick in picks if not all(one.id in files for one in self._written_of(pick))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,9 @@ from fancam.files import printable
 from fancam.geometry import Box
 from fancam.identity import Member, Roster
 from fancam.jobs.context import Context
+from fancam.jobs.people_file import PeopleFile
 from fancam.nn import ModelStore
+from fancam.provenance import Provenance
 from fancam.results import Face
 from fancam.settings import Settings
 
@@ -33,7 +34,9 @@ _BYSTANDER_SHARE = 1 / 3
 class _Reference:
     name: str
     path: Path
-    hint: Box | None
+    hint: Box | None = None
+    face: Face | None = None
+    """In pixels of the frame that the picture is a crop of; None where it has to be looked for."""
 
 
 def read_roster(
@@ -59,7 +62,7 @@ def read_roster(
     refs, context = Path(refs), Context(settings, store)
     members: dict[tuple[str, Path | None], list[_Reference]] = {}
     for one in _references(refs):
-        inside = one.path.parent if one.path.parent != refs else None
+        inside = one.path.parent if one.path.parent != refs and one.face is None else None
         members.setdefault((one.name, inside), []).append(one)
     return Roster([_member(name, own, context) for (name, _), own in members.items()])
 
@@ -68,7 +71,10 @@ def _references(refs: Path) -> list[_Reference]:
     if not refs.is_dir():
         raise UsageError("is no folder of reference pictures", item=refs, remedy="name a folder: --refs DIR")
     if (refs / PEOPLE_FILE).is_file():
-        return _of_earlier(refs)
+        found = _of_earlier(refs)
+        if not found:
+            raise UsageError("nobody is named", item=refs, remedy="name them first: fancam members --name 3=Mina")
+        return found
     found = []
     for entry in sorted(refs.iterdir()):
         if entry.name.startswith("."):
@@ -91,18 +97,14 @@ def _is_meant(path: Path) -> bool:
 
 
 def _of_earlier(refs: Path) -> list[_Reference]:
-    """Return the crops of those whom a folder of ``fancam members`` names."""
-    try:
-        people = json.loads((refs / PEOPLE_FILE).read_text(encoding="utf-8"))["people"]
-        return [
-            _Reference(person["name"], refs / crop["path"], None)
-            for person in people
-            if person["named"]
-            for crop in person["crops"]
-            if (refs / crop["path"]).is_file()
-        ]
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise UsageError("cannot be read", item=refs / PEOPLE_FILE, remedy="run fancam members again") from error
+    """Return the crops of those whom a folder of ``fancam members`` names, with the faces that they were made for."""
+    return [
+        _Reference(person.name, refs / one.crop, face=one.face)
+        for person in PeopleFile.read(refs / PEOPLE_FILE).people
+        if person.name is not None
+        for one in person.faces
+        if one.crop is not None and (refs / one.crop).is_file()
+    ]
 
 
 def _hint(path: Path) -> Box | None:
@@ -117,10 +119,15 @@ def _member(name: str, references: list[_Reference], context: Context) -> Member
     vectors, weights = [], []
     for one in references:
         try:
-            pixels = pictures.open_picture(one.path).load().srgb()
+            picture = pictures.open_picture(one.path).load()
+            pixels = picture.srgb()
         except FancamError as error:
             raise error.about(one.path) from error
-        face = _the_face(one, context.photo_detector.detect([pixels])[0])
+        part = None if one.face is None else Provenance.from_xmp(picture.facts.xmp).crop_box
+        if one.face is not None and part is not None:  # others may stand beside it
+            face = one.face.shifted(-part.x0, -part.y0)
+        else:
+            face = _the_face(one, context.photo_detector.detect([pixels])[0])
         vectors.append(context.embedder.embed([pixels], [face.landmark_array])[0])
         weights.append(identity.look_weight(face))
     return Member(name, np.stack(vectors), tuple(weights), tuple(printable(one.path) for one in references))

@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -360,8 +360,22 @@ class Workspace:
                     row = json.loads(line)
                 except json.JSONDecodeError:
                     continue
-                if isinstance(row, dict) and {"key", "step", "values"} <= row.keys():
+                if isinstance(row, dict) and _is_step(row):
                     yield row
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path that was read from a file of the folder stays in the folder."""
+    return not Path(path).is_absolute() and ".." not in Path(path).parts
+
+
+def _is_step(row: Mapping[str, Any]) -> bool:
+    """Whether a row of the journal is one that ``record`` wrote; no file outside the folder is ever taken for ours."""
+    values, owner = row.get("values"), row.get("owner", {one.name: "" for one in fields(Owner)})
+    whole = isinstance(row.get("key"), str) and isinstance(row.get("step"), str) and isinstance(values, dict)
+    if not whole or not isinstance(owner, dict) or owner.keys() != {one.name for one in fields(Owner)}:
+        return False
+    return not row["step"].startswith(_FILE_STEPS) or is_inside(str(row["values"].get("path", "")))
 
 
 @contextmanager
