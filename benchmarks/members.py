@@ -83,6 +83,23 @@ def look(scene: Scene, people: Sequence[Person], data: Path) -> Looked:
     return Looked(scored, found.vectors, truth, len(visible), len({one.person for one in visible}))
 
 
+def joined(films: Sequence[Looked]) -> Looked:
+    """Return what was found in several films as that of one."""
+    scored = [
+        replace(
+            one, candidate=replace(one.candidate, pts=one.candidate.pts + number * 10**9),
+            face=replace(one.face, track=None if one.face.track is None else one.face.track + number * 10**4),
+        )
+        for number, film in enumerate(films)
+        for one in film.scored
+    ]  # fmt: skip
+    truth = [who for film in films for who in film.truth]
+    people = len({who.person for who in truth if who is not None})
+    return Looked(
+        scored, np.concatenate([film.vectors for film in films]), truth, sum(film.expected for film in films), people
+    )
+
+
 def _whose(one: ScoredFace, seen: Sequence[Seen]) -> Seen | None:
     """Return whose face it is: of those that it covers by a third the one that shows most."""
     over = [(one.face.box.iou(who.box) * who.visible, who) for who in seen if one.face.box.iou(who.box) > 1 / 3]
@@ -221,8 +238,10 @@ def print_stages(people: Sequence[Person], data: Path) -> None:
     one, three = roster_of(people, 1, data), roster_of(people, 3, data)
     print(f"{len(people)} people, {len(one)} of them members\n{'':28}{HEADER}")
     sums: dict[str, Tally] = {}
+    films = []
     for scene in _stages.SCENES:
         looked = look(scene, people, data)
+        films.append(looked)
         far = scene is _stages.SCENES[-1]
         found = sum(who is not None and who.visible >= HIDDEN for who in looked.truth)
         false = sum(who is None for who in looked.truth)
@@ -232,9 +251,12 @@ def print_stages(people: Sequence[Person], data: Path) -> None:
             print(f"  {name:26}{figures.line()}", flush=True)
             if not far:
                 sums.setdefault(name, Tally()).add(figures)
-    print("the first three together")
+    print("sum of the first three")
     for name, figures in sums.items():
         print(f"  {name:26}{figures.line()}")
+    print("all four searched together, faces of every height")
+    for name, way in ways(one, three):
+        print(f"  {name:26}{tally(looked := joined(films), way(looked), one.names, 0).line()}", flush=True)
 
 
 # --- photos ----------------------------------------------------------------------------------------------------------

@@ -80,6 +80,13 @@ def test_a_small_face_joins_its_person_but_founds_none():
     assert group(known + small)[8:] == [0, 1, None]
 
 
+def test_somebody_who_is_only_seen_from_afar_is_a_person_where_several_looks_say_so():
+    known = alone(people(2, 8))
+    far = alone(people(3, 9, seed=4)[2::3], 20.0, "xyz")
+    assert group([*known, *far])[8:] == [8, 8, 8]
+    assert group([*known, far[0]])[8] is None
+
+
 def test_a_moment_cut_out_of_a_track_founds_nobody():
     known, stranger = alone(people(2, 8)), unit(np.random.default_rng(9).normal(size=(1, 128)))
     short = tracklet(stranger, [1.0], [100.0], ["x"], track_looks=9)

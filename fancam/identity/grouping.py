@@ -21,8 +21,8 @@ SEEN_PERCENTILE = 95.0
 """Of the cosines of people seen together: a few blurred looks among hundreds of pairs do not make the limit."""
 SURELY_SAME = 0.65
 """Beyond this two faces of one frame are rather one person and their picture on the wall behind them."""
-FOUNDER_PX = 40.0
-"""Height of a face that may found a group; a smaller one only joins."""
+FOUNDER_PX = 32.0
+"""Height of a face that may found a group; smaller ones join first, and found one only together."""
 JOINING_MARGIN = 0.08
 """How much more alike than the next group: what is too small to found a group joins one by margin, or none."""
 
@@ -48,7 +48,7 @@ def group(
     The most alike first, tracklets are joined while their means are as alike as those of one person (centroid linkage:
     poor looks lower the mean of all pairs, but hardly the cosine of two means) and no two of them were seen in one
     frame; with ``count`` until so many people are left. Fragments, and faces too small to found a group, join the
-    nearest by margin afterwards.
+    nearest by margin afterwards; several small ones that join nobody may be one more person.
 
     Args:
         tracklets: In a fixed order.
@@ -63,19 +63,36 @@ def group(
     together = apart_by_frames(tracklets)
     apart = together if other is None else together | other
     whole = [n for n, one in enumerate(tracklets) if not one.fragment] or list(range(len(tracklets)))
-    founders = [n for n in whole if tracklets[n].height_px >= FOUNDER_PX] or whole
-    vectors, among = np.stack([tracklets[n].vector for n in founders]), np.ix_(founders, founders)
-    limit = -np.inf if count is not None else _limit((vectors @ vectors.T)[together[among]])
-    linked = _linked(vectors, apart[among], limit, count or 1)
+    high = [n for n in whole if tracklets[n].height_px >= FOUNDER_PX]
+    founders = high if high and count is None else whole  # where the number is known everybody counts
+    vectors = np.stack([one.vector for one in tracklets])
+    among = np.ix_(founders, founders)
+    limit = _limit((vectors @ vectors.T)[together])
+    linked = _linked(vectors[founders], apart[among], limit if count is None else -np.inf, count or 1)
     groups: list[int | None] = [None] * len(tracklets)
     for number, index in zip(founders, linked, strict=True):
         groups[number] = founders[int(index)]
     _join_small(tracklets, groups, apart)
+    if count is None:
+        _found_small(vectors, [n for n in whole if groups[n] is None], groups, apart, limit)
     first: dict[int, int] = {}
     for number, person in enumerate(groups):
         if person is not None:
             first.setdefault(person, number)
     return [None if person is None else first[person] for person in groups]
+
+
+def _found_small(
+    vectors: npt.NDArray[np.floating], small: list[int], groups: list[int | None], apart: npt.NDArray[np.bool_],
+    limit: float,
+) -> None:  # fmt: skip
+    """Let small faces that joined nobody be a person where several of them are one: who is only seen from afar."""
+    if not small:
+        return
+    linked = _linked(vectors[small], apart[np.ix_(small, small)], limit, 1)
+    for number, index in zip(small, linked, strict=True):
+        if (linked == index).sum() > 1:
+            groups[number] = small[int(index)]
 
 
 def _linked(
