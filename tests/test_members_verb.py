@@ -314,18 +314,22 @@ def test_an_input_that_has_changed_is_looked_at_anew(portraits, tmp_path):
     for out in (plain, kept):
         assert members(photo, "-o", out) == 0
         assert [person["looks"] for person in written(out)["people"]] == [1]
-    assert len(json.loads((kept / ".fancam" / "remembered.json").read_text())) == 1
+    assert len(json.loads((kept / ".fancam" / "remembered.json").read_text())["inputs"]) == 1
 
 
 def test_embeddings_that_are_damaged_are_said_and_can_be_forgotten(portraits, tmp_path, capsys):
     out = tmp_path / "out"
     assert members(portraits / "obama2.png", "-o", out, "--remember") == 0
     remembered = out / ".fancam" / "remembered.json"
-    values = json.loads(remembered.read_text())
-    del next(iter(values.values()))["faces"][0]["vector"]
+    whole = remembered.read_text()
+    values = json.loads(whole)
+    del next(iter(values["inputs"].values()))["faces"][0]["vector"]
     remembered.write_text(json.dumps(values))
     assert members(portraits / "obama3.png", "-o", out) == 1
     assert "--forget" in capsys.readouterr().err
+    remembered.write_text(json.dumps({**json.loads(whole), "embedder": "other"}))
+    assert members(portraits / "obama3.png", "-o", out) == 2
+    assert "other weights" in capsys.readouterr().err
     assert members("-o", out, "--forget") == 0
 
 

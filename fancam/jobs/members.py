@@ -210,10 +210,19 @@ class Members(NetworkJob):
     def _read_remembered(self) -> dict[str, _Looked]:
         path = self.workspace.remembered_path
         try:
-            found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-            return {str(sha256): _Looked.from_values(values) for sha256, values in found.items()}
+            if not path.is_file():
+                return {}
+            found = json.loads(path.read_text(encoding="utf-8"))
+            measured_by, inputs = found["embedder"], found["inputs"]
+            remembered = {str(sha256): _Looked.from_values(values) for sha256, values in inputs.items()}
         except (OSError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
             raise InputUnreadableError("cannot be read", item=path, remedy="fancam members --forget") from error
+        if measured_by != self.context.embedder.sha256:
+            raise UsageError(
+                "embeddings that other weights measured are kept there, which cannot be compared",
+                item=self.workspace.folder, remedy="fancam members --forget, then all inputs again",
+            )  # fmt: skip
+        return remembered
 
     def _refuse_strangers(self, here: Mapping[str, Source], remembered: Mapping[str, _Looked]) -> None:
         """Refuse to mix the numbers of people of inputs that are not looked at again.
@@ -343,7 +352,8 @@ class Members(NetworkJob):
         with self.watch("write"):
             people = arrange(self.workspace, self._people)
             if self._remembered:
-                kept = {sha256: one.as_values() for sha256, one in self._remembered.items()}
+                inputs = {sha256: one.as_values() for sha256, one in self._remembered.items()}
+                kept = {"embedder": self.context.embedder.sha256, "inputs": inputs}
                 self.workspace.make_parent(self.workspace.remembered_path)
                 replace_file(self.workspace.remembered_path, json.dumps(kept).encode())
         return {"people": people.to_values()["people"], "remembered": bool(self._remembered)}
