@@ -317,6 +317,14 @@ def test_an_input_that_has_changed_is_looked_at_anew(portraits, tmp_path):
     assert len(json.loads((kept / ".fancam" / "remembered.json").read_text())["inputs"]) == 1
 
 
+def test_of_a_file_with_a_new_name_there_are_no_crops_under_the_old_one(portraits, tmp_path):
+    shutil.copy(portraits / "obama2.png", tmp_path / "first.png")
+    assert members(tmp_path / "first.png", "-o", tmp_path / "out") == 0
+    (tmp_path / "first.png").rename(tmp_path / "second.png")
+    assert members(tmp_path / "second.png", "-o", tmp_path / "out") == 0
+    assert crops_of(tmp_path / "out", "person-01") == {"second-face01"}
+
+
 def test_embeddings_that_are_damaged_are_said_and_can_be_forgotten(portraits, tmp_path, capsys):
     out = tmp_path / "out"
     assert members(portraits / "obama2.png", "-o", out, "--remember") == 0
@@ -507,6 +515,17 @@ def test_a_reference_that_is_none_is_named(files, error, cause, portraits, tmp_p
     with pytest.raises(error, match=cause) as raised:
         fancam.read_roster(folder)
     assert not files or "mina" in str(raised.value).lower()
+
+
+def test_strays_beside_references_are_passed_over_and_a_link_to_nothing_is_said(portraits, tmp_path):
+    folder = references(tmp_path / "refs", [("Joe/1.png", portraits / "biden.png")])
+    for stray in (".DS_Store", "Thumbs.db", "notes.txt", "Joe/Thumbs.db", "Joe/.hidden.png"):
+        (folder / stray).write_text("x")
+    (folder / "Barack.png").symlink_to(portraits / "obama2.png")
+    assert fancam.read_roster(folder).names == ("Barack", "Joe")
+    (folder / "Mina.png").symlink_to(tmp_path / "none.png")
+    with pytest.raises(InputError, match="Mina"):
+        fancam.read_roster(folder)
 
 
 def test_references_that_are_no_folder_are_said(tmp_path):

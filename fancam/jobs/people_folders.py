@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fancam.errors import InputUnreadableError, OutputError, UsageError
-from fancam.files import output_error, replace_file
+from fancam.files import output_error, replace_file, sha256_of_file
 from fancam.geometry import MM_PER_INCH, CardGeometry
 from fancam.jobs.people_file import PeopleFile, Person, corrections_of
 from fancam.jobs.workspace import MadeFile, Workspace
@@ -34,15 +34,18 @@ def arrange(workspace: Workspace, found: PeopleFile) -> PeopleFile:
     made = {file.path: file for file in workspace.files("members")}
     by_id = {Path(path).stem: file for path, file in made.items()}
     placed: dict[str, str] = {}
+    claimed: set[str] = set()
     for person in found.people:
         for one in person.faces:
             crop = made.get(one.crop or "") or by_id.get(one.id)
             if crop is not None:
+                claimed.add(crop.path)
                 placed[one.id] = _placed(workspace, crop, workspace.crop_path(person.folder, Path(crop.path).stem))
             elif one.crop is not None and (workspace.folder / one.crop).is_file():
                 stranger = workspace.folder / one.crop
                 raise OutputError("was not made here", item=stranger, remedy="search again: fancam members INPUT...")
     found = found.with_crops(placed)
+    _remove_earlier(workspace, found, [file for file in made.values() if file.path not in claimed])
     workspace.make_parent(workspace.people_path)
     text = json.dumps(found.to_values(), indent=1, ensure_ascii=False) + "\n"
     replace_file(workspace.people_path, text.encode("utf-8", "backslashreplace"))
@@ -81,6 +84,16 @@ def _placed(workspace: Workspace, crop: MadeFile, path: Path) -> str:
         raise output_error(error, path) from error
     workspace.record("moved", f"crop {path.stem}", {"path": new, "sha256": crop.sha256}, crop.owner)
     return new
+
+
+def _remove_earlier(workspace: Workspace, found: PeopleFile, unclaimed: Sequence[MadeFile]) -> None:
+    """Remove crops of the same inputs that no face has: of when a file had another name."""
+    inputs = {one["sha256"] for one in found.inputs}
+    for file in unclaimed:
+        path = workspace.folder / file.path
+        if file.owner is not None and file.owner.sha256 in inputs and sha256_of_file(path) == file.sha256:
+            workspace.remove(path)
+            workspace.replaced.append(file.path)
 
 
 def _entries(workspace: Workspace, person: Person, geometry: CardGeometry) -> list[ContactEntry]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fancam import identity, pictures
-from fancam.errors import FancamError, NothingFoundError, UsageError
+from fancam.errors import FancamError, InputUnreadableError, NothingFoundError, UsageError
 from fancam.files import printable
 from fancam.geometry import Box
 from fancam.identity import Member, Roster
@@ -61,7 +61,12 @@ def read_roster(
     """
     refs, context = Path(refs), Context(settings, store)
     members: dict[tuple[str, Path | None], list[_Reference]] = {}
-    for one in _references(refs):
+    try:
+        references = _references(refs)
+    except OSError as error:
+        remedy = "check that you may read it"
+        raise InputUnreadableError("the folder cannot be read", item=refs, remedy=remedy) from error
+    for one in references:
         inside = one.path.parent if one.path.parent != refs and one.face is None else None
         members.setdefault((one.name, inside), []).append(one)
     return Roster([_member(name, own, context) for (name, _), own in members.items()])
@@ -93,7 +98,7 @@ def _references(refs: Path) -> list[_Reference]:
 def _is_meant(path: Path) -> bool:
     """Whether a file was meant as a picture, also where it cannot be read."""
     known = path.suffix.lower() in pictures.picture_suffixes()
-    return path.is_file() and not path.name.startswith(".") and (known or pictures.looks_like_picture(path))
+    return not path.is_dir() and not path.name.startswith(".") and (known or pictures.looks_like_picture(path))
 
 
 def _of_earlier(refs: Path) -> list[_Reference]:
