@@ -10,10 +10,11 @@ import pytest
 from skimage.data import astronaut
 
 from fancam.geometry import Box
+from fancam.jobs.context import Context
 from fancam.picking import face_patch, judge_persons, score_face, score_frame, whole_frame
 from fancam.picking.persons import NEAR_S
 from fancam.results import Candidate, Face, ScoredFace
-from fancam.settings import PickSettings
+from fancam.settings import PickSettings, Settings
 from fancam.video import open_video
 
 FACE = Face(Box(181.5, 58.2, 269.9, 177.8), ((203, 102), (247, 104), (223, 125), (203, 142), (241, 144)), 0.9, 0)
@@ -122,3 +123,24 @@ def test_a_sharp_hand_before_a_soft_face_takes_nothing_from_its_clear_neighbours
     judged = judge_persons(found, patches, SETTINGS)
     assert [one.score.rejected for one in judged] == [None] * 7
     assert judged[3].score.value < min(one.score.value for number, one in enumerate(judged) if number != 3)
+
+
+def test_a_dark_bit_of_paper_on_the_forehead_in_one_look_of_a_clip_covers_the_face(shared):
+    context, film = Context(Settings()), open_video(shared("data/video/asl/book.mkv"))
+    with film.scan() as scan:
+        wanted = [frame.pts for frame in scan][::8][:9]
+    found, patches = [], []
+    for number, frame in enumerate(film.frames(wanted)):
+        pixels = frame.pixels.copy()
+        (face,) = context.frame_detector.detect([pixels])[0]
+        if number == 4:
+            (ax, ay), (bx, by) = face.landmarks[:2]
+            centre = (round((ax + bx) / 2), round((ay + by) / 2 - 0.25 * face.box.width))
+            cv2.circle(pixels, centre, round(face.box.width / 24), (40, 20, 60), -1)
+            (face,) = context.frame_detector.detect([pixels])[0]
+        face = replace(face, mesh=context.mesher.measure(pixels, face), track=0)
+        found.append(ScoredFace(Candidate(frame.pts, frame.time_s, 0.5, 0), face, score_face(pixels, face, SETTINGS)))
+        patches.append(face_patch(pixels, face))
+    visible = [one.score.why["visible"] for one in judge_persons(found, patches, SETTINGS)]
+    assert visible[4] < 0.3
+    assert np.median(np.delete(visible, 4)) == 1.0
