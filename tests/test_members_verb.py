@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -16,6 +17,7 @@ from PIL import Image
 import fancam
 from fancam.cli import invoke
 from fancam.errors import InputError, InputUnreadableError, NothingFoundError, UsageError
+from fancam.jobs.people_file import PeopleFile
 from tests.clips import write_clip
 
 
@@ -360,6 +362,14 @@ def test_one_picture_under_two_names_is_looked_at_once_and_an_unreadable_one_har
     said = " ".join(result.to_manifest()["warnings"])
     assert "b twin.png: the same as" in said
     assert "1 people, not 2" in said
+
+
+def test_who_is_unsure_comes_after_everybody_else(found):
+    whole = PeopleFile.read(found / "members.json")
+    first = dataclasses.replace(whole.faces[0], group=None)
+    people = dataclasses.replace(whole, faces=(first, *whole.faces[1:])).people
+    assert [person.label for person in people] == ["person-01", "person-02", "person-03", "unsure"]
+    assert people[3].faces == (first,)
 
 
 # --- by references ------------------------------------------------------------------------------------------------

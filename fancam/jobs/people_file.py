@@ -73,7 +73,7 @@ class Person:
     """Somebody who was found, after all corrections."""
 
     number: int
-    """From 1, in the order in which people were first seen."""
+    """From 1, in the order in which people were first seen, those who are unsure last."""
     name: str | None
     """Of the roster, or given; None where nobody knows."""
     faces: tuple[FoundFace, ...]
@@ -115,6 +115,8 @@ class PeopleFile:
             people.setdefault(key, []).extend(faces)
             if name is not None:
                 names.setdefault(key, given.get(group, name))
+        # Who is unsure comes last: numbers are for those whom somebody may name.
+        people = {key: people[key] for key in sorted(people, key=lambda key: key not in names and self._is_unsure(key))}
         labels = [
             names.get(key) or (UNSURE if self._is_unsure(key) else f"person-{number:02d}")
             for number, key in enumerate(people, start=1)
