@@ -109,6 +109,7 @@ def test_a_stem_never_leaves_the_folder_or_is_empty():
     assert safe_stem(Path("...mp4")) != ""
     assert "/" not in safe_stem(Path("a:b/c*d.mp4"))
     assert safe_stem(Path("직캠 4K.mp4")) == "직캠-4K"
+    assert safe_stem(Path("ลิซ่า (สด).mp4")) == "ลิซ่า-สด"
 
 
 def test_equal_values_have_equal_hashes_whatever_the_order():

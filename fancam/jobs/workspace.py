@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -88,8 +89,12 @@ def sha256_of_values(values: Any) -> str:
 
 
 def safe_stem(path: Path) -> str:
-    """Return a file's stem with everything but letters, digits, dot, dash and underscore replaced by a dash."""
-    stem = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.")[:_LONGEST_STEM]
+    """Return a file's stem with everything but letters, their signs, digits, dot, dash and underscore made a dash.
+
+    Vowel signs of Thai or Hindi are marks to Unicode, and part of the word to whoever reads it.
+    """
+    marks = re.escape("".join(one for one in path.stem if unicodedata.category(one)[0] == "M"))
+    stem = re.sub(rf"[^\w.{marks}-]+", "-", path.stem).strip("-.")[:_LONGEST_STEM]
     return stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore") or "input"
 
 
