@@ -88,9 +88,18 @@ def test_the_commands_in_the_readme_work_as_written(block, concert, tmp_path, mo
     from skimage.data import astronaut
 
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
-    shutil.copy(concert, tmp_path / "concert.mp4")
-    for name in ("group.jpg", "scan.png"):
-        Image.fromarray(astronaut()).save(tmp_path / name)
+    for name in ("concert.mp4", "stage.mp4", "stage-1.mp4", "stage-2.mp4"):
+        shutil.copy(concert, tmp_path / name)
+    portrait = Image.fromarray(astronaut())
+    portrait.save(tmp_path / "scan.png")
+    group = Image.new("RGB", portrait.size)  # four faces of one picture are four people, however alike
+    for place in itertools.product((0, 256), repeat=2):
+        group.paste(portrait.resize((256, 256)), place)
+    group.save(tmp_path / "group.jpg")
+    for refs in ("people", "refs"):
+        if f"--out {refs}" not in " ".join(block):
+            (tmp_path / refs).mkdir()
+            portrait.save(tmp_path / refs / "Mina.png")
     monkeypatch.chdir(tmp_path)
     for command in block:
         words = shlex.split(command)[1:]
