@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from fancam.identity.corrections import Correction, corrected
+from fancam.identity.corrections import MERGE, NAME, SPLIT, Correction, corrected
 from fancam.identity.grouping import apart_by_frames, group
 from fancam.identity.naming import are_others, name_people
-from fancam.identity.roster import Member, Roster
+from fancam.identity.roster import Member, Roster, plain_name
 from fancam.identity.tracklets import Tracklet, look_weight, merged, runs, tracklet
 
 __all__ = [
+    "MERGE",
+    "NAME",
+    "SPLIT",
     "Correction",
     "Member",
     "Roster",
@@ -20,6 +23,7 @@ __all__ = [
     "look_weight",
     "merged",
     "name_people",
+    "plain_name",
     "runs",
     "tracklet",
 ]

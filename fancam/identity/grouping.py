@@ -14,7 +14,7 @@ SAME_PERSON = 0.4
 """Cosine of two means from which on they may be one person, where no two of the material show a better limit. Between
 0.35 and 0.5 benchmark ``members`` comes out the same; two people seen together come to 0.31 at most, under coloured
 light and blur to 0.53."""
-MARGIN = 0.05
+SEEN_MARGIN = 0.05
 """How much more alike than people who were seen together: what the material shows to be different people is the better
 limit, since none holds for every group."""
 SEEN_PERCENTILE = 95.0
@@ -123,7 +123,7 @@ def _linked(
 
 def _limit(together: npt.NDArray[np.floating]) -> float:
     """Return the cosine of one person, from those of people who were seen together."""
-    shown = float(np.percentile(together, SEEN_PERCENTILE)) + MARGIN if len(together) else 0.0
+    shown = float(np.percentile(together, SEEN_PERCENTILE)) + SEEN_MARGIN if len(together) else 0.0
     return min(max(SAME_PERSON, shown), SURELY_SAME)
 
 

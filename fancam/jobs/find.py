@@ -355,7 +355,11 @@ def _look_at_frames(context: Context, film: Video, scanned: Scanned) -> list[Sco
     return scored
 
 
+def moment_address(pts: int) -> str:
+    """Return a moment's part of a file's name: nine digits, which sort as the moments do; a pts may be negative."""
+    return f"{pts:09d}" if pts >= 0 else f"n{-pts:08d}"
+
+
 def _moment_name(pts: int, twin: int | None) -> str:
-    """Return a moment's part of a card's name: a pts may be negative, and several faces may share one."""
-    address = f"{pts:09d}" if pts >= 0 else f"n{-pts:08d}"
-    return address + ("" if twin is None else f"-{'abcdefghijklmnopqrstuvwxyz'[twin % 26]}")
+    """Return a moment's part of a card's name: several faces may share one."""
+    return moment_address(pts) + ("" if twin is None else f"-{'abcdefghijklmnopqrstuvwxyz'[twin % 26]}")

@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from fancam import identity, picking, pictures, video
+from fancam import picking, pictures, video
 from fancam.cropping import frame_face
 from fancam.errors import InputError, InputUnreadableError, NothingFoundError, UsageError
 from fancam.files import printable, replace_file
 from fancam.geometry import Box, CardGeometry
-from fancam.identity import Roster, Tracklet
+from fancam.identity import Correction, Roster, Tracklet
 from fancam.jobs import manifest
 from fancam.jobs.context import Context, NetworkJob
-from fancam.jobs.find import find_in_photo, find_in_video, stated_face, stated_score
+from fancam.jobs.find import find_in_photo, find_in_video, moment_address, stated_face, stated_score
 from fancam.jobs.frame import Outcome, Paths
 from fancam.jobs.manifest import Failure, InputReport, RunResult
 from fancam.jobs.people_file import FoundFace, PeopleFile, Person
 from fancam.jobs.people_folders import arrange
-from fancam.jobs.persons import Vectors, people_of, tracklets_of
+from fancam.jobs.persons import Vectors, people_of, tracklets_of, weight_of
 from fancam.jobs.scanning import decoder_threads
 from fancam.jobs.sources import Found, find_media
 from fancam.jobs.workspace import Source, Workspace
@@ -169,7 +169,10 @@ class Members(NetworkJob):
                 self._notes.append(f"{printable(source.path)}: the same as {printable(first.path)}, looked at once")
         remembered = self._read_remembered()
         self.remember = self.remember or bool(remembered)
-        self._refuse_strangers(here, remembered)
+        path = self.workspace.people_path
+        earlier = PeopleFile.read(path) if path.is_file() else None
+        if earlier is not None:
+            self._refuse_strangers(earlier, here, remembered)
         changed = {source.stem for source in here.values()}
         looked = {sha: one for sha, one in remembered.items() if sha not in here and one.stem not in changed}
         for sha256, source in here.items():
@@ -179,15 +182,16 @@ class Members(NetworkJob):
                 yield source, Outcome(failures=[Failure(error, "input")])
         if not looked:
             return
-        people = self._people_in(looked)
-        self._compare_count(people)
+        found = self._people_in(looked, () if earlier is None else earlier.corrections)
+        self._compare_count(found)
+        people = found.people
         crops: dict[str, str] = {}
         for number, (sha256, one) in enumerate(looked.items()):
             if sha256 not in here:
                 continue
             source = here[sha256]
             try:
-                made = self._write_crops(source, number, one, people.people)
+                made = self._write_crops(source, number, one, people)
             except InputError as error:
                 yield source, Outcome(one.report, failures=[Failure(error, "input")])
                 continue
@@ -195,7 +199,7 @@ class Members(NetworkJob):
             nobody = NothingFoundError("no face found", item=source.path, remedy="try --preset wide-stage")
             failures = [] if one.scored else [Failure(nobody, "pick")]
             yield source, Outcome(one.report, files=list(made.values()), failures=failures)
-        self._people = people.with_crops(crops)
+        self._people = found.with_crops(crops)
         if self.remember:
             again = {sha256: one for sha256, one in remembered.items() if sha256 in here}
             self._remembered = again | looked
@@ -224,18 +228,17 @@ class Members(NetworkJob):
             )  # fmt: skip
         return remembered
 
-    def _refuse_strangers(self, here: Mapping[str, Source], remembered: Mapping[str, _Looked]) -> None:
+    def _refuse_strangers(
+        self, earlier: PeopleFile, here: Mapping[str, Source], remembered: Mapping[str, _Looked]
+    ) -> None:  # fmt: skip
         """Refuse to mix the numbers of people of inputs that are not looked at again.
 
         Raises:
             UsageError: The folder has people of other inputs, whose embeddings were not kept.
         """
-        if not self.workspace.people_path.is_file():
-            return
         known, stems = {*here, *remembered}, {source.stem for source in here.values()}
-        earlier = PeopleFile.read(self.workspace.people_path).inputs
         # A stem is one file's in the folder: where that has changed since, it is looked at anew.
-        others = [one["path"] for one in earlier if one["sha256"] not in known and one["stem"] not in stems]
+        others = [one["path"] for one in earlier.inputs if one["sha256"] not in known and one["stem"] not in stems]
         if others:
             raise UsageError(
                 f"the folder has people of {others[0]}, who cannot be compared: their embeddings were not kept",
@@ -257,7 +260,7 @@ class Members(NetworkJob):
 
     # --- who is who --------------------------------------------------------------------------------------------
 
-    def _people_in(self, looked: Mapping[str, _Looked]) -> PeopleFile:
+    def _people_in(self, looked: Mapping[str, _Looked], corrections: Sequence[Correction]) -> PeopleFile:
         """Return everybody who was found, those that are remembered among them."""
         tracklets: list[Tracklet] = []
         places: list[tuple[int, list[int]]] = []
@@ -277,16 +280,13 @@ class Members(NetworkJob):
                     ids[look], number, scored.candidate.pts if of.is_video else None,
                     scored.candidate.time_s if of.is_video else None,
                     dataclasses.replace(stated_face(scored.face), naming=naming), stated_score(scored.score),
-                    identity.look_weight(scored.face, scored.score.why.get("sharpness")), tracklet, group,
+                    weight_of(scored), tracklet, group,
                 ))  # fmt: skip
         rows = tuple(
             {"path": one.report.path, "sha256": sha256, "stem": one.stem} for sha256, one in looked.items()
         )  # fmt: skip
-        earlier = self.workspace.people_path
-        corrections = PeopleFile.read(earlier).corrections if earlier.is_file() else ()
-        return PeopleFile(
-            rows, tuple(found), (self.geometry.width_mm, self.geometry.height_mm), corrections, self.roster is not None
-        )  # fmt: skip
+        crop_mm = self.geometry.width_mm, self.geometry.height_mm
+        return PeopleFile(rows, tuple(found), crop_mm, tuple(corrections), self.roster is not None)
 
     # --- crops -------------------------------------------------------------------------------------------------
 
@@ -366,7 +366,6 @@ def _ids(stem: str, is_video: bool, scored: Sequence[ScoredFace]) -> list[str]:
     order = sorted(range(len(scored)), key=lambda n: (scored[n].candidate.pts, scored[n].face.box.x0, n))
     ids = [""] * len(scored)
     for pts, numbers in itertools.groupby(order, key=lambda n: scored[n].candidate.pts):
-        address = f"{pts:09d}" if pts >= 0 else f"n{-pts:08d}"
         for place, number in enumerate(numbers, start=1):
-            ids[number] = f"{stem}-{address}-{place:02d}"
+            ids[number] = f"{stem}-{moment_address(pts)}-{place:02d}"
     return ids

@@ -11,10 +11,8 @@ from typing import Any
 
 from fancam import __version__
 from fancam.errors import InputUnreadableError, NothingFoundError, UsageError
-from fancam.identity import Correction, corrected
-from fancam.identity.corrections import SPLIT
-from fancam.identity.roster import plain_name
-from fancam.jobs.manifest import face_from_manifest, judged_to_manifest, score_from_manifest
+from fancam.identity import MERGE, NAME, SPLIT, Correction, corrected, plain_name
+from fancam.jobs.manifest import face_from_manifest, judged_to_manifest, naming_to_manifest, score_from_manifest
 from fancam.jobs.workspace import distinct_stems, is_inside
 from fancam.results import Face, Score
 
@@ -153,10 +151,11 @@ class PeopleFile:
         people = []
         for person in self.people:
             crops = sorted((one for one in person.faces if one.crop), key=lambda one: -one.score.value)
-            naming = None if person.faces[0].face.naming is None else person.faces[0].to_values()["face"]["naming"]
+            naming = person.faces[0].face.naming
             people.append({
                 "number": person.number, "name": person.name, "label": person.label,
-                "named": person.name is not None, "looks": len(person.faces), "naming": naming,
+                "named": person.name is not None, "looks": len(person.faces),
+                "naming": None if naming is None else naming_to_manifest(naming),
                 "crops": [{"path": one.crop, "face": one.id, "score": round(one.score.value, 4)} for one in crops],
             })  # fmt: skip
         return {
@@ -204,11 +203,11 @@ def corrections_of(
     for face in splits:
         if face not in known:
             raise UsageError(f"no face is called {face!r}", remedy="the crops are named after the faces")
-    said = [Correction("split", (face,)) for face in splits]
+    said = [Correction(SPLIT, (face,)) for face in splits]
     said += [
-        Correction("merge", (_anchor(found.person(first)), _anchor(found.person(second)))) for first, second in merges
+        Correction(MERGE, (_anchor(found.person(first)), _anchor(found.person(second)))) for first, second in merges
     ]
-    return said + [Correction("name", (_anchor(found.person(number)),), name) for number, name in names.items()]
+    return said + [Correction(NAME, (_anchor(found.person(number)),), name) for number, name in names.items()]
 
 
 def _anchor(person: Person) -> str:

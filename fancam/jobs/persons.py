@@ -16,6 +16,11 @@ from fancam.results import Naming, ScoredFace
 Vectors = npt.NDArray[np.float32]
 
 
+def weight_of(one: ScoredFace) -> float:
+    """Return how much a face that was looked at says of who the person is, in (0, 1]; see ``look_weight``."""
+    return identity.look_weight(one.face, one.score.why.get("sharpness"))
+
+
 def tracklets_of(
     scored: Sequence[ScoredFace], vectors: Vectors, source: Hashable = None
 ) -> tuple[list[Tracklet], list[list[int]]]:  # fmt: skip
@@ -31,7 +36,7 @@ def tracklets_of(
         numbers[("face", number) if one.face.track is None else one.face.track].append(number)
     made, parts = [], []
     for looks in numbers.values():
-        weights = [identity.look_weight(scored[n].face, scored[n].score.why.get("sharpness")) for n in looks]
+        weights = [weight_of(scored[n]) for n in looks]
         for run in identity.runs(vectors[looks], weights):
             own = looks[run]
             heights, frames = [scored[n].face.box.height for n in own], [(source, scored[n].candidate.pts) for n in own]

@@ -15,13 +15,12 @@ from fancam.geometry import Box
 from fancam.identity import Member, Roster
 from fancam.jobs.context import Context
 from fancam.jobs.people_file import PeopleFile
+from fancam.jobs.workspace import PEOPLE_FILE
 from fancam.nn import ModelStore
 from fancam.provenance import Provenance
 from fancam.results import Face
 from fancam.settings import Settings
 
-PEOPLE_FILE = "members.json"
-"""What ``fancam members`` writes; a folder with it is a roster of those it names."""
 _HINT = re.compile(r"@(\d+),(\d+),(\d+),(\d+)$")
 """At the end of a file's stem: x, y, width, height of the part in which the member's face lies."""
 _NUMBER = re.compile(r"([ _-]\d{1,3}|\s*\(\d{1,3}\))$")

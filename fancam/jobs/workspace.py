@@ -30,6 +30,8 @@ _OWN_FOLDERS = {"run": ("cards",), "pick": ("frames", "runners-up"), "members": 
 """Verb to the folders that its results lie in; those of the others lie in the output folder itself."""
 _FILE_STEPS = ("card ", "picture ", "frame ", "crop ")
 """What the steps of the journal begin with that made a file."""
+PEOPLE_FILE = "members.json"
+"""What ``members`` writes; a folder with it knows who is who."""
 _LONGEST_STEM = 80
 """Characters; what is added (a pts, a number, an ending) must find room."""
 _LONGEST_STEM_BYTES = 160
@@ -204,7 +206,7 @@ class Workspace:
     @property
     def people_path(self) -> Path:
         """Where it is written who was found where, and what somebody said of it."""
-        return self.folder / "members.json"
+        return self.folder / PEOPLE_FILE
 
     @property
     def remembered_path(self) -> Path:
